@@ -1,0 +1,72 @@
+# `make` lists the tasks. Everything is installed below this folder, from locked and hashed requirements.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV := .tools/uv/bin/uv
+RUN := .venv/bin/python
+export SAM_CLI_TELEMETRY := 0
+export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONPATH := layers/core:.
+
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup ## Deploy the service on this machine, play a few cancellations, show what happened, clean up
+	@$(RUN) -m local.demo
+
+local: setup ## Deploy the service on this machine and keep it running until Ctrl-C
+	@$(RUN) -m local.up
+
+test: lint ## Everything: linters, types, contract, unit, integration and end-to-end tests
+	@$(RUN) -m pytest --cov --cov-report=term-missing:skip-covered
+
+lint: setup ## Style, types, layering, template and API contract
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/cfn-lint
+	@.venv/bin/openapi-spec-validator openapi.yaml
+	@AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
+
+format: setup ## Put the code in the house's format
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+build: setup ## Build what would be deployed, into .aws-sam/build
+	@$(RUN) -m local.build
+
+lock: $(UV) ## Resolve every requirement again and write the lock files
+	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/dev; do \
+	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --output-file "$$name.txt" "$$name.in"; \
+	done
+
+setup: .venv/ready .tools/sam/ready .tools/emulator/ready
+
+.venv/ready: requirements/dev.txt layers/dependencies/requirements.txt
+.tools/sam/ready: requirements/sam.txt
+.tools/emulator/ready: requirements/emulator.txt
+
+# One environment for each lock file, named as it is: SAM CLI and the emulator pin libraries that the project also uses.
+.venv/ready .tools/sam/ready .tools/emulator/ready: | $(UV)
+	@echo "Installing $< (once) ..."
+	@$(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(@D)
+	@$(UV) pip install --quiet --python $(@D) --require-hashes --requirement $(firstword $(filter requirements/%,$^))
+	@touch $@
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "This needs Python 3.11 or later: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .tools/uv \
+	  || { echo "Python's venv module is missing (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@.tools/uv/bin/python -m pip install --quiet --require-hashes --requirement $<
+	@touch $@
+
+clean: ## Remove everything that was built or installed here
+	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+.PHONY: help demo local test lint format build lock setup clean

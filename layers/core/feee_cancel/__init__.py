@@ -1,0 +1,1 @@
+"""Cancels feee.io orders and sees each cancellation through to the refund."""

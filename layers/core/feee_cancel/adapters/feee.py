@@ -1,0 +1,215 @@
+"""feee.io's open API over urllib3 (source of each fact: feee-api)."""
+
+import json
+import logging
+import time
+from dataclasses import replace
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.exceptions import HTTPError
+
+from feee_cancel.adapters.connection import PROGRESS, PlainConnection, SecureConnection
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.order import MalformedOrderError, Order
+from feee_cancel.usecases.ports import KeySource, KeyUnavailableError
+
+_MISCONFIGURED_CODES = frozenset({10001, 20012, 20013})
+_RATE_CODES = frozenset({11001})
+_MISCONFIGURED_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost", "host.docker.internal"})
+_MAX_BODY = 1 << 20
+_MAX_WORDS = 1_000
+_CONNECT_SECONDS = 2.0
+_CALL_SECONDS = 7.0
+_LEAST_SECONDS = 0.25
+_MAX_CONNECTIONS = 50
+_IDLE_SECONDS = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = PlainConnection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = SecureConnection
+
+
+class FeeeClient:
+    """`cancel` and `query`, each one request (two where the key had changed), each ended by its deadline.
+
+    Never raises for anything that feee.io or the network does: the answer says what happened.
+    """
+
+    def __init__(self, base_url: str, *, user_agent: str, key: KeySource) -> None:
+        """Raises ValueError unless `base_url` is https, or http on this machine."""
+        url = urlsplit(base_url)
+        if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOCAL_HOSTS)):
+            raise ValueError(f"feee.io's base URL must be https (http on this machine only), not {base_url!r}")
+        self._url = url
+        self._user_agent = user_agent
+        self._key = key
+        self._pool = self._new_pool()
+        self._used_at = time.time()
+
+    def cancel(self, order_no: str, *, deadline: float) -> Answer:
+        """POST /v2/order/cancel. `deadline` is a reading of `time.monotonic()`."""
+        body = json.dumps({"order_no": order_no}).encode()
+        return self._call("POST", "/v2/order/cancel", order_no, body, deadline)
+
+    def query(self, order_no: str, *, deadline: float) -> Answer:
+        """GET /v2/order/query. `deadline` is a reading of `time.monotonic()`."""
+        return self._call("GET", f"/v2/order/query?order_no={order_no}", order_no, None, deadline)
+
+    def _call(self, method: str, path: str, order_no: str, body: bytes | None, deadline: float) -> Answer:
+        try:
+            key = self._key()
+            answer = self._send(method, path, order_no, body, key, deadline)
+            if answer.kind is AnswerKind.MISCONFIGURED and (fresh := self._key(refresh=True)) != key:
+                answer = self._send(method, path, order_no, body, fresh, deadline)
+        except KeyUnavailableError as error:
+            answer = Answer(kind=AnswerKind.MISCONFIGURED, detail=str(error))
+        return answer
+
+    def _send(self, method: str, path: str, order_no: str, body: bytes | None, key: str, deadline: float) -> Answer:
+        started = time.monotonic()
+        PROGRESS.start(min(deadline, started + _CALL_SECONDS))
+        try:
+            status, received = self._exchange(method, path, body, key)
+        except (HTTPError, OSError) as error:
+            kind = AnswerKind.NO_USABLE_ANSWER if PROGRESS.sent else AnswerKind.NOT_SENT
+            answer = Answer(kind=kind, detail=type(error).__name__)
+        else:
+            answer = _read(status, received, order_no, key)
+        _log(path, order_no, answer, time.monotonic() - started)
+        return answer
+
+    def _exchange(self, method: str, path: str, body: bytes | None, key: str) -> tuple[int, bytes]:
+        """One request, its body at most one byte over the limit. `redirect=False`: a redirect would carry the key."""
+        if PROGRESS.left < _LEAST_SECONDS:
+            raise TimeoutError
+        headers = {"key": key, "User-Agent": self._user_agent}
+        response = self._fresh_pool().urlopen(
+            method,
+            f"{self._url.path}{path}",
+            body=body,
+            headers=headers if body is None else {**headers, "Content-Type": "application/json"},
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=min(_CONNECT_SECONDS, PROGRESS.left), read=PROGRESS.left),
+            preload_content=False,
+        )
+        received = response.read(_MAX_BODY + 1)
+        if len(received) > _MAX_BODY:
+            response.close()
+        return response.status, received
+
+    def _fresh_pool(self) -> HTTPConnectionPool:
+        """The kept connections, unless they rested so long that the network may have forgotten them."""
+        now = time.time()
+        if now - self._used_at > _IDLE_SECONDS:
+            self._pool.close()
+            self._pool = self._new_pool()
+        self._used_at = now
+        return self._pool
+
+    def _new_pool(self) -> HTTPConnectionPool:
+        host = self._url.hostname or ""
+        if self._url.scheme == "http":
+            return _PlainPool(host, self._url.port, maxsize=_MAX_CONNECTIONS)
+        return _SecurePool(host, self._url.port, maxsize=_MAX_CONNECTIONS, cert_reqs="CERT_REQUIRED")
+
+
+def _log(path: str, order_no: str, answer: Answer, seconds: float) -> None:
+    logger.info(
+        "feee.io answered",
+        extra={
+            "call": path.partition("?")[0],
+            "order_no": order_no,
+            "answer": answer.kind,
+            "http_status": answer.http_status,
+            "code": answer.code,
+            "feee_request_id": answer.request_id,
+            "detail": answer.detail,
+            "milliseconds": round(seconds * 1000),
+        },
+    )
+
+
+def _read(http_status: int, body: bytes, order_no: str, key: str) -> Answer:
+    """What an HTTP answer says; the documented envelope and nothing else counts as one."""
+    try:
+        envelope = _envelope(body, key)
+    except (ValueError, RecursionError) as error:
+        return Answer(kind=_kind_of(http_status, None), http_status=http_status, detail=_words(error))
+    code = envelope["code"]
+    answer = Answer(
+        kind=_kind_of(http_status, code),
+        http_status=http_status,
+        code=code,
+        msg=_words(envelope.get("msg")),
+        request_id=_words(envelope.get("request_id")),
+    )
+    return _with_order(answer, envelope.get("data"), order_no) if answer.kind is AnswerKind.ACCEPTED else answer
+
+
+def _envelope(body: bytes, key: str) -> dict[str, Any]:
+    """The envelope, its numbers exact, the key nowhere in it. Raises ValueError where it isn't one."""
+    if len(body) > _MAX_BODY:
+        raise ValueError("longer than 1 MiB")
+    try:
+        envelope = _load(body.decode())
+    except ValueError:
+        raise ValueError("not JSON") from None
+    plain = json.dumps(envelope, default=str, ensure_ascii=False)
+    if key in plain:
+        envelope = _load(plain.replace(key, "[key]"))
+    code = envelope.get("code") if isinstance(envelope, dict) else None
+    if not isinstance(code, int) or isinstance(code, bool) or abs(code) >= 10**15:
+        raise ValueError("no code")
+    return dict(envelope)
+
+
+def _load(text: str) -> Any:
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _words(value: object) -> str | None:
+    """feee.io's words as they are, at most 1,000 characters, in a form that every store takes."""
+    return None if value is None else str(value)[:_MAX_WORDS].encode("utf-8", "replace").decode()
+
+
+def _kind_of(http_status: int, code: int | None) -> AnswerKind:
+    """The kind by status and code; `code` 0 is accepted until an order is read."""
+    if http_status in _MISCONFIGURED_STATUSES or code in _MISCONFIGURED_CODES:
+        return AnswerKind.MISCONFIGURED
+    if http_status == HTTPStatus.TOO_MANY_REQUESTS or code in _RATE_CODES:
+        return AnswerKind.RATE_EXCEEDED
+    if code is None or http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return AnswerKind.NO_USABLE_ANSWER
+    success = HTTPStatus.OK <= http_status < HTTPStatus.MULTIPLE_CHOICES
+    if code == 0:
+        return AnswerKind.ACCEPTED if success else AnswerKind.NO_USABLE_ANSWER
+    return AnswerKind.REFUSED if success or http_status >= HTTPStatus.BAD_REQUEST else AnswerKind.NO_USABLE_ANSWER
+
+
+def _with_order(answer: Answer, data: object, order_no: str) -> Answer:
+    """`data` is optional on cancel; where it is there, it must be this order."""
+    if not data:
+        return answer
+    try:
+        order = Order.parse(data)
+    except (MalformedOrderError, RecursionError) as error:
+        return replace(answer, kind=AnswerKind.NO_USABLE_ANSWER, detail=_words(error))
+    if order.order_no != order_no:
+        return replace(answer, kind=AnswerKind.NO_USABLE_ANSWER, detail="data is another order")
+    return replace(answer, kind=AnswerKind.ORDER, order=order)

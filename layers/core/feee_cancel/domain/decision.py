@@ -1,0 +1,152 @@
+"""What the answers of one attempt mean: a pure function, the heart of the service.
+
+Only an order's own state decides (never a code, never a message); where no order was seen, the attempt is repeated.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.order import ENDED_UNFILLED, ENDING, FILLED, Order, Status
+
+_JITTER = 0.2
+"""At most this share of a wait is added to it, so that rows which failed together don't all come back together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits that double from `first` to `most`, in seconds."""
+
+    first: float
+    most: float
+
+    def wait(self, tries: int, jitter: float) -> float:
+        """How long to wait after the `tries`-th try in a row; `jitter` is from 0 to 1."""
+        return min(math.ldexp(self.first, min(tries - 1, 30)), self.most) * (1 + _JITTER * jitter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """When things happen, in seconds. The first two are feee.io's rule and our margin on it (feee-api)."""
+
+    min_age: int = 300
+    margin: int = 5
+    gives_up_after: int = 86_400
+    kept_for: int = 400 * 86_400
+    """How long a final row is kept; 0 keeps it for ever."""
+    refusals: int = 3
+    refused_for: int = 60
+    """An order that isn't shown is rejected after this many refusals in a row over at least this time."""
+
+
+_BACKOFF = {
+    StateReason.CANCEL_REFUSED: Backoff(15, 300),
+    StateReason.ORDER_REFUSED: Backoff(15, 300),
+    StateReason.MISCONFIGURED: Backoff(60, 60),
+    StateReason.RATE_EXCEEDED: Backoff(3, 6),
+    StateReason.UNREACHABLE: Backoff(1, 60),
+    StateReason.OUTCOME_UNKNOWN: Backoff(1, 60),
+    StateReason.REFUND_PENDING: Backoff(5, 60),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    state: State
+    reason: StateReason
+    due_at: int | None = None
+    refusals: str | None = None
+
+
+_REFUNDING = _Step(State.REFUNDING, StateReason.REFUND_PENDING)
+
+
+def decide(
+    row: Cancellation, cancel: Answer | None, query: Answer | None, *, now: float, policy: Policy, jitter: float
+) -> Cancellation:
+    """What `row` becomes after an attempt that asked `cancel`, `query`, or both (None: wasn't asked).
+
+    Guarantees: final only if an order was seen that says so, or after repeated refusals of both calls, or when its
+    time is up; and a row that isn't final is due again, at the latest when its time is up.
+    """
+    order = next((answer.order for answer in (query, cancel) if answer and answer.order), None)
+    accepted = row.state is State.REFUNDING or (
+        cancel is not None and cancel.kind in {AnswerKind.ORDER, AnswerKind.ACCEPTED}
+    )
+    if order:
+        row = replace(row, eligible_at=order.create_time + policy.min_age + policy.margin)
+        step = _from_order(row, order, cancel, accepted=accepted, now=now)
+    else:
+        step = _REFUNDING if accepted else _from_answers(cancel, query)
+    return _settle(row.showing(_telling(cancel, query), order), step, now=now, policy=policy, jitter=jitter)
+
+
+def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
+    """The answer to keep: a refusal says more than the "ok" of the query after it."""
+    answers = [answer for answer in (cancel, query) if answer]
+    return next((answer for answer in answers if answer.code), answers[-1])
+
+
+def _from_order(row: Cancellation, order: Order, cancel: Answer | None, *, accepted: bool, now: float) -> _Step:
+    if over := _over(order):
+        return over
+    if accepted or order.status in ENDED_UNFILLED | ENDING:
+        return _REFUNDING
+    if row.eligible_at is not None and now < row.eligible_at:
+        return _Step(State.WAITING, StateReason.TOO_EARLY, due_at=row.eligible_at)
+    if cancel is not None and cancel.kind is AnswerKind.REFUSED:
+        return _Step(State.WAITING, StateReason.CANCEL_REFUSED)
+    return _Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
+
+
+def _over(order: Order) -> _Step | None:
+    """The final step, where the order's state says outright that it is over and the money is settled."""
+    if order.refunded:
+        return _Step(State.CANCELLED, StateReason.REFUNDED)
+    if order.status in ENDED_UNFILLED and order.nothing_paid:
+        return _Step(State.CANCELLED, StateReason.NOTHING_PAID)
+    if order.status in FILLED:
+        return _Step(State.REJECTED, StateReason.FILLED)
+    if order.status == Status.CLOSED_UNPAID:
+        return _Step(State.REJECTED, StateReason.NEVER_PAID)
+    return None
+
+
+def _from_answers(cancel: Answer | None, query: Answer | None) -> _Step:
+    if cancel and query and cancel.kind is query.kind is AnswerKind.REFUSED:
+        return _Step(State.WAITING, StateReason.ORDER_REFUSED, refusals=f"{cancel.code}/{query.code}")
+    kinds = {answer.kind for answer in (cancel, query) if answer}
+    if AnswerKind.MISCONFIGURED in kinds:
+        return _Step(State.WAITING, StateReason.MISCONFIGURED)
+    if AnswerKind.RATE_EXCEEDED in kinds:
+        return _Step(State.WAITING, StateReason.RATE_EXCEEDED)
+    if kinds == {AnswerKind.NOT_SENT}:
+        return _Step(State.WAITING, StateReason.UNREACHABLE)
+    return _Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
+
+
+def _settle(row: Cancellation, step: _Step, *, now: float, policy: Policy, jitter: float) -> Cancellation:
+    again = step.reason is row.state_reason and step.refusals == row.refusals
+    tries = row.tries + 1 if again else 1
+    since = row.since if again and row.since is not None else math.floor(now)
+    if step.refusals and tries >= policy.refusals and now - since >= policy.refused_for:
+        step = _Step(State.REJECTED, StateReason.REFUSED, refusals=step.refusals)
+    elif not step.state.final and now >= row.gives_up_at:
+        step = _Step(State.FAILED, StateReason.GAVE_UP)
+    row = replace(row, state=step.state, state_reason=step.reason, tries=tries, since=since, refusals=step.refusals)
+    if step.state.final:
+        return settled(row, now=now, policy=policy)
+    due_at = step.due_at or math.ceil(now + _BACKOFF[step.reason].wait(tries, jitter))
+    return replace(row, due_at=min(due_at, row.gives_up_at))
+
+
+def settled(row: Cancellation, *, now: float, policy: Policy) -> Cancellation:
+    """The final row: when it became so, and until when it is kept."""
+    settled_at = math.ceil(now)
+    return replace(
+        row,
+        due_at=settled_at,
+        settled_at=settled_at,
+        expires_at=settled_at + policy.kept_for if policy.kept_for else None,
+    )

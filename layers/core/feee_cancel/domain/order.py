@@ -1,0 +1,192 @@
+"""A feee.io order: BuyOrderDetail, as documented, with whatever else feee.io sent along."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any, Self
+
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?")
+_MAX_INTEGER = 10**15
+_MAX_KEPT_CHARACTERS = 200_000
+"""An item in DynamoDB holds 400 KB; what is kept of an order leaves room for the rest."""
+
+
+class MalformedOrderError(ValueError):
+    """The answer's `data` isn't an order that can be decided on; the message names the field."""
+
+
+class Status(IntEnum):
+    """`status`, as documented (feee-api). 16 isn't documented: one client calls it temporarily locked."""
+
+    NOT_PAID = 1
+    CLOSED_UNPAID = 2
+    PAYMENT_BEING_VERIFIED = 3
+    AWAITING_DELEGATION = 4
+    DELEGATION_BEING_VERIFIED = 5
+    DELEGATED = 6
+    DELEGATION_FAILED = 7
+    RECLAIM_BEING_VERIFIED = 8
+    RECLAIMED = 9
+    RECLAIM_FAILED = 10
+    CANCELLATION_PENDING = 11
+    CANCELLED = 12
+    REFUND_PENDING = 13
+    REFUNDED = 14
+    PARTLY_DELEGATED = 15
+    TEMPORARILY_LOCKED = 16
+    RECLAIM_DELAYED = 17
+
+
+class BusinessStatus(IntEnum):
+    """`business_status`, as documented. 3 and 4 don't mean success: 4 is closed, and that includes cancelled."""
+
+    PENDING = 1
+    FILLED = 2
+    FINISHED = 3
+    CLOSED = 4
+
+
+FILLED = frozenset(
+    {
+        Status.DELEGATION_BEING_VERIFIED,
+        Status.DELEGATED,
+        Status.RECLAIM_BEING_VERIFIED,
+        Status.RECLAIMED,
+        Status.RECLAIM_FAILED,
+        Status.RECLAIM_DELAYED,
+    }
+)
+"""The energy was delegated: too late to cancel."""
+
+ENDED_UNFILLED = frozenset({Status.CANCELLED, Status.REFUNDED})
+ENDING = frozenset({Status.CANCELLATION_PENDING, Status.REFUND_PENDING})
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _integer(value: object) -> int:
+    """An integer, or a string of one (feee.io's neighbours send both)."""
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_INTEGER:
+        return value
+    raise TypeError
+
+
+def _decimal(value: object) -> Decimal:
+    """An exact decimal from a JSON number that was read as such, or from a string."""
+    if isinstance(value, int | Decimal | str) and not isinstance(value, bool) and _DECIMAL.fullmatch(str(value)):
+        return Decimal(value)
+    raise TypeError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """BuyOrderDetail. Times are unix seconds (0: has not happened), amounts are exact decimals in TRX.
+
+    A field that feee.io left out, or sent in a form that isn't the documented one, is None. The fields that a
+    cancellation is decided on are stricter: `order_no`, `status` and `create_time` must be there, and `pay_time`,
+    `pay_amount` and `refund_amount` must be readable where they are. `text` is all of what feee.io sent, as JSON
+    that fits in a row: an order too large for it goes without its parts, or else with the fields decided on.
+    """
+
+    order_no: str
+    status: int
+    create_time: int
+    pay_time: int | None = None
+    pay_amount: Decimal | None = None
+    refund_amount: Decimal | None = None
+    refund_time: int | None = None
+    frozen_resource_value: int | None = None
+    resource_value: int | None = None
+    order_type: int | None = None
+    resource_type: int | None = None
+    receive_address: str | None = None
+    price_in_sun: int | None = None
+    freeze_time: int | None = None
+    rent_expire_time: int | None = None
+    rent_duration: int | None = None
+    rent_time_unit: str | None = None
+    rent_time_second: int | None = None
+    frozen_tx_id: str | None = None
+    is_split: int | None = None
+    is_lock: int | None = None
+    lock_period: int | None = None
+    business_status: int | None = None
+    sub_order: tuple[Self, ...] = ()
+    text: str = field(default="{}", repr=False)
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        """Read `data` of an answer, its numbers as `int` and `Decimal`. Raises MalformedOrderError."""
+        if not isinstance(data, dict):
+            raise MalformedOrderError("data is not an object")
+        values = {name: _read(name, data.get(name)) for name in _READERS}
+        parts = data.get("sub_order")
+        sub_order = _parts(cls, parts) if isinstance(parts, list) else ()
+        return cls(**values, sub_order=sub_order, text=_kept_text(data))
+
+    @property
+    def refunded(self) -> bool:
+        """Whatever the status says, a refund that shows is a refund."""
+        return self.refund_amount is not None and self.refund_amount > 0
+
+    @property
+    def nothing_paid(self) -> bool:
+        """Whether feee.io says outright that nothing was charged."""
+        return self.pay_amount == 0 or self.pay_time == 0
+
+
+def json_number(value: object) -> float | str:
+    """A decimal as the JSON number that reads back the same, or else word for word as a string."""
+    text = str(value)
+    return float(text) if Decimal(repr(float(text))) == value else text
+
+
+_REQUIRED = ("order_no", "status", "create_time")
+_DECISIVE = (*_REQUIRED, "pay_time", "pay_amount", "refund_amount")
+_READER_OF: dict[Any, Callable[[object], Any]] = {
+    int: _integer,
+    int | None: _integer,
+    Decimal | None: _decimal,
+    str: _text,
+    str | None: _text,
+}
+_READERS = {f.name: _READER_OF[f.type] for f in fields(Order) if f.type in _READER_OF and f.name != "text"}
+
+
+def _read(name: str, value: object) -> Any:
+    if value is None and name not in _REQUIRED:
+        return None
+    try:
+        return _READERS[name](value)
+    except TypeError:
+        if name in _DECISIVE:
+            raise MalformedOrderError(f"{name} is missing or not as documented") from None
+        return None
+
+
+def _kept_text(data: dict[str, Any]) -> str:
+    without_parts = {name: value for name, value in data.items() if name != "sub_order"}
+    decisive = {name: data.get(name) for name in _DECISIVE}
+    texts = (json.dumps(kept, default=json_number) for kept in (data, without_parts, decisive))
+    return next(text for text in texts if len(text) <= _MAX_KEPT_CHARACTERS)
+
+
+def _parts(cls: type[Order], parts: list[object]) -> tuple[Order, ...]:
+    """The parts of a split order that can be read; none of them decides anything."""
+    read = []
+    for part in parts:
+        try:
+            read.append(cls.parse(part))
+        except MalformedOrderError:
+            continue
+    return tuple(read)

@@ -1,0 +1,1 @@
+"""What the service does for people: request a cancellation, make an attempt. Collaborators are parameters."""

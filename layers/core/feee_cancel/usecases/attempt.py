@@ -1,0 +1,32 @@
+"""One attempt: ask feee.io, decide, settle. The row was claimed before; its lease outlives the attempt."""
+
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.decision import decide
+from feee_cancel.usecases.ports import Feee, Ports
+
+ATTEMPT_SECONDS = 16.0
+"""The longest that an attempt talks to feee.io."""
+LEASE_SECONDS = 30
+"""From the claim until another attempt may take over: an attempt, and ample time for its settling write."""
+
+_TELLS_ALL = frozenset({AnswerKind.ORDER, AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
+"""After these a query would say nothing more, or be refused alike."""
+
+
+def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:
+    """Bring a claimed row one step on. Returns it as it then stands. Raises TableUnavailableError.
+
+    `deadline` (a reading of `ports.monotonic`) bounds the calls to feee.io.
+    """
+    deadline = min(deadline, ports.monotonic() + ATTEMPT_SECONDS)
+    cancel = None if row.state is State.REFUNDING else _cancel(ports.feee, row.order_no, deadline)
+    query = None if cancel and cancel.kind in _TELLS_ALL else ports.feee.query(row.order_no, deadline=deadline)
+    decided = decide(row, cancel, query, now=ports.now(), policy=ports.policy, jitter=ports.jitter())
+    return ports.cancellations.settle(decided)
+
+
+def _cancel(feee: Feee, order_no: str, deadline: float) -> Answer:
+    """Cancel, once more at once where nothing was sent."""
+    answer = feee.cancel(order_no, deadline=deadline)
+    return feee.cancel(order_no, deadline=deadline) if answer.kind is AnswerKind.NOT_SENT else answer

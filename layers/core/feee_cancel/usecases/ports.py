@@ -1,0 +1,72 @@
+"""What the use cases need from the world; the adapters give it, and the tests' fakes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from feee_cancel.domain.answer import Answer
+from feee_cancel.domain.cancellation import Cancellation
+from feee_cancel.domain.decision import Policy
+
+
+class TableUnavailableError(Exception):
+    """The table couldn't be read or written: whether the write took place is unknown."""
+
+
+class KeyUnavailableError(Exception):
+    """feee.io's key couldn't be had; the message names the secret and how to set it, never its value."""
+
+
+class KeySource(Protocol):
+    """Gives feee.io's key."""
+
+    def __call__(self, *, refresh: bool = False) -> str:
+        """The key, kept for a while; `refresh` reads it again. Raises KeyUnavailableError."""
+        ...
+
+
+class Feee(Protocol):
+    """feee.io. Neither call raises, and both end by `deadline`, a reading of `time.monotonic()`."""
+
+    def cancel(self, order_no: str, *, deadline: float) -> Answer:
+        """Ask for the order to be cancelled."""
+        ...
+
+    def query(self, order_no: str, *, deadline: float) -> Answer:
+        """Ask how the order stands."""
+        ...
+
+
+class Cancellations(Protocol):
+    """The table. Every write is one conditional write; each method raises TableUnavailableError."""
+
+    def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
+        """Write a new cancellation where there is none or where one ended that may start afresh.
+
+        Returns the row as it now stands, and whether it was written. A row begun as `cancelling` is claimed by it.
+        """
+        ...
+
+    def claim(self, row: Cancellation, *, now: float, lease_until: int) -> tuple[Cancellation, bool]:
+        """Take the lease on a row that is due. Returns the row as it now stands, and whether the lease was taken."""
+        ...
+
+    def settle(self, row: Cancellation) -> Cancellation:
+        """End the attempt with this row, unless a later attempt took over. Returns the row as it now stands."""
+        ...
+
+    def find(self, order_no: str) -> Cancellation | None:
+        """The order's cancellation, read consistently."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The collaborators of every use case. `now` gives unix seconds, `monotonic` the clock of deadlines."""
+
+    feee: Feee
+    cancellations: Cancellations
+    policy: Policy
+    now: Callable[[], float]
+    monotonic: Callable[[], float]
+    jitter: Callable[[], float]
