@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
 
 from feee_cancel.usecases.ports import KeyUnavailableError
 
@@ -30,7 +31,8 @@ class SecretKey:
         try:
             text = self._provider.get(self._secret, max_age=_MAX_AGE_SECONDS, force_fetch=refresh)
         except GetParameterError as error:
-            raise KeyUnavailableError(f"feee.io's key can't be read from secret {self._secret}: {error}") from error
+            cause = _code_of(error.__context__)
+            raise KeyUnavailableError(f"feee.io's key can't be read from secret {self._secret}: {cause}") from error
         key = _key_in(text)
         if key is None:
             raise KeyUnavailableError(
@@ -38,6 +40,11 @@ class SecretKey:
                 f"""--secret-id {self._secret} --secret-string '{{"key": "<key>"}}'"""
             )
         return key
+
+
+def _code_of(error: BaseException | None) -> str:
+    """AWS's error code, or the kind of error: AWS's messages name roles and accounts."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 def _key_in(text: object) -> str | None:

@@ -1,0 +1,92 @@
+"""AWS on this machine: MiniStack, in its own process group, with an environment and folders of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import urllib3
+
+from local.build import ROOT
+from local.errors import LocalError, last_lines
+
+_COMMAND = ROOT / ".tools/emulator/bin/ministack"
+_START_SECONDS = 60
+_STOP_SECONDS = 10
+
+
+@contextmanager
+def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
+    """The endpoint of a fresh emulator that checks signatures and policies as AWS does (AUTH). Raises LocalError.
+
+    It listens on loopback, on `port` where that is free. It and everything that it started are gone at the end.
+    """
+    port = free_port(port)
+    home = directory / "emulator"
+    temporary = home / "tmp"
+    temporary.mkdir(parents=True)
+    log = directory / "emulator.log"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "AUTH": "true",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "STATE_DIR": str(home / "state"),
+        "S3_DATA_DIR": str(home / "s3"),
+        "LOG_LEVEL": "WARNING",
+    }
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [_COMMAND], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        _wait_until_ready(process, port, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _stop(process)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def free_port(preferred: int = 0) -> int:
+    """A loopback port that is free now: the preferred one if it is."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise LocalError("no free port on 127.0.0.1")
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    give_up_at = time.monotonic() + _START_SECONDS
+    with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=2) as pool:
+        while process.poll() is None and time.monotonic() < give_up_at:
+            try:
+                if pool.request("GET", "/_ministack/health").status == 200:  # noqa: PLR2004 - RFC 9110
+                    return
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.1)
+    raise LocalError(f"the AWS emulator didn't start:\n{last_lines(log.read_text())}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the emulator and the functions' processes below it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,38 @@
+"""What can go wrong on this machine, said so that it can be mended."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_LINES = 30
+_NO_AWS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+class LocalError(Exception):
+    """The local stack can't be built, started or deployed; the message says what failed and how it ended."""
+
+
+def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> str:
+    """Run a command, away from the user's AWS account. Its output, or LocalError with the end of it.
+
+    The environment is the user's (proxies, certificates) without what AWS's tools read, and with `env`.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=kept | _NO_AWS | dict(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LocalError(f"{' '.join(command)} failed with exit status {done.returncode}:\n{last_lines(done.stdout)}")
+    return done.stdout
+
+
+def last_lines(text: str) -> str:
+    """The end of a long output."""
+    return "\n".join(text.rstrip().splitlines()[-_LINES:])

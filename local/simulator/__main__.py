@@ -1,0 +1,40 @@
+"""`python -m local.simulator`: serves until SIGTERM or SIGINT, and says where once it does."""
+
+import argparse
+import signal
+import ssl
+from threading import Event
+
+from local.simulator.orders import DEFAULT_KEY
+from local.simulator.server import running
+
+
+def main() -> None:
+    options = arguments()
+    stopped = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    tls = server_context(options.certfile, options.keyfile) if options.certfile else None
+    with running(key=options.key, port=options.port, rate_limit=options.rate_limit, tls=tls) as simulator:
+        print(f"feee.io simulator: {simulator.url}", flush=True)
+        stopped.wait()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--key", default=DEFAULT_KEY, help="the API key that is valid")
+    parser.add_argument("--rate-limit", type=int, default=10, help="requests a second for the key")
+    parser.add_argument("--certfile", help="PEM: serve https")
+    parser.add_argument("--keyfile", help="PEM, where it isn't in the certfile")
+    return parser.parse_args()
+
+
+def server_context(certfile: str, keyfile: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certfile, keyfile)
+    return context
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""All that the simulator's apps share."""
+
+from collections.abc import Callable
+
+from local.simulator.journal import Journal
+from local.simulator.misbehaviour import Misbehaviours
+from local.simulator.orders import Orders
+
+
+class Simulation:
+    """The orders, what is to go wrong, and the requests that came, here and at the other host."""
+
+    def __init__(self, key: str, rate_limit: int, clock: Callable[[], float]) -> None:
+        self.orders = Orders(key=key, rate_limit=rate_limit, clock=clock)
+        self.misbehaviours = Misbehaviours()
+        self.journal = Journal()
+        self.foreign = Journal()
+        self.elsewhere = ""
+
+    def forget_requests(self) -> None:
+        self.journal.clear()
+        self.foreign.clear()
+
+    def reset(self) -> None:
+        self.orders.reset()
+        self.misbehaviours.clear()
+        self.forget_requests()

@@ -1,0 +1,105 @@
+"""The real template on this machine: the AWS emulator, the feee.io simulator, and the stack deployed by SAM CLI."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from rich.console import Console
+
+from local.api import CREDENTIALS, REGION, ApiClient
+from local.build import ROOT, SAM, build
+from local.emulator import emulator
+from local.errors import LocalError, run
+from local.simulator.server import RunningSimulator, running
+
+KEY = "local-key-3f1c9a52-7f0e-4d3a-9d57-0c7f3a8e6b41"
+"""The simulator's key, set in the stack's secret as a user would set feee.io's."""
+
+_STACK = "feee-cancel-local"
+_PARAMETERS = {"ApiRateLimit": "1000", "ApiBurstLimit": "1000", "DataDeletionPolicy": "Delete", "LogRetentionDays": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """The deployed stack and what it stands on."""
+
+    endpoint: str
+    simulator: RunningSimulator
+    outputs: Mapping[str, str]
+    api: ApiClient
+
+    def client(self, service: str) -> Any:
+        """A boto3 client at the emulator."""
+        return aws_client(service, self.endpoint)
+
+
+def aws_client(service: str, endpoint: str) -> Any:
+    """A boto3 client at an emulator."""
+    client: Any = boto3.client
+    return client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS.access_key,
+        aws_secret_access_key=CREDENTIALS.secret_key,
+    )
+
+
+@contextmanager
+def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterator[LocalStack]:
+    """Build, start and deploy, with progress on `console`; at the end nothing is left running. Raises LocalError.
+
+    `port` is the emulator's, where that is free; `parameters` are the template's, besides those of a local run.
+    """
+    with ExitStack() as opened:
+        work = ROOT / ".local"
+        work.mkdir(exist_ok=True)
+        directory = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=work)))
+        with step(console, "Building the functions and layers (sam build)"):
+            template = build()
+        with step(console, "Starting the feee.io simulator and the AWS emulator"):
+            simulator = opened.enter_context(running(key=KEY))
+            endpoint = opened.enter_context(emulator(directory, port=port))
+        with step(console, "Deploying template.yaml to the emulator (sam deploy)"):
+            outputs = _deploy(template, endpoint, _PARAMETERS | {"FeeeBaseUrl": simulator.url} | parameters)
+        set_key(endpoint, outputs["FeeeKeySecretArn"], KEY)
+        host = f"{outputs['ApiId']}.execute-api.localhost:{endpoint.rpartition(':')[2]}"
+        api = ApiClient(f"http://{host}/v1")
+        opened.callback(api.close)
+        yield LocalStack(endpoint, simulator, outputs, api)
+
+
+@contextmanager
+def step(console: Console, title: str) -> Iterator[None]:
+    """Show that something is going on, and that it went well."""
+    with console.status(f"{title} ..."):
+        yield
+    console.print(f"[green]ok[/]  {title}", highlight=False)
+
+
+def set_key(endpoint: str, secret: str, key: str) -> None:
+    """Set feee.io's key in the stack's secret."""
+    secrets = aws_client("secretsmanager", endpoint)
+    secrets.put_secret_value(SecretId=secret, SecretString=f'{{"key": "{key}"}}')
+
+
+def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    environment = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
+        "AWS_DEFAULT_REGION": REGION,
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(template)]
+    options = ["--stack-name", _STACK, "--no-confirm-changeset", "--no-progressbar"]
+    run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)
+    stacks = aws_client("cloudformation", endpoint).describe_stacks(StackName=_STACK)["Stacks"]
+    if stacks[0]["StackStatus"] != "CREATE_COMPLETE":
+        raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}

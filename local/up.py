@@ -1,0 +1,63 @@
+"""`make local`: the service on this machine, until Ctrl-C."""
+
+import signal
+import sys
+import threading
+
+from rich.console import Console
+
+from local.errors import LocalError
+from local.stack import LocalStack, local_stack
+
+_EMULATOR_PORT = 4566
+_USAGE = """
+The API is at   {url}
+Table           {table}
+feee.io         {simulator}   (simulated; its control API is below /control)
+AWS endpoint    {endpoint}
+
+Try it: make an order that is ten minutes old, and cancel it.
+
+  curl -s -X POST {control}/orders -d '{{"age": 600, "order_no": "2304170329503866885309"}}'
+
+  curl -s -X POST {url}/cancellations \\
+    --aws-sigv4 aws:amz:us-east-1:execute-api --user test:test \\
+    -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
+
+Ctrl-C stops everything.
+"""
+
+
+def main() -> None:
+    """Keep the local stack up until Ctrl-C or SIGTERM."""
+    stopped = threading.Event()
+    console = Console()
+    end_on_signals()
+    try:
+        with local_stack(console, port=_EMULATOR_PORT) as stack:
+            console.print(_usage(stack), highlight=False, soft_wrap=True, markup=False)
+            stopped.wait()
+    except LocalError as error:
+        sys.exit(f"\n{error}")
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+
+
+def end_on_signals() -> None:
+    """SIGTERM ends as Ctrl-C does, so that what was started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _usage(stack: LocalStack) -> str:
+    simulator = stack.simulator.url
+    return _USAGE.format(
+        url=stack.api.url,
+        table=stack.outputs["TableName"],
+        simulator=simulator,
+        control=f"{simulator.removesuffix('/open')}/control",
+        endpoint=stack.endpoint,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""The API's handler, from event to answer, over the fakes."""
+
+import base64
+import json
+import logging
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from feee_cancel.bootstrap import Service, bootstrap
+from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from functions.api.app import create
+from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
+from tests.fakes import FakeFeee, FakeTable, ports
+
+EVENTS = Path(__file__).parents[2] / "events"
+CANCELLED = shown(status=12, refund_amount=Decimal("3.92"), refund_time=NOW)
+
+
+class Context(LambdaContext):
+    _function_name = "api"
+    _memory_limit_in_mb = 512
+    _invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:api"
+    _aws_request_id = "request-1"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 25_000
+
+
+def call(
+    event: dict[str, Any], feee: FakeFeee | None = None, table: FakeTable | None = None
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, body and headers of the answer."""
+    handler = create(Service(ports(feee or FakeFeee(), table or FakeTable())))
+    answered = handler(event, Context())
+    headers = {name: values[0] for name, values in answered["multiValueHeaders"].items()}
+    return answered["statusCode"], json.loads(answered["body"], parse_float=Decimal), headers
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return event
+
+
+def post(body: str | None, content_type: str | None = "application/json") -> dict[str, Any]:
+    headers = {"Content-Type": content_type} if content_type else {}
+    return sample("api-request") | {
+        "body": body,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+    }
+
+
+def test_the_sample_request_is_cancelled_and_the_refund_is_exact() -> None:
+    status, body, headers = call(sample("api-request"), FakeFeee(cancel=[CANCELLED]))
+    assert status == 200
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Cache-Control"] == "no-store"
+    assert body["refund_amount"] == Decimal("3.92")
+    assert body == {
+        "order_no": ORDER_NO,
+        "state": "cancelled",
+        "state_reason": "refunded",
+        "requested_at": NOW,
+        "requested_by": "arn:aws:iam::123456789012:user/treasury",
+        "reason": "unfilled",
+        "gives_up_at": NOW + 86_400,
+        "eligible_at": 1724318708 + 305,
+        "settled_at": NOW,
+        "attempt": 1,
+        "status": 12,
+        "pay_amount": Decimal("3.92"),
+        "refund_amount": Decimal("3.92"),
+        "refund_time": NOW,
+        "partly_filled": False,
+        "last_answer": {"answer": "order", "http_status": 200, "code": 0, "msg": "ok", "request_id": "r-1"},
+        "order": order_data(status=12, refund_amount=Decimal("3.92"), refund_time=NOW),
+    }
+
+
+def test_the_sample_look_finds_what_is_there() -> None:
+    status, body, _ = call(sample("api-get"), table=FakeTable(row(state_reason=StateReason.TOO_EARLY)))
+    assert (status, body["state"], body["due_at"]) == (200, "cancelling", NOW + 30)
+    assert "state_reason" not in body
+    assert "last_answer" not in body
+
+
+def test_a_look_at_what_was_never_requested_is_a_404() -> None:
+    status, problem, headers = call(sample("api-get"))
+    assert (status, headers["Content-Type"]) == (404, "application/problem+json")
+    assert problem["type"] == "urn:feee-cancel:problem:not-found"
+    assert problem["status"] == 404
+
+
+def test_a_look_with_an_order_number_that_is_none_is_a_400() -> None:
+    status, problem, _ = call(sample("api-get") | {"path": "/cancellations/abc"})
+    assert (status, problem["errors"][0]["pointer"]) == (400, "#/order_no")
+
+
+@pytest.mark.parametrize(
+    ("feee", "state", "retry_after"),
+    [
+        (FakeFeee(cancel=[refused()], query=[shown(create_time=NOW - 100)]), "waiting", "206"),
+        (FakeFeee(cancel=[shown(status=11)]), "refunding", "6"),
+        (FakeFeee(cancel=[answer(AnswerKind.NO_USABLE_ANSWER)], query=[refused()]), "waiting", "2"),
+    ],
+)
+def test_what_will_be_settled_is_a_202_that_says_when_and_where(feee: FakeFeee, state: str, retry_after: str) -> None:
+    status, body, headers = call(sample("api-request"), feee)
+    assert (status, body["state"]) == (202, state)
+    assert headers["Retry-After"] == retry_after
+    assert headers["Location"] == f"/v1/cancellations/{ORDER_NO}"
+    assert body["due_at"] > NOW
+
+
+def test_what_is_under_way_is_a_202() -> None:
+    status, _, headers = call(sample("api-request"), table=FakeTable(row()))
+    assert (status, headers["Retry-After"]) == (202, "2")
+
+
+@pytest.mark.parametrize(
+    ("there", "feee", "name"),
+    [
+        (None, FakeFeee(cancel=[refused()], query=[shown(status=6)]), "filled"),
+        (None, FakeFeee(cancel=[refused()], query=[shown(status=2)]), "never-paid"),
+        (
+            row(
+                state=State.WAITING,
+                state_reason=StateReason.ORDER_REFUSED,
+                due_at=NOW,
+                tries=2,
+                since=NOW - 60,
+                refusals="20003/20003",
+            ),
+            FakeFeee(cancel=[refused()], query=[refused()]),
+            "refused",
+        ),
+        (
+            row(state=State.WAITING, due_at=NOW, gives_up_at=NOW),
+            FakeFeee(cancel=[refused()], query=[refused()]),
+            "gave-up",
+        ),
+    ],
+)
+def test_what_cannot_be_cancelled_any_more_is_a_409_that_says_why(
+    there: Cancellation | None, feee: FakeFeee, name: str
+) -> None:
+    status, problem, _ = call(sample("api-request"), feee, FakeTable(*([there] if there else [])))
+    assert (status, problem["type"]) == (409, f"urn:feee-cancel:problem:{name}")
+    assert problem["detail"]
+    assert problem["cancellation"]["order_no"] == ORDER_NO
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (None, "#"),
+        ("", "#"),
+        ("{", "#"),
+        ("[" * 4000, "#"),
+        ('{"order_no": NaN}', "#"),
+        ("[]", "#"),
+        ("{}", "#/order_no"),
+        ('{"order_no": "12a"}', "#/order_no"),
+        ('{"order_no": 12}', "#/order_no"),
+        ('{"order_no": "12", "not_before": "soon"}', "#/not_before"),
+        ('{"order_no": "12", "not_before": 99999999999}', "#/not_before"),
+        ('{"order_no": "12", "reason": 1}', "#/reason"),
+        ('{"order_no": "12", "a/b~c": 1}', "#/a~1b~0c"),
+    ],
+)
+def test_bad_input_is_a_400_that_names_the_member_and_writes_nothing(body: str | None, pointer: str) -> None:
+    table = FakeTable()
+    status, problem, headers = call(post(body), table=table)
+    assert (status, headers["Content-Type"]) == (400, "application/problem+json")
+    assert problem["type"] == "urn:feee-cancel:problem:invalid-request"
+    assert problem["errors"][0]["pointer"] == pointer
+    assert table.writes == 0
+
+
+def test_a_body_may_come_as_base64() -> None:
+    event = post(base64.b64encode(b'{"order_no": "12"}').decode()) | {"isBase64Encoded": True}
+    assert call(event, FakeFeee(cancel=[answer(AnswerKind.RATE_EXCEEDED)]))[0] == 202
+    assert call(event | {"body": "é"})[0] == 400
+
+
+@pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/xml", "application/json-patch+json"])
+def test_any_other_content_type_is_a_415(content_type: str | None) -> None:
+    status, problem, _ = call(post('{"order_no": "12"}', content_type))
+    assert (status, problem["type"]) == (415, "urn:feee-cancel:problem:unsupported-media-type")
+
+
+def test_a_content_type_may_have_parameters() -> None:
+    event = post('{"order_no": "x"}', "Application/JSON; charset=utf-8")
+    assert call(event)[0] == 400
+
+
+def test_a_long_body_is_a_413() -> None:
+    status, problem, _ = call(post(json.dumps({"order_no": "12", "reason": "x" * 5000})))
+    assert (status, problem["type"]) == (413, "urn:feee-cancel:problem:too-large")
+
+
+def test_a_request_that_cannot_be_written_is_a_503_and_was_not_accepted() -> None:
+    table = FakeTable()
+    table.trouble = {"begin"}
+    status, problem, headers = call(sample("api-request"), table=table)
+    assert (status, headers["Retry-After"]) == (503, "2")
+    assert problem["type"] == "urn:feee-cancel:problem:unavailable"
+
+
+def test_an_error_that_nobody_expected_is_a_500_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("feee_cancel").addHandler(caplog.handler)
+    status, problem, _ = call(sample("api-request"), FakeFeee())  # the fake has no answer: StopIteration
+    logging.getLogger("feee_cancel").removeHandler(caplog.handler)
+    assert (status, problem["type"]) == (500, "urn:feee-cancel:problem:internal-error")
+    assert "StopIteration" in caplog.text
+    assert "StopIteration" not in json.dumps(problem)
+
+
+def test_a_route_that_is_not_there_is_a_problem_too() -> None:
+    status, problem, _ = call(sample("api-get") | {"path": "/nowhere"})
+    assert (status, problem["type"]) == (404, "urn:feee-cancel:problem:no-such-route")
+
+
+def test_the_service_is_wired_from_the_environment() -> None:
+    assert bootstrap().ports.policy.kept_for == 400 * 86_400

@@ -1,0 +1,156 @@
+"""A request is written first, tried at once where it is due, and never lost."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, State, StateReason
+from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.request import request
+from tests.builders import NOW, ORDER_NO, answer, refused, row, shown
+from tests.fakes import Clock, FakeFeee, FakeTable, ports
+
+CANCELLED = shown(status=12, refund_amount=Decimal("3.92"))
+
+
+def ask(
+    feee: FakeFeee, table: FakeTable, *, not_before: int | None = None, now: float = NOW, deadline: float = NOW + 100
+) -> Cancellation:
+    asked = CancellationRequest(order_no=ORDER_NO, not_before=not_before, reason="unfilled")
+    return request(asked, ports(feee, table, Clock(now)), requested_by="me", deadline=deadline)
+
+
+def test_a_happy_cancel_is_one_call_and_two_writes() -> None:
+    feee, table = FakeFeee(cancel=[CANCELLED]), FakeTable()
+    settled = ask(feee, table)
+    assert (settled.state, settled.refund_amount, settled.attempt) == ("cancelled", Decimal("3.92"), 1)
+    assert (settled.requested_by, settled.reason, settled.requested_at) == ("me", "unfilled", NOW)
+    assert (feee.calls, table.writes) == (["cancel"], 2)
+    assert table.rows[ORDER_NO] == settled
+
+
+def test_after_any_other_answer_the_order_is_queried() -> None:
+    feee = FakeFeee(cancel=[refused()], query=[shown(status=6)])
+    assert ask(feee, FakeTable()).state is State.REJECTED
+    assert feee.calls == ["cancel", "query"]
+
+
+@pytest.mark.parametrize("kind", [AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED])
+def test_where_a_query_would_be_refused_alike_it_is_not_made(kind: AnswerKind) -> None:
+    feee = FakeFeee(cancel=[answer(kind)])
+    assert ask(feee, FakeTable()).state is State.WAITING
+    assert feee.calls == ["cancel"]
+
+
+def test_where_nothing_was_sent_it_is_tried_once_more_at_once() -> None:
+    not_sent = answer(AnswerKind.NOT_SENT)
+    feee = FakeFeee(cancel=[not_sent, CANCELLED])
+    assert ask(feee, FakeTable()).state is State.CANCELLED
+    down = FakeFeee(cancel=[not_sent, not_sent])
+    assert ask(down, FakeTable()).state_reason is StateReason.UNREACHABLE
+    assert down.calls == ["cancel", "cancel"]
+
+
+def test_a_request_for_later_is_written_and_nothing_is_called() -> None:
+    feee, table = FakeFeee(), FakeTable()
+    waiting = ask(feee, table, not_before=NOW + 1000)
+    assert (waiting.state, waiting.state_reason, waiting.due_at) == ("waiting", "not_before", NOW + 1000)
+    assert (waiting.attempt, waiting.gives_up_at) == (0, NOW + 1000 + 86_400)
+    assert (feee.calls, table.writes) == ([], 1)
+
+
+def test_a_time_that_is_past_is_now() -> None:
+    assert ask(FakeFeee(cancel=[CANCELLED]), FakeTable(), not_before=NOW - 5).state is State.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        row(state=State.CANCELLED),
+        row(),
+        row(state=State.REFUNDING, due_at=NOW + 5),
+        row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 5),
+    ],
+)
+def test_asking_again_while_it_is_under_way_or_cancelled_calls_nobody(there: Cancellation) -> None:
+    feee, table = FakeFeee(), FakeTable(there)
+    assert ask(feee, table) == there
+    assert (feee.calls, table.writes) == ([], 0)
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.WITHDRAWN, State.FAILED])
+def test_a_new_request_starts_what_ended_otherwise_afresh(state: State) -> None:
+    there = row(state=state, attempt=4, tries=9, code=1, settled_at=NOW - 5, expires_at=NOW)
+    settled = ask(FakeFeee(cancel=[CANCELLED]), FakeTable(there))
+    assert (settled.state, settled.attempt, settled.tries) == (State.CANCELLED, 5, 1)
+
+
+def test_asking_when_a_waiting_order_is_due_makes_the_attempt() -> None:
+    there = row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW)
+    feee = FakeFeee(cancel=[CANCELLED])
+    settled = ask(feee, FakeTable(there))
+    assert (settled.state, settled.attempt) == (State.CANCELLED, 2)
+
+
+def test_an_attempt_that_died_is_taken_over_when_its_lease_ended() -> None:
+    feee = FakeFeee(cancel=[refused()], query=[CANCELLED])
+    assert ask(feee, FakeTable(row(due_at=NOW))).state is State.CANCELLED
+    assert ask(FakeFeee(), FakeTable(row(due_at=NOW + 1))).state is State.CANCELLING
+
+
+def test_a_refund_that_is_due_is_queried_and_never_cancelled_again() -> None:
+    feee = FakeFeee(query=[CANCELLED])
+    assert ask(feee, FakeTable(row(state=State.REFUNDING, due_at=NOW))).state is State.CANCELLED
+    assert feee.calls == ["query"]
+
+
+def test_an_attempt_that_was_overtaken_changes_nothing() -> None:
+    table = FakeTable()
+    later = row(attempt=2, state=State.CANCELLED)
+
+    class Overtaken(FakeFeee):
+        def cancel(self, order_no: str, *, deadline: float) -> object:  # type: ignore[override]
+            table.rows[order_no] = later
+            return answer(AnswerKind.MISCONFIGURED)
+
+    assert ask(Overtaken(), table) == later
+    assert table.rows[ORDER_NO] == later
+
+
+def test_a_request_that_cannot_be_written_is_not_accepted_and_calls_nobody() -> None:
+    feee, table = FakeFeee(), FakeTable()
+    table.trouble = {"begin"}
+    with pytest.raises(TableUnavailableError):
+        ask(feee, table)
+    assert feee.calls == []
+
+
+def test_an_outcome_that_cannot_be_written_leaves_a_lease_and_the_request_stays_accepted() -> None:
+    table = FakeTable()
+    table.trouble = {"settle"}
+    claimed = ask(FakeFeee(cancel=[CANCELLED]), table)
+    assert (claimed.state, claimed.due_at) == (State.CANCELLING, NOW + 30)
+    table.trouble = set()
+    later = ask(FakeFeee(cancel=[refused()], query=[CANCELLED]), table, now=NOW + 30, deadline=NOW + 130)
+    assert (later.state, later.attempt) == (State.CANCELLED, 2)
+
+
+def test_an_attempt_ends_by_its_own_limit_or_the_callers_whichever_is_sooner() -> None:
+    for deadline, expected in ((NOW + 100, NOW + 16), (NOW + 3, NOW + 3)):
+        feee = FakeFeee(cancel=[CANCELLED])
+        ask(feee, FakeTable(), deadline=deadline)
+        assert feee.deadlines == [expected]
+
+
+def test_a_claim_lost_to_another_returns_the_row_as_it_is() -> None:
+    class Raced(FakeTable):
+        def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
+            found, began = super().begin(row)
+            self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=found.attempt + 1)
+            return found, began
+
+    feee = FakeFeee()
+    assert ask(feee, Raced(row(due_at=NOW))).attempt == 2
+    assert feee.calls == []

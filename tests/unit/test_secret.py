@@ -1,0 +1,71 @@
+"""The key: kept for a while, read afresh on demand, never in a message."""
+
+import traceback
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from feee_cancel.adapters.secret import SecretKey
+from feee_cancel.usecases.ports import KeyUnavailableError
+
+KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
+
+
+class FakeSecrets:
+    """Secrets Manager's client, as far as it is used."""
+
+    def __init__(self, *values: str | Exception) -> None:
+        self.values = list(values)
+        self.reads = 0
+
+    def get_secret_value(self, SecretId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        assert SecretId == "feee-key"
+        self.reads += 1
+        value = self.values.pop(0)
+        if isinstance(value, Exception):
+            raise value
+        return {"SecretString": value}
+
+
+def key(secrets: FakeSecrets) -> SecretKey:
+    return SecretKey(secrets, "feee-key")  # type: ignore[arg-type] # a fake of the client
+
+
+def test_the_key_is_read_once_and_afresh_on_demand() -> None:
+    secrets = FakeSecrets(f'{{"key": "{KEY}"}}', '{"key": "another-key"}')
+    source = key(secrets)
+    assert [source(), source(), source(refresh=True), source()] == [KEY, KEY, "another-key", "another-key"]
+    assert secrets.reads == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "{}", "[]", KEY, '"text"', '{"key": ""}', '{"key": null}', '{"key": 12345678}', '{"key": "short"}']
+    + [
+        f'{{"key": "{bad}"}}'
+        for bad in ("with space", "with\\nline", 'quote\\"quote', "back\\\\slash", "schlüssel", "x" * 257)
+    ],
+)
+def test_a_secret_without_a_usable_key_says_how_to_set_it_and_not_what_it_holds(value: str) -> None:
+    with pytest.raises(KeyUnavailableError) as caught:
+        key(FakeSecrets(value))()
+    message = str(caught.value)
+    assert "aws secretsmanager put-secret-value --secret-id feee-key" in message
+    told = "".join(traceback.format_exception(caught.value))
+    assert not value or len(value) < 4 or value not in told
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "User: arn:secret-role"}}, "Get"),
+            "AccessDeniedException",
+        ),
+        (EndpointConnectionError(endpoint_url="https://x"), "EndpointConnectionError"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_named_with_awss_code_alone(error: Exception, code: str) -> None:
+    with pytest.raises(KeyUnavailableError, match=f"feee-key: {code}$"):
+        key(FakeSecrets(error))()
