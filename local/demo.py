@@ -62,7 +62,7 @@ JOURNEYS: dict[str, Journey] = {
     "asked for twice": asked_twice,
     "feee.io answers 502": feee_down,
     "unknown to feee.io": unknown_order,
-    "letters in its number": no_order_number,
+    "letters in number": no_order_number,
 }
 
 
@@ -73,10 +73,12 @@ def _ask(stack: LocalStack, *, age: float, status: int = 4, times: int = 1) -> O
 
 def play(stack: LocalStack) -> Table:
     """Play the journeys and tell them as a table."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(
+        box=SIMPLE_HEAD, pad_edge=False, caption="Calls: requests to feee.io. Refund: in TRX.", caption_justify="left"
+    )
     for heading in ("Order", "HTTP", "State", "Why, next step in"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("feee.io calls", "Refund"):
+    for heading in ("Calls", "Refund"):
         table.add_column(heading, justify="right", no_wrap=True)
     for title, journey in JOURNEYS.items():
         table.add_row(title, *_cells(stack, journey(stack)))
@@ -95,7 +97,7 @@ def _cells(stack: LocalStack, outcome: Outcome) -> tuple[str, ...]:
 def _why(answer: ApiAnswer) -> str:
     """The state's reason and when the next step is due, or the problem."""
     if "Retry-After" in answer.headers:
-        return f"{answer.body['state_reason']}; next in {answer.headers['Retry-After']} s"
+        return f"{answer.body['state_reason']}, {answer.headers['Retry-After']} s"
     return str(answer.body.get("state_reason") or answer.body["type"].rpartition(":")[2])
 
 
