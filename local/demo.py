@@ -73,13 +73,12 @@ def _ask(stack: LocalStack, *, age: float, status: int = 4, times: int = 1) -> O
 
 def play(stack: LocalStack) -> Table:
     """Play the journeys and tell them as a table."""
-    table = Table(
-        box=SIMPLE_HEAD, pad_edge=False, caption="Calls: requests to feee.io. Refund: in TRX.", caption_justify="left"
-    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.caption = "Calls: requests to feee.io. Refund: in TRX."
     for heading in ("Order", "HTTP", "State", "Why, next step in"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading)
     for heading in ("Calls", "Refund"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     for title, journey in JOURNEYS.items():
         table.add_row(title, *_cells(stack, journey(stack)))
     return table

@@ -1,6 +1,13 @@
 """The environment that the functions are imported in: the template's variables, and no AWS but the emulator's."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from rich.console import Console
+
+from local.stack import LocalStack, local_stack
 
 os.environ |= {
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -15,3 +22,21 @@ os.environ |= {
     "GIVE_UP_AFTER_SECONDS": "86400",
     "RETENTION_DAYS": "400",
 }
+
+settings.register_profile("default", deadline=None)  # shared machines are slow at times
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[LocalStack]:
+    """The template deployed to the emulator, once for the whole session."""
+    with local_stack(Console(quiet=True)) as local:
+        yield local
+
+
+@pytest.fixture
+def stack(deployed: LocalStack) -> LocalStack:
+    """The deployed stack with a simulator that has forgotten everything."""
+    deployed.simulator.client.reset()
+    deployed.simulator.client.set_access(rate_limit=10_000)
+    return deployed

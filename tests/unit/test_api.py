@@ -4,32 +4,19 @@ import base64
 import json
 import logging
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from feee_cancel.bootstrap import Service, bootstrap
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from functions.api.app import create
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
+from tests.events import Context, post, sample
 from tests.fakes import FakeFeee, FakeTable, ports
 
-EVENTS = Path(__file__).parents[2] / "events"
 CANCELLED = shown(status=12, refund_amount=Decimal("3.92"), refund_time=NOW)
-
-
-class Context(LambdaContext):
-    _function_name = "api"
-    _memory_limit_in_mb = 512
-    _invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:api"
-    _aws_request_id = "request-1"
-
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        return 25_000
 
 
 def call(
@@ -40,20 +27,6 @@ def call(
     answered = handler(event, Context())
     headers = {name: values[0] for name, values in answered["multiValueHeaders"].items()}
     return answered["statusCode"], json.loads(answered["body"], parse_float=Decimal), headers
-
-
-def sample(name: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
-    return event
-
-
-def post(body: str | None, content_type: str | None = "application/json") -> dict[str, Any]:
-    headers = {"Content-Type": content_type} if content_type else {}
-    return sample("api-request") | {
-        "body": body,
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-    }
 
 
 def test_the_sample_request_is_cancelled_and_the_refund_is_exact() -> None:

@@ -62,21 +62,16 @@ def _refuse(name: str) -> NoReturn:
 
 def requested(row: Cancellation, event: APIGatewayProxyEvent, *, now: float) -> Response[str]:
     """The answer to a request: 200 settled, 202 will be settled, 409 can't be cancelled any more."""
-    match row.state:
-        case State.CANCELLED:
-            return _json(HTTPStatus.OK, represent(row))
-        case State.REJECTED | State.FAILED | State.WITHDRAWN:
-            reason = row.state_reason or StateReason.GAVE_UP
-            raise ProblemError(
-                HTTPStatus.CONFLICT, reason.replace("_", "-"), _REJECTED[reason], cancellation=represent(row)
-            )
-        case State.WAITING | State.CANCELLING | State.REFUNDING:
-            wait = _RETRY_SECONDS if row.state is State.CANCELLING else max(1, row.due_at - int(now) + 1)
-            headers = {
-                "Retry-After": str(wait),
-                "Location": f"{event.request_context.path.rstrip('/')}/{row.order_no}",
-            }
-            return _json(HTTPStatus.ACCEPTED, represent(row), headers)
+    if row.state is State.CANCELLED:
+        return _json(HTTPStatus.OK, represent(row))
+    if row.state.final:
+        reason = row.state_reason or StateReason.GAVE_UP
+        raise ProblemError(
+            HTTPStatus.CONFLICT, reason.replace("_", "-"), _REJECTED[reason], cancellation=represent(row)
+        )
+    wait = _RETRY_SECONDS if row.state is State.CANCELLING else max(1, row.due_at - int(now) + 1)
+    location = f"{event.request_context.path.rstrip('/')}/{row.order_no}"
+    return _json(HTTPStatus.ACCEPTED, represent(row), {"Retry-After": str(wait), "Location": location})
 
 
 def found(row: Cancellation | None) -> Response[str]:

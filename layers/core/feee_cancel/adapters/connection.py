@@ -73,8 +73,5 @@ class PlainConnection(HTTPConnection):
         super().send(data)
 
 
-class SecureConnection(HTTPSConnection):
+class SecureConnection(PlainConnection, HTTPSConnection):
     """HTTPS; urllib3 has verified the peer before anything is sent."""
-
-    response_class = _BoundedResponse
-    send = PlainConnection.send

@@ -1,0 +1,38 @@
+"""Lambda's events and context, from the samples that users invoke with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+EVENTS = Path(__file__).parents[1] / "events"
+
+
+class Context(LambdaContext):
+    """The context of an invocation with all its time left."""
+
+    _function_name = "api"
+    _memory_limit_in_mb = 512
+    _invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:api"
+    _aws_request_id = "request-1"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 25_000
+
+
+def sample(name: str) -> dict[str, Any]:
+    """A sample event by its name."""
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return event
+
+
+def post(body: str | None, content_type: str | None = "application/json") -> dict[str, Any]:
+    """The sample request with another body."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    return sample("api-request") | {
+        "body": body,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+    }

@@ -1,0 +1,158 @@
+"""The table's contract: the fake that the unit tests rest on and DynamoDB (the deployed table) keep the same one."""
+
+import os
+from collections.abc import Callable
+from dataclasses import fields, replace
+from decimal import Decimal
+
+import pytest
+from botocore.exceptions import ClientError
+
+from feee_cancel.adapters.table import CancellationTable
+from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.usecases.ports import Cancellations, TableUnavailableError
+from local.stack import LocalStack, aws_client
+from tests.builders import NOW, row
+from tests.fakes import FakeTable
+
+FULL = row(
+    state=State.CANCELLED,
+    state_reason=StateReason.REFUNDED,
+    requested_by="arn:aws:iam::123456789012:user/treasury",
+    reason="退款 🙂",
+    not_before=NOW - 5,
+    eligible_at=NOW - 438,
+    tries=1,
+    since=NOW,
+    refusals="1/1",
+    settled_at=NOW,
+    expires_at=NOW + 1,
+    answer=AnswerKind.ORDER,
+    http_status=200,
+    code=0,
+    msg="",
+    request_id="r-1",
+    detail="words",
+    status=12,
+    pay_amount=Decimal("3.920000"),
+    refund_amount=Decimal("0.000001"),
+    refund_time=NOW,
+    partly_filled=False,
+    order='{"order_no": "1", "pay_amount": 3.92}',
+)
+
+
+@pytest.fixture(params=["fake", "DynamoDB"])
+def table(request: pytest.FixtureRequest) -> Cancellations:
+    if request.param == "fake":
+        return FakeTable()
+    stack: LocalStack = request.getfixturevalue("stack")
+    return CancellationTable(stack.client("dynamodb"), stack.outputs["TableName"])
+
+
+@pytest.fixture
+def new() -> Callable[..., Cancellation]:
+    """Rows of an order that no other test knows."""
+    order_no = str(int.from_bytes(os.urandom(8)))
+    return lambda **values: row(order_no=order_no, **values)
+
+
+Rows = Callable[..., Cancellation]
+
+
+def test_what_was_begun_is_found(table: Cancellations, new: Rows) -> None:
+    assert table.find(new().order_no) is None
+    begun, written = table.begin(new(attempt=0))
+    assert (begun, written) == (new(attempt=1), True)
+    assert table.find(new().order_no) == begun
+
+
+def test_every_field_survives_the_table(table: Cancellations, new: Rows) -> None:
+    begun, _ = table.begin(new())
+    full = replace(FULL, order_no=begun.order_no, attempt=begun.attempt)
+    assert table.settle(full) == full
+    assert table.find(full.order_no) == full
+    assert all(getattr(full, field.name) is not None for field in fields(full))
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.CANCELLING, State.REFUNDING, State.CANCELLED])
+def test_what_is_under_way_or_cancelled_is_not_begun_again(table: Cancellations, new: Rows, state: State) -> None:
+    table.begin(new())
+    there = table.settle(new(state=state, code=5))
+    assert table.begin(new()) == (there, False)
+    assert table.find(there.order_no) == there
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.WITHDRAWN, State.FAILED])
+def test_what_ended_otherwise_begins_afresh_and_its_attempts_go_on(
+    table: Cancellations, new: Rows, state: State
+) -> None:
+    table.begin(new())
+    table.settle(new(state=state, code=5, msg="no", settled_at=NOW, expires_at=NOW, state_reason=StateReason.FILLED))
+    assert table.begin(new()) == (new(attempt=2), True)
+    assert table.find(new().order_no) == new(attempt=2)
+
+
+def test_what_waits_begins_without_an_attempt(table: Cancellations, new: Rows) -> None:
+    assert table.begin(new(state=State.WAITING))[0].attempt == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "claimed"),
+    [
+        (State.WAITING, State.CANCELLING),
+        (State.CANCELLING, State.CANCELLING),
+        (State.REFUNDING, State.REFUNDING),
+    ],
+)
+def test_what_is_due_is_claimed_by_one_alone(table: Cancellations, new: Rows, state: State, claimed: State) -> None:
+    table.begin(new())
+    due = table.settle(new(state=state, due_at=NOW, state_reason=StateReason.TOO_EARLY))
+    assert table.claim(due, now=NOW - 0.1, lease_until=NOW + 30) == (due, False)
+    taken, won = table.claim(due, now=NOW, lease_until=NOW + 30)
+    assert (taken, won) == (replace(due, state=claimed, due_at=NOW + 30, attempt=2), True)
+    assert table.claim(due, now=NOW, lease_until=NOW + 30) == (taken, False)
+
+
+def test_a_row_that_moved_on_is_not_claimed(table: Cancellations, new: Rows) -> None:
+    seen, _ = table.begin(new())
+    final = table.settle(new(state=State.REJECTED, due_at=NOW))
+    assert table.claim(seen, now=NOW + 100, lease_until=NOW + 130) == (final, False)
+
+
+def test_an_attempt_that_was_overtaken_settles_nothing(table: Cancellations, new: Rows) -> None:
+    first, _ = table.begin(new(due_at=NOW))
+    second, _ = table.claim(first, now=NOW, lease_until=NOW + 30)
+    assert table.settle(replace(first, state=State.REJECTED)) == second
+    assert table.find(first.order_no) == second
+
+
+def test_an_attempt_settles_once(table: Cancellations, new: Rows) -> None:
+    table.begin(new())
+    settled = table.settle(new(state=State.REJECTED))
+    assert table.settle(new(state=State.WAITING)) == settled
+
+
+def test_attributes_of_a_later_version_are_passed_over(stack: LocalStack, new: Rows) -> None:
+    client, name = stack.client("dynamodb"), stack.outputs["TableName"]
+    table = CancellationTable(client, name)
+    table.begin(new())
+    key = {"order_no": {"S": new().order_no}}
+    client.update_item(
+        TableName=name, Key=key, UpdateExpression="SET later = :l", ExpressionAttributeValues={":l": {"S": "x"}}
+    )
+    assert table.find(new().order_no) == new()
+
+
+def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(stack: LocalStack, new: Rows) -> None:
+    nowhere = CancellationTable(stack.client("dynamodb"), "no-such-table")
+    for call in (lambda: nowhere.begin(new()), lambda: nowhere.settle(new()), lambda: nowhere.find("1")):
+        with pytest.raises(TableUnavailableError, match="ResourceNotFoundException") as caught:
+            call()
+        assert isinstance(caught.value.__cause__, ClientError)
+
+
+def test_a_table_that_cannot_be_reached_is_the_same_error(new: Rows) -> None:
+    with pytest.raises(TableUnavailableError, match="EndpointConnectionError"):
+        CancellationTable(aws_client("dynamodb", "http://127.0.0.1:9"), "t").find("1")
