@@ -21,6 +21,9 @@ os.environ |= {
     "MARGIN_SECONDS": "5",
     "GIVE_UP_AFTER_SECONDS": "86400",
     "RETENTION_DAYS": "400",
+    "DRAIN_FUNCTION": "drain",
+    "DRAIN_PACE": "4",
+    "DRAIN_SECONDS": "150",
 }
 
 settings.register_profile("default", deadline=None)  # shared machines are slow at times

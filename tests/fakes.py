@@ -1,12 +1,15 @@
 """Fakes of the ports. The fake table keeps the same contract as the real one (tests/integration/test_table.py)."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import replace
+from typing import Any
 
+from feee_cancel.bootstrap import Service
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, State
+from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State
 from feee_cancel.domain.decision import Policy
-from feee_cancel.usecases.ports import Ports, TableUnavailableError
+from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError
 from tests.builders import NOW
 
 
@@ -18,6 +21,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.time
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.time += seconds
 
 
 class FakeFeee:
@@ -56,13 +63,13 @@ class FakeTable:
         attempt = (old.attempt if old else 0) + (row.state is State.CANCELLING)
         return self._written(replace(row, attempt=attempt)), True
 
-    def claim(self, row: Cancellation, *, now: float, lease_until: int) -> tuple[Cancellation, bool]:
+    def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         self._check("claim")
-        old = self.rows[row.order_no]
-        if old.state is not row.state or old.due_at > now:
+        old = self.rows[order_no]
+        if old.state is not state or old.due_at > due_by:
             return old, False
-        state = State.REFUNDING if old.state is State.REFUNDING else State.CANCELLING
-        return self._written(replace(old, state=state, due_at=lease_until, attempt=old.attempt + 1)), True
+        claimed = State.REFUNDING if old.state is State.REFUNDING else State.CANCELLING
+        return self._written(replace(old, state=claimed, due_at=lease_until, attempt=old.attempt + 1)), True
 
     def settle(self, row: Cancellation) -> Cancellation:
         self._check("settle")
@@ -70,6 +77,18 @@ class FakeTable:
         if old.attempt != row.attempt or old.state not in {State.CANCELLING, State.REFUNDING}:
             return old
         return self._written(row)
+
+    def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        self._check("move")
+        old = self.rows[row.order_no]
+        if (old.state, old.attempt, old.due_at) != (State.WAITING, row.attempt, due_at):
+            return old, False
+        return self._written(row), True
+
+    def due(self, *, until: float, limit: int) -> list[Due]:
+        self._check("due")
+        rows = [row for row in self.rows.values() if not row.state.final and row.due_at <= until]
+        return [Due(row.order_no, row.state, row.due_at) for row in sorted(rows, key=lambda row: row.due_at)][:limit]
 
     def find(self, order_no: str) -> Cancellation | None:
         self._check("find")
@@ -85,6 +104,64 @@ class FakeTable:
         return row
 
 
-def ports(feee: FakeFeee, table: FakeTable, now: Callable[[], float] | None = None) -> Ports:
-    clock = now or Clock()
-    return Ports(feee=feee, cancellations=table, policy=Policy(), now=clock, monotonic=clock, jitter=lambda: 0.0)
+class FakeTurn:
+    """The drain's turn. Every run has one of its own over the same `held`."""
+
+    def __init__(self, held: dict[str, int], holder: int = 1) -> None:
+        self._held = held
+        self._holder = holder
+        self._seen = 0
+
+    def take(self, *, now: float, lease_until: int, until: int) -> int | None:
+        if self._held.get("holder", self._holder) != self._holder and self._held["lease_until"] > now:
+            self._held["wished_until"] = max(self._held["wished_until"], until)
+            return None
+        self._held |= {"holder": self._holder, "lease_until": lease_until}
+        self._seen = self._held.setdefault("wished_until", 0)
+        return self._seen
+
+    def give_back(self) -> bool:
+        if self._held["holder"] != self._holder:
+            return True
+        if self._held["wished_until"] != self._seen:
+            return False
+        self._held["lease_until"] = 0
+        return True
+
+
+class InlineExecutor(Executor):
+    """Does at once what is submitted."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
+
+def ports(feee: Feee, table: Cancellations, clock: Clock | None = None, woken: list[int] | None = None) -> Ports:
+    clock = clock or Clock()
+    return Ports(
+        feee=feee,
+        cancellations=table,
+        policy=Policy(),
+        now=clock,
+        monotonic=clock,
+        sleep=clock.sleep,
+        jitter=lambda: 0.0,
+        wake=(woken if woken is not None else []).append,
+        observe=lambda row: None,
+    )
+
+
+def service(ports: Ports, held: dict[str, int] | None = None) -> Service:
+    turn = {} if held is None else held
+    return Service(
+        ports=ports,
+        published=lambda handler: handler,
+        new_turn=lambda: FakeTurn(turn),
+        drain_pace=1000,
+        drain_seconds=150,
+    )

@@ -34,6 +34,7 @@ def create(service: Service) -> Handler:
     def find(order_no: str) -> Response[str]:
         return http.found(service.find(order_no))
 
+    @service.published
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return app.resolve(event, context)

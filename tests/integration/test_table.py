@@ -1,20 +1,22 @@
 """The table's contract: the fake that the unit tests rest on and DynamoDB (the deployed table) keep the same one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
 from feee_cancel.adapters.table import CancellationTable
+from feee_cancel.adapters.turn import TableTurn
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.usecases.ports import Cancellations, TableUnavailableError
+from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
+from feee_cancel.usecases.ports import Cancellations, TableUnavailableError, Turn
 from local.stack import LocalStack, aws_client
 from tests.builders import NOW, row
-from tests.fakes import FakeTable
+from tests.fakes import FakeTable, FakeTurn
 
 FULL = row(
     state=State.CANCELLED,
@@ -109,21 +111,44 @@ def test_what_waits_begins_without_an_attempt(table: Cancellations, new: Rows) -
 def test_what_is_due_is_claimed_by_one_alone(table: Cancellations, new: Rows, state: State, claimed: State) -> None:
     table.begin(new())
     due = table.settle(new(state=state, due_at=NOW, state_reason=StateReason.TOO_EARLY))
-    assert table.claim(due, now=NOW - 0.1, lease_until=NOW + 30) == (due, False)
-    taken, won = table.claim(due, now=NOW, lease_until=NOW + 30)
+    assert table.claim(due.order_no, state, due_by=NOW - 0.1, lease_until=NOW + 30) == (due, False)
+    taken, won = table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30)
     assert (taken, won) == (replace(due, state=claimed, due_at=NOW + 30, attempt=2), True)
-    assert table.claim(due, now=NOW, lease_until=NOW + 30) == (taken, False)
+    assert table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30) == (taken, False)
 
 
 def test_a_row_that_moved_on_is_not_claimed(table: Cancellations, new: Rows) -> None:
     seen, _ = table.begin(new())
     final = table.settle(new(state=State.REJECTED, due_at=NOW))
-    assert table.claim(seen, now=NOW + 100, lease_until=NOW + 130) == (final, False)
+    assert table.claim(seen.order_no, seen.state, due_by=NOW + 100, lease_until=NOW + 130) == (final, False)
+
+
+def test_what_waits_is_moved_unless_it_moved_on(table: Cancellations, new: Rows) -> None:
+    table.begin(new())
+    waiting = table.settle(new(state=State.WAITING, due_at=NOW + 50))
+    moved = replace(waiting, due_at=NOW + 90, not_before=NOW + 90, gives_up_at=NOW + 1000)
+    assert table.move(moved, due_at=NOW + 40) == (waiting, False)
+    assert table.move(moved, due_at=NOW + 50) == (moved, True)
+    assert table.find(moved.order_no) == moved
+    claimed, _ = table.claim(moved.order_no, State.WAITING, due_by=NOW + 90, lease_until=NOW + 120)
+    assert table.move(moved, due_at=NOW + 120) == (claimed, False)
+
+
+def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(table: Cancellations) -> None:
+    long_ago = 1_000_000
+    states = [State.REFUNDING, State.WAITING, State.CANCELLED, State.CANCELLING, State.WAITING, State.WAITING]
+    for place, state in enumerate(states):
+        fields = {"order_no": f"9{place}", "due_at": long_ago + place}
+        table.begin(row(**fields))
+        table.settle(row(**fields, state=state, attempt=1))
+    due = table.due(until=long_ago + 4.5, limit=50)
+    assert due == [Due(f"9{n}", states[n], long_ago + n) for n in (0, 1, 3, 4)]
+    assert table.due(until=long_ago + 4.5, limit=2) == due[:2]
 
 
 def test_an_attempt_that_was_overtaken_settles_nothing(table: Cancellations, new: Rows) -> None:
     first, _ = table.begin(new(due_at=NOW))
-    second, _ = table.claim(first, now=NOW, lease_until=NOW + 30)
+    second, _ = table.claim(first.order_no, first.state, due_by=NOW, lease_until=NOW + 30)
     assert table.settle(replace(first, state=State.REJECTED)) == second
     assert table.find(first.order_no) == second
 
@@ -147,7 +172,13 @@ def test_attributes_of_a_later_version_are_passed_over(stack: LocalStack, new: R
 
 def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(stack: LocalStack, new: Rows) -> None:
     nowhere = CancellationTable(stack.client("dynamodb"), "no-such-table")
-    for call in (lambda: nowhere.begin(new()), lambda: nowhere.settle(new()), lambda: nowhere.find("1")):
+    calls: list[Callable[[], object]] = [
+        lambda: nowhere.begin(new()),
+        lambda: nowhere.settle(new()),
+        lambda: nowhere.find("1"),
+        lambda: nowhere.due(until=1, limit=1),
+    ]
+    for call in calls:
         with pytest.raises(TableUnavailableError, match="ResourceNotFoundException") as caught:
             call()
         assert isinstance(caught.value.__cause__, ClientError)
@@ -156,3 +187,50 @@ def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(stack: LocalStac
 def test_a_table_that_cannot_be_reached_is_the_same_error(new: Rows) -> None:
     with pytest.raises(TableUnavailableError, match="EndpointConnectionError"):
         CancellationTable(aws_client("dynamodb", "http://127.0.0.1:9"), "t").find("1")
+
+
+@pytest.fixture(params=["fake", "DynamoDB"])
+def turns(request: pytest.FixtureRequest) -> Iterator[tuple[Turn, Turn]]:
+    """Two drains' turns over the same item."""
+    if request.param == "fake":
+        held: dict[str, int] = {}
+        yield FakeTurn(held, 1), FakeTurn(held, 2)
+        return
+    stack: LocalStack = request.getfixturevalue("stack")
+    client = stack.client("dynamodb")
+    name = client.create_table(
+        TableName=f"turns-{uuid4()}",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "order_no", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "order_no", "KeyType": "HASH"}],
+    )["TableDescription"]["TableName"]
+    yield TableTurn(client, name), TableTurn(client, name)
+    client.delete_table(TableName=name)
+
+
+def test_the_turn_is_one_drains_until_it_is_given_back(turns: tuple[Turn, Turn]) -> None:
+    one, other = turns
+    assert one.take(now=NOW, lease_until=NOW + 15, until=0) == 0
+    assert other.take(now=NOW, lease_until=NOW + 15, until=0) is None
+    assert one.take(now=NOW + 5, lease_until=NOW + 20, until=0) == 0
+    assert one.give_back()
+    assert other.take(now=NOW + 5, lease_until=NOW + 20, until=0) == 0
+
+
+def test_a_turn_that_ran_out_is_anothers(turns: tuple[Turn, Turn]) -> None:
+    one, other = turns
+    one.take(now=NOW, lease_until=NOW + 15, until=0)
+    assert other.take(now=NOW + 15, lease_until=NOW + 30, until=0) == 0
+    assert one.take(now=NOW + 16, lease_until=NOW + 31, until=0) is None
+    assert one.give_back(), "what isn't ours needn't be given back"
+    assert one.take(now=NOW + 16, lease_until=NOW + 31, until=0) is None
+
+
+def test_a_wish_is_learned_by_the_holder_and_keeps_it_from_giving_back(turns: tuple[Turn, Turn]) -> None:
+    one, other = turns
+    one.take(now=NOW, lease_until=NOW + 15, until=0)
+    assert other.take(now=NOW, lease_until=NOW + 15, until=NOW + 9) is None
+    assert other.take(now=NOW, lease_until=NOW + 15, until=NOW + 7) is None
+    assert not one.give_back()
+    assert one.take(now=NOW + 1, lease_until=NOW + 16, until=0) == NOW + 9
+    assert one.give_back()

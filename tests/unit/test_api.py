@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from feee_cancel.bootstrap import Service, bootstrap
+from feee_cancel.bootstrap import bootstrap
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from functions.api.app import create
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
 from tests.events import Context, post, sample
-from tests.fakes import FakeFeee, FakeTable, ports
+from tests.fakes import FakeFeee, FakeTable, ports, service
 
 CANCELLED = shown(status=12, refund_amount=Decimal("3.92"), refund_time=NOW)
 
@@ -23,7 +23,7 @@ def call(
     event: dict[str, Any], feee: FakeFeee | None = None, table: FakeTable | None = None
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Status, body and headers of the answer."""
-    handler = create(Service(ports(feee or FakeFeee(), table or FakeTable())))
+    handler = create(service(ports(feee or FakeFeee(), table or FakeTable())))
     answered = handler(event, Context())
     headers = {name: values[0] for name, values in answered["multiValueHeaders"].items()}
     return answered["statusCode"], json.loads(answered["body"], parse_float=Decimal), headers

@@ -16,10 +16,16 @@ CANCELLED = shown(status=12, refund_amount=Decimal("3.92"))
 
 
 def ask(
-    feee: FakeFeee, table: FakeTable, *, not_before: int | None = None, now: float = NOW, deadline: float = NOW + 100
+    feee: FakeFeee,
+    table: FakeTable,
+    *,
+    not_before: int | None = None,
+    now: float = NOW,
+    deadline: float = NOW + 100,
+    woken: list[int] | None = None,
 ) -> Cancellation:
     asked = CancellationRequest(order_no=ORDER_NO, not_before=not_before, reason="unfilled")
-    return request(asked, ports(feee, table, Clock(now)), requested_by="me", deadline=deadline)
+    return request(asked, ports(feee, table, Clock(now), woken), requested_by="me", deadline=deadline)
 
 
 def test_a_happy_cancel_is_one_call_and_two_writes() -> None:
@@ -71,7 +77,7 @@ def test_a_time_that_is_past_is_now() -> None:
         row(state=State.CANCELLED),
         row(),
         row(state=State.REFUNDING, due_at=NOW + 5),
-        row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 5),
+        row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 5, eligible_at=NOW + 5),
     ],
 )
 def test_asking_again_while_it_is_under_way_or_cancelled_calls_nobody(there: Cancellation) -> None:
@@ -154,3 +160,81 @@ def test_a_claim_lost_to_another_returns_the_row_as_it_is() -> None:
     feee = FakeFeee()
     assert ask(feee, Raced(row(due_at=NOW))).attempt == 2
     assert feee.calls == []
+
+
+WAITING = row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 200, eligible_at=NOW + 200)
+
+
+@pytest.mark.parametrize(
+    ("there", "not_before", "due_at", "reason"),
+    [
+        (WAITING, NOW + 500, NOW + 500, "not_before"),
+        (WAITING, NOW + 100, NOW + 200, "too_early"),
+        (replace(WAITING, due_at=NOW + 500, not_before=NOW + 500), None, NOW + 200, "too_early"),
+        (replace(WAITING, due_at=NOW + 500, not_before=NOW + 500), NOW + 300, NOW + 300, "not_before"),
+        (
+            replace(WAITING, eligible_at=None, due_at=NOW + 500, not_before=NOW + 500),
+            NOW + 300,
+            NOW + 300,
+            "not_before",
+        ),
+        (replace(WAITING, eligible_at=NOW - 9, state_reason=StateReason.UNREACHABLE), NOW + 9, NOW + 9, "not_before"),
+    ],
+)
+def test_asking_again_moves_what_waits_but_never_before_feee_io_allows(
+    there: Cancellation, not_before: int | None, due_at: int, reason: str
+) -> None:
+    feee, table = FakeFeee(), FakeTable(there)
+    moved = ask(feee, table, not_before=not_before)
+    assert (moved.state, moved.due_at, moved.state_reason) == ("waiting", due_at, reason)
+    assert (moved.not_before, moved.gives_up_at) == (not_before, due_at + 86_400)
+    assert table.rows[ORDER_NO] == moved
+    assert feee.calls == []
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        row(state=State.WAITING, state_reason=StateReason.NOT_BEFORE, due_at=NOW + 500, not_before=NOW + 500),
+        row(state=State.WAITING, state_reason=StateReason.UNREACHABLE, due_at=NOW + 60, eligible_at=NOW - 5),
+    ],
+)
+def test_asking_again_without_a_time_brings_forward_what_feee_io_may_allow_now(there: Cancellation) -> None:
+    settled = ask(FakeFeee(cancel=[CANCELLED]), FakeTable(there))
+    assert (settled.state, settled.attempt) == (State.CANCELLED, 2)
+
+
+def test_asking_the_same_again_changes_nothing() -> None:
+    there = replace(WAITING, due_at=NOW + 500, not_before=NOW + 500)
+    table, woken = FakeTable(there), list[int]()
+    assert ask(FakeFeee(), table, not_before=NOW + 500, woken=woken) == there
+    assert (table.writes, woken) == (0, [])
+
+
+def test_a_row_that_moved_on_meanwhile_is_left_as_it_is() -> None:
+    class Raced(FakeTable):
+        def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
+            found, began = super().begin(row)
+            self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=2, state=State.CANCELLING)
+            return found, began
+
+    assert ask(FakeFeee(), Raced(WAITING), not_before=NOW + 900).state is State.CANCELLING
+
+
+@pytest.mark.parametrize(
+    ("feee", "not_before", "woken_until"),
+    [
+        (FakeFeee(cancel=[refused()], query=[shown(create_time=NOW - 290)]), None, [NOW + 15]),
+        (FakeFeee(cancel=[shown(status=11)]), None, [NOW + 5]),
+        (FakeFeee(), NOW + 60, [NOW + 60]),
+        (FakeFeee(), NOW + 61, []),
+        (FakeFeee(cancel=[refused()], query=[shown(create_time=NOW - 100)]), None, []),
+        (FakeFeee(cancel=[CANCELLED]), None, []),
+    ],
+)
+def test_the_drain_is_woken_for_what_becomes_due_before_the_next_tick(
+    feee: FakeFeee, not_before: int | None, woken_until: list[int]
+) -> None:
+    woken: list[int] = []
+    ask(feee, FakeTable(), not_before=not_before, woken=woken)
+    assert woken == woken_until

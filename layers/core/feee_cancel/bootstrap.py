@@ -3,9 +3,10 @@
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import boto3.session
 from botocore.config import Config
@@ -14,9 +15,14 @@ from feee_cancel.adapters.feee import FeeeClient
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.table import CancellationTable
+from feee_cancel.adapters.telemetry import Handler, Telemetry
+from feee_cancel.adapters.turn import TableTurn
+from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, parse_order_no
 from feee_cancel.domain.decision import Policy
-from feee_cancel.usecases.ports import Ports
+from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
+from feee_cancel.usecases.drain import Drain
+from feee_cancel.usecases.ports import Ports, Turn
 from feee_cancel.usecases.request import request
 
 _AWS = Config(
@@ -25,15 +31,24 @@ _AWS = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
 )
+_MOST_SIDE_BY_SIDE = 64
 _RESERVE_SECONDS = 4.0
 """Left of an invocation for the settling write and the answer, when the calls to feee.io must be over."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What the functions call."""
+    """What the functions call.
+
+    `published` wraps a handler, so that its metrics are written.
+    `new_turn` gives a drain its turn; its pace is in calls to feee.io a second.
+    """
 
     ports: Ports
+    published: Callable[[Handler], Handler]
+    new_turn: Callable[[], Turn]
+    drain_pace: float
+    drain_seconds: float
 
     def request(self, document: object, *, requested_by: str | None, seconds_left: float) -> Cancellation:
         """Take a request document. Raises InvalidRequestError and TableUnavailableError; then nothing was accepted."""
@@ -45,26 +60,43 @@ class Service:
         """The order's cancellation. Raises InvalidRequestError and TableUnavailableError."""
         return self.ports.cancellations.find(parse_order_no(order_no))
 
+    def drain(self, *, until: int, seconds_left: float) -> None:
+        """Make the attempts that are due, and stay for those that are due soon. Raises TableUnavailableError.
+
+        No attempt is begun that couldn't end in the time left.
+        """
+        seconds = min(self.drain_seconds, seconds_left - ATTEMPT_SECONDS - _RESERVE_SECONDS)
+        deadline = self.ports.monotonic() + seconds
+        with ThreadPoolExecutor(_MOST_SIDE_BY_SIDE) as executor:
+            Drain(self.ports, self.new_turn(), executor, pace=self.drain_pace, deadline=deadline).run(until=until)
+
 
 def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
     """Wire the service from its settings. Raises SettingError."""
     settings = Settings.read(environ)
     client = partial(boto3.session.Session().client, config=_AWS)
+    table = client("dynamodb")
+    key = SecretKey(client("secretsmanager"), settings.key_secret)
+    telemetry = Telemetry()
+    ports = Ports(
+        feee=FeeeClient(settings.base_url, user_agent=settings.user_agent, key=key),
+        cancellations=CancellationTable(table, settings.table_name),
+        policy=Policy(
+            margin=settings.margin_seconds,
+            gives_up_after=settings.gives_up_after_seconds,
+            kept_for=settings.kept_for_seconds,
+        ),
+        now=time.time,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+        jitter=random.random,
+        wake=Waker(cache(partial(client, "lambda")), settings.drain_function),
+        observe=telemetry,
+    )
     return Service(
-        Ports(
-            feee=FeeeClient(
-                settings.base_url,
-                user_agent=settings.user_agent,
-                key=SecretKey(client("secretsmanager"), settings.key_secret),
-            ),
-            cancellations=CancellationTable(client("dynamodb"), settings.table_name),
-            policy=Policy(
-                margin=settings.margin_seconds,
-                gives_up_after=settings.gives_up_after_seconds,
-                kept_for=settings.kept_for_seconds,
-            ),
-            now=time.time,
-            monotonic=time.monotonic,
-            jitter=random.random,
-        )
+        ports=ports,
+        published=telemetry.published,
+        new_turn=partial(TableTurn, table, settings.table_name),
+        drain_pace=settings.drain_pace,
+        drain_seconds=settings.drain_seconds,
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 _DAY = 86_400
+_OWN_NAME = "AWS_LAMBDA_FUNCTION_NAME"
+"""Set by Lambda. The drain's own function wakes itself; the others are told its name."""
 
 
 class SettingError(ValueError):
@@ -22,6 +24,9 @@ class Settings:
     margin_seconds: int
     gives_up_after_seconds: int
     kept_for_seconds: int
+    drain_function: str
+    drain_pace: int
+    drain_seconds: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -34,6 +39,9 @@ class Settings:
             margin_seconds=_integer(environ, "MARGIN_SECONDS"),
             gives_up_after_seconds=_integer(environ, "GIVE_UP_AFTER_SECONDS"),
             kept_for_seconds=_integer(environ, "RETENTION_DAYS") * _DAY,
+            drain_function=_text(environ, "DRAIN_FUNCTION" if "DRAIN_FUNCTION" in environ else _OWN_NAME),
+            drain_pace=_integer(environ, "DRAIN_PACE"),
+            drain_seconds=_integer(environ, "DRAIN_SECONDS"),
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason
 from feee_cancel.usecases.ports import TableUnavailableError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _Item = Mapping[str, Any]
 
 _UNDER_WAY = {":cancelling": {"S": State.CANCELLING}, ":refunding": {"S": State.REFUNDING}}
+_UNSETTLED = tuple(state for state in State if not state.final)
+_INDEX = "state-due_at"
 _RESTARTABLE = {f":{state}": {"S": state} for state in sorted(RESTARTABLE)}
 
 
@@ -46,17 +48,17 @@ class CancellationTable:
             | _RESTARTABLE,
         )
 
-    def claim(self, row: Cancellation, *, now: float, lease_until: int) -> tuple[Cancellation, bool]:
-        """Take the lease on a row that is due, unless it moved on since it was read."""
+    def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
+        """Take the lease on a row that is still in that state and due by `due_by`."""
         return self._update(
-            row.order_no,
+            order_no,
             "SET #state = :claimed, due_at = :lease_until ADD attempt :one",
-            "#state = :state AND due_at <= :now",
+            "#state = :state AND due_at <= :due_by",
             names=("state",),
             values={
-                ":state": {"S": row.state},
-                ":claimed": {"S": State.REFUNDING if row.state is State.REFUNDING else State.CANCELLING},
-                ":now": {"N": str(int(now))},
+                ":state": {"S": state},
+                ":claimed": {"S": State.REFUNDING if state is State.REFUNDING else State.CANCELLING},
+                ":due_by": {"N": str(int(due_by))},
                 ":lease_until": {"N": str(lease_until)},
                 ":one": {"N": "1"},
             },
@@ -64,27 +66,53 @@ class CancellationTable:
 
     def settle(self, row: Cancellation) -> Cancellation:
         """End the attempt with this row, unless a later attempt took over."""
-        with _translated(row.order_no) as failed:
-            self._client.put_item(
+        condition = f"attempt = :attempt AND #state IN ({', '.join(_UNDER_WAY)})"
+        return self._put(row, condition, {":attempt": {"N": str(row.attempt)}, **_UNDER_WAY})[0]
+
+    def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        """Write a waiting row whose `due_at` was this, unless it moved on."""
+        values = {":attempt": {"N": str(row.attempt)}, ":waiting": {"S": State.WAITING}, ":due_at": {"N": str(due_at)}}
+        return self._put(row, "attempt = :attempt AND #state = :waiting AND due_at = :due_at", values)
+
+    def due(self, *, until: float, limit: int) -> list[Due]:
+        """The rows that become due by then, the earliest first, from the index: perhaps a moment behind the writes."""
+        rows = [due for state in _UNSETTLED for due in self._due(state, until, limit)]
+        return sorted(rows, key=lambda due: due.due_at)[:limit]
+
+    def _due(self, state: State, until: float, limit: int) -> list[Due]:
+        with translated(f"what is {state}"):
+            answer = self._client.query(
                 TableName=self._name,
-                Item=_item(row),
-                ConditionExpression=f"attempt = :attempt AND #state IN ({', '.join(_UNDER_WAY)})",
+                IndexName=_INDEX,
+                KeyConditionExpression="#state = :state AND due_at <= :until",
                 ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={":attempt": {"N": str(row.attempt)}, **_UNDER_WAY},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ExpressionAttributeValues={":state": {"S": state}, ":until": {"N": str(int(until))}},
+                Limit=limit,
             )
-        return failed[0] if failed else row
+        return [Due(item["order_no"]["S"], state, int(item["due_at"]["N"])) for item in answer["Items"]]
 
     def find(self, order_no: str) -> Cancellation | None:
         """The order's cancellation, read consistently."""
-        with _translated(order_no):
+        with translated(f"order {order_no}"):
             answer = self._client.get_item(TableName=self._name, Key={"order_no": {"S": order_no}}, ConsistentRead=True)
         return _row(answer["Item"]) if "Item" in answer else None
+
+    def _put(self, row: Cancellation, condition: str, values: _Item) -> tuple[Cancellation, bool]:
+        with translated(f"order {row.order_no}") as found:
+            self._client.put_item(
+                TableName=self._name,
+                Item=_item(row),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        return (_row(found[0]), False) if found else (row, True)
 
     def _update(
         self, order_no: str, update: str, condition: str, *, names: Iterable[str], values: _Item
     ) -> tuple[Cancellation, bool]:
-        with _translated(order_no) as failed:
+        with translated(f"order {order_no}") as found:
             answer = self._client.update_item(
                 TableName=self._name,
                 Key={"order_no": {"S": order_no}},
@@ -96,22 +124,22 @@ class CancellationTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
             return _row(answer["Attributes"]), True
-        return failed[0], False
+        return _row(found[0]), False
 
 
 @contextmanager
-def _translated(order_no: str) -> Iterator[list[Cancellation]]:
-    """Collect the row that a failed condition found; every other trouble is TableUnavailableError."""
-    failed: list[Cancellation] = []
+def translated(what: str) -> Iterator[list[_Item]]:
+    """Collect the item that a failed condition found; every other trouble is TableUnavailableError."""
+    found: list[_Item] = []
     try:
-        yield failed
+        yield found
     except ClientError as error:
-        found: Any = error.response.get("Item")
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException" or not found:
-            raise TableUnavailableError(f"order {order_no}: {error.response['Error']['Code']}") from error
-        failed.append(_row(found))
+        item: Any = error.response.get("Item")
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException" or not item:
+            raise TableUnavailableError(f"{what}: {error.response['Error']['Code']}") from error
+        found.append(item)
     except BotoCoreError as error:
-        raise TableUnavailableError(f"order {order_no}: {type(error).__name__}") from error
+        raise TableUnavailableError(f"{what}: {type(error).__name__}") from error
 
 
 _DECODER_OF: dict[Any, Callable[[Any], Any]] = {

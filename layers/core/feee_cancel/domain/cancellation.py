@@ -180,6 +180,15 @@ class Cancellation:
         return seen if order is None else replace(seen, **_facts(order))
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row as far as the index shows it."""
+
+    order_no: str
+    state: State
+    due_at: int
+
+
 def _facts(order: Order) -> dict[str, Any]:
     return {
         "status": order.status,

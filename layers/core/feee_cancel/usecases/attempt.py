@@ -1,5 +1,7 @@
 """One attempt: ask feee.io, decide, settle. The row was claimed before; its lease outlives the attempt."""
 
+import math
+
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.decision import decide
@@ -12,6 +14,11 @@ LEASE_SECONDS = 30
 
 _TELLS_ALL = frozenset({AnswerKind.ORDER, AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
 """After these a query would say nothing more, or be refused alike."""
+
+
+def lease_until(now: float) -> int:
+    """The end of a lease that is taken now."""
+    return math.ceil(now + LEASE_SECONDS)
 
 
 def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:

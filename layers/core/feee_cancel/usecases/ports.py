@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import Cancellation
+from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.domain.decision import Policy
 
 
@@ -47,8 +47,19 @@ class Cancellations(Protocol):
         """
         ...
 
-    def claim(self, row: Cancellation, *, now: float, lease_until: int) -> tuple[Cancellation, bool]:
-        """Take the lease on a row that is due. Returns the row as it now stands, and whether the lease was taken."""
+    def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
+        """Take the lease on a row that is still in that state and due by `due_by`.
+
+        Returns the row as it now stands, and whether the lease was taken.
+        """
+        ...
+
+    def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        """Write a waiting row whose `due_at` was this, unless it moved on. Returns the row as it now stands."""
+        ...
+
+    def due(self, *, until: float, limit: int) -> list[Due]:
+        """The rows that become due by then, the earliest first, perhaps a moment behind the writes."""
         ...
 
     def settle(self, row: Cancellation) -> Cancellation:
@@ -60,13 +71,35 @@ class Cancellations(Protocol):
         ...
 
 
+class Turn(Protocol):
+    """The drain's turn: one drain at a time. Each method raises TableUnavailableError."""
+
+    def take(self, *, now: float, lease_until: int, until: int) -> int | None:
+        """Take or renew the turn. Returns until when somebody else wishes it to be used.
+
+        None where another drain has the turn: it then learns of the wish that it be used until `until`.
+        """
+        ...
+
+    def give_back(self) -> bool:
+        """Give the turn back, if it is still ours. False where a wish came since the turn was last taken."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The collaborators of every use case. `now` gives unix seconds, `monotonic` the clock of deadlines."""
+    """The collaborators of every use case. `now` gives unix seconds, `monotonic` the clock of deadlines.
+
+    `wake` starts a drain that stays until a time, at best: it never raises. `observe` is told of every row that an
+    attempt ended with.
+    """
 
     feee: Feee
     cancellations: Cancellations
     policy: Policy
     now: Callable[[], float]
     monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
     jitter: Callable[[], float]
+    wake: Callable[[int], None]
+    observe: Callable[[Cancellation], None]

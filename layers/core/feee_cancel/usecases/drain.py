@@ -1,0 +1,159 @@
+"""The drain: takes what is due in the order in which it became due, at a pace, and stays for what is due soon."""
+
+import logging
+import math
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import replace
+
+from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, Due
+from feee_cancel.usecases.attempt import attempt, lease_until
+from feee_cancel.usecases.pace import PacedFeee
+from feee_cancel.usecases.ports import Ports, TableUnavailableError, Turn
+from feee_cancel.usecases.request import TICK_SECONDS
+
+HORIZON_SECONDS = TICK_SECONDS + 5
+"""A drain stays for what becomes due before the next tick has surely begun."""
+TURN_SECONDS = 15
+REST_SECONDS = 30
+"""How long nobody drains once feee.io is taken to be down."""
+
+_SCAN_SECONDS = 2.0
+_RENEW_SECONDS = 4.0
+_BATCH = 50
+_FAILURES = 3
+_SECONDS_OF_WORK = 4
+"""So many seconds of calls at the pace are under way at the most: enough for feee.io to take as long for each."""
+
+_NOT_SERVED = frozenset(
+    {AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT, AnswerKind.NO_USABLE_ANSWER}
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Drain:
+    """One run of the drain.
+
+    `pace` is in calls a second, `deadline` a reading of `ports.monotonic` after which no attempt is begun; attempts run
+    in `executor`. Until feee.io has given one usable answer they are made one by one, and after three in a row without
+    one the drain ends and leaves its turn to run out, so that an outage costs feee.io and us a few calls a minute.
+    """
+
+    def __init__(self, ports: Ports, turn: Turn, executor: Executor, *, pace: float, deadline: float) -> None:
+        paced = PacedFeee(ports.feee, 1 / pace, monotonic=ports.monotonic, sleep=ports.sleep)
+        self._ports = replace(ports, feee=paced)
+        self._turn = turn
+        self._executor = executor
+        self._side_by_side = math.ceil(pace * _SECONDS_OF_WORK)
+        self._deadline = deadline
+        self._until = 0
+        self._holds_turn = False
+        self._renew_at = 0.0
+        self._failures = 0
+        self._served = False
+        self._running: set[Future[Cancellation | None]] = set()
+        self._begun: set[Due] = set()
+
+    def run(self, *, until: int) -> None:
+        """Drain until nothing is due within the horizon and nobody wishes more, or until the deadline.
+
+        `until`: somebody knows of a row that is due then and that the index may not show yet; 0 for none. Raises
+        TableUnavailableError, which leaves leases that end.
+        """
+        self._until = min(until, math.ceil(self._now() + HORIZON_SECONDS))
+        if until or self._due():
+            self._take_turn()
+        while self._holds_turn and not self._work():
+            if self._turn.give_back():
+                return
+            self._take_turn()
+        if self._holds_turn:
+            self._stop()
+
+    def _work(self) -> bool:
+        """Make attempts until nothing is left to do (False), or none may be begun any more (True)."""
+        while self._may_begin():
+            due = self._due()
+            if not due and not self._running and self._now() > self._until:
+                return False
+            for row in due:
+                if row.due_at <= self._now() and self._may_begin():
+                    self._begin(row)
+            self._pause(due)
+        while self._running:
+            self._collect(None)
+        return True
+
+    def _may_begin(self) -> bool:
+        if self._ports.monotonic() >= self._renew_at:
+            self._take_turn()
+        return self._holds_turn and self._failures < _FAILURES and self._ports.monotonic() < self._deadline
+
+    def _due(self) -> list[Due]:
+        """What is due within the horizon and wasn't begun in this run: the index may still show it as it was."""
+        until = self._now() + HORIZON_SECONDS
+        found = self._ports.cancellations.due(until=until, limit=_BATCH + len(self._begun))
+        return [row for row in found if row not in self._begun]
+
+    def _begin(self, row: Due) -> None:
+        """Begin an attempt as soon as there is a place for it."""
+        while len(self._running) >= (self._side_by_side if self._served else 1):
+            self._collect(None)
+        if self._failures < _FAILURES:
+            self._begun.add(row)
+            self._running.add(self._executor.submit(self._attempt, row))
+
+    def _attempt(self, row: Due) -> Cancellation | None:
+        now = self._now()
+        claim = self._ports.cancellations.claim
+        claimed, won = claim(row.order_no, row.state, due_by=now, lease_until=lease_until(now))
+        return attempt(claimed, self._ports, deadline=math.inf) if won else None
+
+    def _pause(self, due: list[Due]) -> None:
+        """Wait for the next row to become due, for an attempt to end, or until the index should be looked at again."""
+        next_at = min([self._now() + _SCAN_SECONDS, *(row.due_at for row in due if row not in self._begun)])
+        seconds = max(0.0, next_at - self._now())
+        if self._running:
+            self._collect(seconds)
+        else:
+            self._ports.sleep(seconds)
+
+    def _collect(self, seconds: float | None) -> None:
+        """Take the results of the attempts that ended; wait for one at the most so long."""
+        done, self._running = wait(self._running, seconds, FIRST_COMPLETED)
+        for future in done:
+            try:
+                row = future.result()
+            except TableUnavailableError:
+                logger.exception("an attempt couldn't be written; it will be made again")
+            else:
+                self._learn(row)
+
+    def _learn(self, row: Cancellation | None) -> None:
+        if row is None:
+            return
+        self._ports.observe(row)
+        self._failures = self._failures + 1 if row.answer in _NOT_SERVED else 0
+        self._served = self._served or self._failures == 0
+
+    def _stop(self) -> None:
+        """End before everything is done: rest where feee.io is down, or else let the next drain go on at once."""
+        if self._failures >= _FAILURES:
+            logger.warning("feee.io gives no usable answers; the drain rests", extra={"seconds": REST_SECONDS})
+            self._turn.take(now=self._now(), lease_until=math.ceil(self._now() + REST_SECONDS), until=0)
+            return
+        while not self._turn.give_back():
+            self._take_turn()
+        if self._due() or self._now() <= self._until:
+            self._ports.wake(max(self._until, math.ceil(self._now())))
+
+    def _take_turn(self) -> None:
+        """Take or renew the turn, and learn until when somebody wishes it to be used."""
+        self._renew_at = self._ports.monotonic() + _RENEW_SECONDS
+        wished = self._turn.take(now=self._now(), lease_until=math.ceil(self._now() + TURN_SECONDS), until=self._until)
+        self._holds_turn = wished is not None
+        self._until = max(self._until, min(wished or 0, math.ceil(self._now() + HORIZON_SECONDS)))
+
+    def _now(self) -> float:
+        return self._ports.now()

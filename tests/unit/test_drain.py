@@ -1,0 +1,285 @@
+"""The drain: in order, on time, at its pace, one at a time, and not against a wall."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.usecases.drain import Drain
+from feee_cancel.usecases.ports import TableUnavailableError
+from tests.builders import NOW, answer, row, shown
+from tests.fakes import Clock, FakeTable, FakeTurn, InlineExecutor, ports
+
+
+class Feee:
+    """Answers each call by a function, and notes when it was called."""
+
+    def __init__(self, clock: Clock, answer: Callable[[str], Answer], *, seconds: float = 0.0) -> None:
+        self._clock = clock
+        self._answer = answer
+        self._seconds = seconds
+        self.calls: list[tuple[str, float]] = []
+
+    def cancel(self, order_no: str, *, deadline: float) -> Answer:
+        self.calls.append((order_no, self._clock() - NOW))
+        self._clock.sleep(self._seconds)
+        return self._answer(order_no)
+
+    query = cancel
+
+
+def cancelled(order_no: str) -> Answer:
+    return shown(order_no=order_no, status=12, refund_amount=Decimal("3.92"))
+
+
+class Case:
+    """A drain over fakes."""
+
+    def __init__(self, *rows: Cancellation, answer: Callable[[str], Answer] = cancelled, seconds: float = 0.0) -> None:
+        self.clock = Clock()
+        self.feee = Feee(self.clock, answer, seconds=seconds)
+        self.table = FakeTable(*rows)
+        self.held: dict[str, int] = {}
+        self.woken: list[int] = []
+        self.observed: list[Cancellation] = []
+
+    def run(self, *, until: int = 0, pace: float = 1000, seconds: float = 150, holder: int = 1) -> None:
+        wired = replace(ports(self.feee, self.table, self.clock, self.woken), observe=self.observed.append)
+        turn = FakeTurn(self.held, holder)
+        Drain(wired, turn, InlineExecutor(), pace=pace, deadline=self.clock() + seconds).run(until=until)
+
+    @property
+    def states(self) -> list[State]:
+        return [row.state for row in self.table.rows.values()]
+
+
+def near(seconds: float) -> Any:
+    return pytest.approx(seconds, abs=0.1)
+
+
+def waiting(order_no: int, due_in: int = 0, **fields: object) -> Cancellation:
+    values = {"state": State.WAITING, "state_reason": StateReason.TOO_EARLY, "due_at": NOW + due_in, "attempt": 1}
+    return row(order_no=str(order_no), **(values | fields))
+
+
+def test_where_nothing_is_due_soon_it_ends_at_once_and_writes_nothing() -> None:
+    case = Case(waiting(1, due_in=66), row(order_no="2", state=State.CANCELLED, due_at=NOW))
+    case.run()
+    assert (case.clock(), case.table.writes, case.held, case.feee.calls) == (NOW, 0, {}, [])
+
+
+def test_what_is_due_is_attempted_in_the_order_in_which_it_became_due() -> None:
+    case = Case(waiting(1, due_in=-1), waiting(2, due_in=-3), waiting(3, due_in=-2))
+    case.run()
+    assert [order_no for order_no, _ in case.feee.calls] == ["2", "3", "1"]
+    assert case.states == [State.CANCELLED] * 3
+    assert len(case.observed) == 3
+
+
+def test_it_stays_for_what_is_due_within_the_minute_and_is_on_time() -> None:
+    case = Case(*[waiting(due_in, due_in=due_in) for due_in in (3, 17, 17, 44, 61)])
+    case.run()
+    assert case.feee.calls == [(str(due_in), near(due_in)) for due_in in (3, 17, 44, 61)]
+    assert all(at >= int(order_no) for order_no, at in case.feee.calls)
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.CANCELLING, State.REFUNDING])
+def test_whatever_was_left_behind_is_taken_up_when_its_time_or_its_lease_ends(state: State) -> None:
+    case = Case(waiting(1, due_in=20, state=state))
+    case.run()
+    assert case.states == [State.CANCELLED]
+    assert case.feee.calls == [("1", near(20))]
+
+
+def test_the_pace_counts_calls_and_not_orders() -> None:
+    refused_then_shown = iter([answer(AnswerKind.REFUSED, code=1), shown(order_no="1", status=6)] * 5)
+    case = Case(
+        *[waiting(n) for n in range(5)], answer=lambda order_no: replace_order(next(refused_then_shown), order_no)
+    )
+    case.run(pace=4)
+    times = [at for _, at in case.feee.calls]
+    assert len(times) == 10
+    assert all(later - earlier >= 0.25 for earlier, later in pairwise(times))
+    assert times[0] >= 0.25, "the drain before may just have made its last call"
+    assert times[-1] <= 10 * 0.25 + 0.1
+
+
+def replace_order(given: Answer, order_no: str) -> Answer:
+    return replace(given, order=replace(given.order, order_no=order_no)) if given.order else given
+
+
+def test_a_drain_that_runs_out_of_time_hands_over_at_once() -> None:
+    case = Case(*[waiting(n) for n in range(100)])
+    case.run(pace=10, seconds=5)
+    assert case.states.count(State.CANCELLED) == pytest.approx(50, abs=2)
+    assert case.woken == [pytest.approx(NOW + 5, abs=2)]
+    assert case.held["lease_until"] == 0
+    case.run(pace=10, holder=2, until=case.woken[0])
+    assert case.states.count(State.CANCELLED) == 100
+    assert len(case.woken) == 1, "nothing was left to hand over"
+
+
+def test_one_drain_at_a_time() -> None:
+    case = Case(waiting(1))
+    case.held = {"holder": 9, "lease_until": NOW + 15, "wished_until": 0}
+    case.run()
+    assert (case.states, case.feee.calls) == ([State.WAITING], [])
+    case.run(until=NOW + 7)
+    assert case.held["wished_until"] == NOW + 7
+    case.clock.sleep(15)
+    case.run()
+    assert case.states == [State.CANCELLED]
+
+
+def test_a_woken_drain_stays_for_a_row_that_the_index_does_not_show_yet() -> None:
+    class Lagging(FakeTable):
+        lag_until = NOW + 4.0
+
+        def due(self, *, until: float, limit: int) -> list[object]:  # type: ignore[override]
+            return [] if clock() < self.lag_until else super().due(until=until, limit=limit)  # type: ignore[return-value]
+
+    case = Case()
+    clock = case.clock
+    case.table = Lagging(waiting(1, due_in=3))
+    case.run(until=NOW + 3)
+    assert case.states == [State.CANCELLED]
+
+
+def test_a_wish_that_comes_while_it_works_keeps_the_drain() -> None:
+    case = Case(waiting(1))
+
+    def wishing(order_no: str) -> Answer:
+        if order_no == "1":
+            case.table.rows["2"] = waiting(2, due_in=50)
+            assert FakeTurn(case.held, 2).take(now=case.clock(), lease_until=NOW + 99, until=NOW + 50) is None
+        return cancelled(order_no)
+
+    case.feee = Feee(case.clock, wishing)
+    case.run()
+    assert case.states == [State.CANCELLED] * 2
+
+
+@pytest.mark.parametrize(("seconds", "state", "woken"), [(150, State.CANCELLED, []), (1.5, State.WAITING, [NOW + 64])])
+def test_a_wish_that_comes_just_before_the_turn_is_given_back_is_not_lost(
+    seconds: float, state: State, woken: list[int]
+) -> None:
+    case = Case(waiting(1))
+
+    class LateWish(FakeTurn):
+        wished = False
+
+        def give_back(self) -> bool:
+            if not self.wished:
+                self.wished = True
+                case.table.rows["2"] = waiting(2, due_in=64)
+                FakeTurn(case.held, 2).take(now=case.clock(), lease_until=NOW + 99, until=NOW + 64)
+            return super().give_back()
+
+    wired = ports(case.feee, case.table, case.clock, case.woken)
+    Drain(wired, LateWish(case.held), InlineExecutor(), pace=1000, deadline=NOW + seconds).run(until=NOW)
+    assert case.held["lease_until"] == 0
+    assert case.states == [State.CANCELLED, state]
+    assert case.woken == woken
+
+
+def test_a_wish_beyond_the_horizon_does_not_keep_the_drain() -> None:
+    case = Case()
+    case.run(until=NOW + 10**9)
+    assert case.clock() - NOW < 70
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        AnswerKind.NOT_SENT,
+        AnswerKind.NO_USABLE_ANSWER,
+        AnswerKind.MISCONFIGURED,
+        AnswerKind.RATE_EXCEEDED,
+    ],
+)
+def test_where_feee_io_is_plainly_down_it_stops_after_a_few_failures_and_rests(kind: AnswerKind) -> None:
+    case = Case(*[waiting(n) for n in range(100)], answer=lambda _: answer(kind))
+    case.run()
+    assert len({order_no for order_no, _ in case.feee.calls}) == 3
+    assert case.woken == []
+    rested = len(case.feee.calls)
+    case.run(holder=2)
+    assert len(case.feee.calls) == rested, "nobody calls while it rests"
+    case.clock.sleep(31)
+    case.feee = Feee(case.clock, cancelled)
+    case.run(holder=3)
+    assert case.states == [State.CANCELLED] * 100
+
+
+def test_a_failure_now_and_then_stops_nothing() -> None:
+    fails = iter([True, True, False] * 100)
+    case = Case(
+        *[waiting(n) for n in range(30)],
+        answer=lambda order_no: answer(AnswerKind.NOT_SENT) if next(fails) else cancelled(order_no),
+    )
+    case.run()
+    assert case.states == [State.CANCELLED] * 30
+
+
+def test_a_drain_that_lost_its_turn_begins_nothing_more() -> None:
+    case = Case(*[waiting(n) for n in range(10)])
+
+    def stalls(order_no: str) -> Answer:
+        case.clock.sleep(20)
+        FakeTurn(case.held, 2).take(now=case.clock(), lease_until=int(case.clock()) + 15, until=0)
+        return cancelled(order_no)
+
+    case.feee = Feee(case.clock, stalls)
+    case.run()
+    assert case.states.count(State.CANCELLED) == 1
+    assert case.held["holder"] == 2
+    assert case.woken == []
+
+
+def test_an_attempt_that_cannot_be_written_does_not_stop_the_others() -> None:
+    class Flaky(FakeTable):
+        def claim(self, order_no: str, state: State, **options: Any) -> tuple[Cancellation, bool]:
+            if order_no == "1":
+                raise TableUnavailableError
+            return super().claim(order_no, state, **options)
+
+    case = Case()
+    case.table = Flaky(waiting(1), waiting(2))
+    case.run()
+    assert case.states == [State.WAITING, State.CANCELLED]
+
+
+def test_a_row_that_the_index_still_shows_as_it_was_is_attempted_once() -> None:
+    class Stale(FakeTable):
+        def due(self, *, until: float, limit: int) -> list[object]:  # type: ignore[override]
+            fresh = super().due(until=until, limit=limit)
+            return [*stale, *fresh] if clock() < NOW + 3 else list(fresh)
+
+    case = Case()
+    clock = case.clock
+    case.table = Stale(waiting(1))
+    stale = FakeTable(waiting(1)).due(until=NOW, limit=1)
+    case.run()
+    assert case.states == [State.CANCELLED]
+    assert case.table.writes == 2
+
+
+def test_trouble_at_the_table_is_raised() -> None:
+    case = Case(waiting(1))
+    case.table.trouble = {"due"}
+    with pytest.raises(TableUnavailableError):
+        case.run()
+
+
+def test_an_error_that_nobody_expected_is_raised() -> None:
+    def broken(_: str) -> Answer:
+        raise ZeroDivisionError
+
+    case = Case(waiting(1), answer=broken)
+    with pytest.raises(ZeroDivisionError):
+        case.run()
