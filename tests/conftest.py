@@ -26,8 +26,10 @@ os.environ |= {
     "DRAIN_SECONDS": "150",
 }
 
-settings.register_profile("default", deadline=None)  # shared machines are slow at times
-settings.load_profile("default")
+# No deadline: shared machines are slow at times.
+settings.register_profile("default", deadline=None, max_examples=400, stateful_step_count=40)
+settings.register_profile("nightly", settings.get_profile("default"), max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session")

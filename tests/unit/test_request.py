@@ -238,3 +238,21 @@ def test_the_drain_is_woken_for_what_becomes_due_before_the_next_tick(
     woken: list[int] = []
     ask(feee, FakeTable(), not_before=not_before, woken=woken)
     assert woken == woken_until
+
+
+@pytest.mark.parametrize(
+    ("since", "status", "calls"),
+    [(60, 4, ["query", "cancel"]), (59, 4, ["query"]), (600, 11, ["query"]), (600, 12, ["query"])],
+)
+def test_a_cancel_that_was_accepted_and_had_no_effect_is_made_again(since: int, status: int, calls: list[str]) -> None:
+    feee = FakeFeee(query=[shown(status=status)], cancel=[CANCELLED])
+    there = row(state=State.REFUNDING, state_reason=StateReason.REFUND_PENDING, due_at=NOW, since=NOW - since, tries=4)
+    settled = ask(feee, FakeTable(there))
+    assert feee.calls == calls
+    assert settled.state is (State.CANCELLED if "cancel" in calls else State.REFUNDING)
+
+
+def test_a_cancel_made_again_that_is_refused_leaves_the_row_refunding() -> None:
+    feee = FakeFeee(query=[shown()], cancel=[refused()])
+    there = row(state=State.REFUNDING, state_reason=StateReason.REFUND_PENDING, due_at=NOW, since=NOW - 99, tries=4)
+    assert ask(feee, FakeTable(there)).state is State.REFUNDING

@@ -85,7 +85,7 @@ class FeeeClient:
             kind = AnswerKind.NO_USABLE_ANSWER if PROGRESS.sent else AnswerKind.NOT_SENT
             answer = Answer(kind=kind, detail=type(error).__name__)
         else:
-            answer = _read(status, received, order_no, key)
+            answer = interpret(status, received, order_no, key)
         _log(path, order_no, answer, time.monotonic() - started)
         return answer
 
@@ -141,7 +141,7 @@ def _log(path: str, order_no: str, answer: Answer, seconds: float) -> None:
     )
 
 
-def _read(http_status: int, body: bytes, order_no: str, key: str) -> Answer:
+def interpret(http_status: int, body: bytes, order_no: str, key: str) -> Answer:
     """What an HTTP answer says; the documented envelope and nothing else counts as one."""
     try:
         envelope = _envelope(body, key)

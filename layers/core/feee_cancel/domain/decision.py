@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.order import ENDED_UNFILLED, ENDING, FILLED, Order, Status
+from feee_cancel.domain.order import ENDED_UNFILLED, FILLED, Order, Status
 
 _JITTER = 0.2
 """At most this share of a wait is added to it, so that rows which failed together don't all come back together."""
@@ -32,6 +32,8 @@ class Policy:
 
     min_age: int = 300
     margin: int = 5
+    cancels_again_after: int = 60
+    """A cancel that was accepted, and the order still looks open so long after it."""
     gives_up_after: int = 86_400
     kept_for: int = 400 * 86_400
     """How long a final row is kept; 0 keeps it for ever."""
@@ -70,7 +72,7 @@ def decide(
     Guarantees: final only if an order was seen that says so, or after repeated refusals of both calls, or when its
     time is up; and a row that isn't final is due again, at the latest when its time is up.
     """
-    order = next((answer.order for answer in (query, cancel) if answer and answer.order), None)
+    order = next((answer.order for answer in (cancel, query) if answer and answer.order), None)
     accepted = row.state is State.REFUNDING or (
         cancel is not None and cancel.kind in {AnswerKind.ORDER, AnswerKind.ACCEPTED}
     )
@@ -82,6 +84,12 @@ def decide(
     return _settle(row.showing(_telling(cancel, query), order), step, now=now, policy=policy, jitter=jitter)
 
 
+def must_cancel_again(row: Cancellation, query: Answer, *, now: float, policy: Policy) -> bool:
+    """Whether a cancel that was accepted had no effect: the order is still unfinished after some time."""
+    looks_open = query.order is not None and query.order.unfinished
+    return looks_open and row.since is not None and now - row.since >= policy.cancels_again_after
+
+
 def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
     """The answer to keep: a refusal says more than the "ok" of the query after it."""
     answers = [answer for answer in (cancel, query) if answer]
@@ -91,7 +99,7 @@ def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
 def _from_order(row: Cancellation, order: Order, cancel: Answer | None, *, accepted: bool, now: float) -> _Step:
     if over := _over(order):
         return over
-    if accepted or order.status in ENDED_UNFILLED | ENDING:
+    if accepted or not order.unfinished:
         return _REFUNDING
     if row.eligible_at is not None and now < row.eligible_at:
         return _Step(State.WAITING, StateReason.TOO_EARLY, due_at=row.eligible_at)

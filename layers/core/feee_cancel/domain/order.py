@@ -140,6 +140,11 @@ class Order:
         return self.refund_amount is not None and self.refund_amount > 0
 
     @property
+    def unfinished(self) -> bool:
+        """Neither ended, nor ending, nor filled; an unknown status counts as unfinished."""
+        return not self.refunded and self.status not in FILLED | ENDED_UNFILLED | ENDING | {Status.CLOSED_UNPAID}
+
+    @property
     def nothing_paid(self) -> bool:
         """Whether feee.io says outright that nothing was charged."""
         return self.pay_amount == 0 or self.pay_time == 0

@@ -4,7 +4,7 @@ import math
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
-from feee_cancel.domain.decision import decide
+from feee_cancel.domain.decision import decide, must_cancel_again
 from feee_cancel.usecases.ports import Feee, Ports
 
 ATTEMPT_SECONDS = 16.0
@@ -27,10 +27,24 @@ def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation
     `deadline` (a reading of `ports.monotonic`) bounds the calls to feee.io.
     """
     deadline = min(deadline, ports.monotonic() + ATTEMPT_SECONDS)
-    cancel = None if row.state is State.REFUNDING else _cancel(ports.feee, row.order_no, deadline)
-    query = None if cancel and cancel.kind in _TELLS_ALL else ports.feee.query(row.order_no, deadline=deadline)
+    ask = _look_for_the_refund if row.state is State.REFUNDING else _ask
+    cancel, query = ask(row, ports, deadline)
     decided = decide(row, cancel, query, now=ports.now(), policy=ports.policy, jitter=ports.jitter())
     return ports.cancellations.settle(decided)
+
+
+def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:
+    """Cancel, and after any answer but an order, query."""
+    cancel = _cancel(ports.feee, row.order_no, deadline)
+    query = None if cancel.kind in _TELLS_ALL else ports.feee.query(row.order_no, deadline=deadline)
+    return cancel, query
+
+
+def _look_for_the_refund(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | None, Answer]:
+    """Query, and cancel again only where the cancel that was accepted had no effect."""
+    query = ports.feee.query(row.order_no, deadline=deadline)
+    again = must_cancel_again(row, query, now=ports.now(), policy=ports.policy)
+    return _cancel(ports.feee, row.order_no, deadline) if again else None, query
 
 
 def _cancel(feee: Feee, order_no: str, deadline: float) -> Answer:

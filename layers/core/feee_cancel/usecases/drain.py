@@ -14,12 +14,13 @@ from feee_cancel.usecases.request import TICK_SECONDS
 
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""
-TURN_SECONDS = 15
+TURN_SECONDS = 10
+"""Renewed well before; a drain that is killed holds the next one up for so long."""
 REST_SECONDS = 30
 """How long nobody drains once feee.io is taken to be down."""
 
 _SCAN_SECONDS = 2.0
-_RENEW_SECONDS = 4.0
+_RENEW_SECONDS = 3.0
 _BATCH = 50
 _FAILURES = 3
 _SECONDS_OF_WORK = 4
@@ -78,16 +79,15 @@ class Drain:
             if not due and not self._running and self._now() > self._until:
                 return False
             for row in due:
-                if row.due_at <= self._now() and self._may_begin():
+                if row.due_at <= self._now():
                     self._begin(row)
             self._pause(due)
         while self._running:
-            self._collect(None)
+            self._collect(_SCAN_SECONDS)
         return True
 
     def _may_begin(self) -> bool:
-        if self._ports.monotonic() >= self._renew_at:
-            self._take_turn()
+        self._renew_turn()
         return self._holds_turn and self._failures < _FAILURES and self._ports.monotonic() < self._deadline
 
     def _due(self) -> list[Due]:
@@ -97,10 +97,10 @@ class Drain:
         return [row for row in found if row not in self._begun]
 
     def _begin(self, row: Due) -> None:
-        """Begin an attempt as soon as there is a place for it."""
+        """Begin an attempt as soon as there is a place for it, if it may still be begun then."""
         while len(self._running) >= (self._side_by_side if self._served else 1):
-            self._collect(None)
-        if self._failures < _FAILURES:
+            self._collect(_SCAN_SECONDS)
+        if self._may_begin():
             self._begun.add(row)
             self._running.add(self._executor.submit(self._attempt, row))
 
@@ -119,23 +119,17 @@ class Drain:
         else:
             self._ports.sleep(seconds)
 
-    def _collect(self, seconds: float | None) -> None:
+    def _collect(self, seconds: float) -> None:
         """Take the results of the attempts that ended; wait for one at the most so long."""
+        self._renew_turn()
         done, self._running = wait(self._running, seconds, FIRST_COMPLETED)
-        for future in done:
-            try:
-                row = future.result()
-            except TableUnavailableError:
-                logger.exception("an attempt couldn't be written; it will be made again")
-            else:
-                self._learn(row)
-
-    def _learn(self, row: Cancellation | None) -> None:
-        if row is None:
-            return
-        self._ports.observe(row)
-        self._failures = self._failures + 1 if row.answer in _NOT_SERVED else 0
-        self._served = self._served or self._failures == 0
+        rows = [row for row in map(_result, done) if row]
+        for row in rows:
+            self._ports.observe(row)
+        if any(row.answer not in _NOT_SERVED for row in rows):
+            self._served, self._failures = True, 0
+        else:
+            self._failures += len(rows)
 
     def _stop(self) -> None:
         """End before everything is done: rest where feee.io is down, or else let the next drain go on at once."""
@@ -148,6 +142,10 @@ class Drain:
         if self._due() or self._now() <= self._until:
             self._ports.wake(max(self._until, math.ceil(self._now())))
 
+    def _renew_turn(self) -> None:
+        if self._holds_turn and self._ports.monotonic() >= self._renew_at:
+            self._take_turn()
+
     def _take_turn(self) -> None:
         """Take or renew the turn, and learn until when somebody wishes it to be used."""
         self._renew_at = self._ports.monotonic() + _RENEW_SECONDS
@@ -157,3 +155,12 @@ class Drain:
 
     def _now(self) -> float:
         return self._ports.now()
+
+
+def _result(attempted: Future[Cancellation | None]) -> Cancellation | None:
+    """The row that the attempt ended with; None where another was faster, or where the table couldn't be written."""
+    try:
+        return attempted.result()
+    except TableUnavailableError:
+        logger.exception("an attempt couldn't be written; it will be made again")
+        return None

@@ -1,0 +1,99 @@
+"""The schedule's handler, and what it is wired to."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from feee_cancel.adapters.telemetry import Telemetry
+from feee_cancel.adapters.waker import Waker
+from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from functions.schedule.app import create
+from tests.builders import NOW, ORDER_NO, row, shown
+from tests.events import Context, sample
+from tests.fakes import FakeFeee, FakeTable, ports, service
+
+DUE = row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW)
+
+
+def test_the_sample_tick_makes_the_attempt_that_is_due() -> None:
+    table = FakeTable(DUE)
+    feee = FakeFeee(cancel=[shown(status=12, refund_amount=Decimal("3.92"))])
+    create(service(ports(feee, table)))(sample("schedule-tick"), Context())
+    assert table.rows[ORDER_NO].state is State.CANCELLED
+
+
+def test_the_sample_wake_up_stays_until_it_says() -> None:
+    held: dict[str, int] = {}
+    create(service(ports(FakeFeee(), FakeTable()), held))(sample("schedule-wake-up") | {"until": NOW + 5}, Context())
+    assert held["lease_until"] == 0
+
+
+def test_an_invocation_with_no_time_left_begins_nothing() -> None:
+    table = FakeTable(DUE)
+    service(ports(FakeFeee(), table)).drain(until=0, seconds_left=20)
+    assert table.rows[ORDER_NO] == DUE
+
+
+@pytest.mark.parametrize("event", [{"unknown": 1}, {"until": "now"}, {"until": 1, "order_no": "1"}])
+def test_an_event_of_another_kind_fails_loudly(event: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="neither a tick"):
+        create(service(ports(FakeFeee(), FakeTable())))(event, Context())
+
+
+class FakeLambda:
+    """Lambda's client, as far as it is used."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.invoked: list[dict[str, Any]] = []
+
+    def invoke(self, **request: Any) -> None:
+        if self.error:
+            raise self.error
+        self.invoked.append(request)
+
+
+def test_waking_the_drain_is_an_asynchronous_invocation() -> None:
+    client = FakeLambda()
+    Waker(lambda: client, "drain")(NOW)  # type: ignore[arg-type,return-value] # a fake of the client
+    assert client.invoked == [
+        {"FunctionName": "drain", "InvocationType": "Event", "Payload": f'{{"until": {NOW}}}'.encode()}
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "TooManyRequestsException", "Message": ""}}, "Invoke"),
+        EndpointConnectionError(endpoint_url="https://x"),
+    ],
+)
+def test_a_wake_up_that_is_lost_troubles_nobody(error: Exception) -> None:
+    Waker(lambda: FakeLambda(error), "drain")(NOW)  # type: ignore[arg-type,return-value] # a fake of the client
+
+
+@pytest.mark.parametrize(
+    ("ended", "names"),
+    [
+        (row(state=State.CANCELLED), ["Cancelled"]),
+        (row(state=State.REJECTED), ["Rejected"]),
+        (row(state=State.FAILED, answer=AnswerKind.MISCONFIGURED), ["Failed", "Misconfigured"]),
+        (row(state=State.WAITING, answer=AnswerKind.MISCONFIGURED), ["Misconfigured"]),
+        (row(state=State.WAITING, answer=AnswerKind.REFUSED), []),
+        (row(state=State.REFUNDING, since=NOW - 1199), []),
+        (row(state=State.REFUNDING, since=NOW - 1200), ["RefundMissing"]),
+    ],
+)
+def test_what_an_attempt_came_to_is_counted(
+    ended: Cancellation, names: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry = Telemetry(now=lambda: NOW)
+    telemetry.published(lambda event, context: telemetry(ended))({}, None)
+    written = capsys.readouterr().out
+    assert [
+        name for name in ("Cancelled", "Rejected", "Failed", "Misconfigured", "RefundMissing") if name in written
+    ] == (names)
+    assert ('"Namespace":"FeeeCancel"' in written) == bool(names)
