@@ -234,3 +234,22 @@ def test_a_wish_is_learned_by_the_holder_and_keeps_it_from_giving_back(turns: tu
     assert not one.give_back()
     assert one.take(now=NOW + 1, lease_until=NOW + 16, until=0) == NOW + 9
     assert one.give_back()
+
+
+def test_a_wish_is_told_to_a_drain_at_work_alone(stack: LocalStack) -> None:
+    client, name = stack.client("dynamodb"), stack.outputs["TableName"]
+    turn, other = TableTurn(client, name), TableTurn(client, name)
+    client.delete_item(TableName=name, Key={"order_no": {"S": "drain"}})
+    assert not other.wish(NOW + 5, now=NOW), "nobody has ever drained"
+    turn.take(now=NOW, lease_until=NOW + 10, until=0)
+    assert other.wish(NOW + 5, now=NOW)
+    assert not other.wish(NOW + 25, now=NOW + 10), "its lease has ended"
+    turn.take(now=NOW, lease_until=NOW + 10, until=0)
+    turn.give_back()
+    assert not other.wish(NOW + 25, now=NOW)
+
+
+def test_a_row_that_is_gone_is_trouble(stack: LocalStack, new: Rows) -> None:
+    table = CancellationTable(stack.client("dynamodb"), stack.outputs["TableName"])
+    with pytest.raises(TableUnavailableError, match="gone"):
+        table.claim(new().order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30)

@@ -1,6 +1,8 @@
 """The drain: in order, on time, at its pace, one at a time, and not against a wall."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -9,9 +11,10 @@ from typing import Any
 import pytest
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, State, StateReason
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.request import request
 from tests.builders import NOW, answer, row, shown
 from tests.fakes import Clock, FakeTable, FakeTurn, InlineExecutor, ports
 
@@ -283,3 +286,55 @@ def test_an_error_that_nobody_expected_is_raised() -> None:
     case = Case(waiting(1), answer=broken)
     with pytest.raises(ZeroDivisionError):
         case.run()
+
+
+def test_attempts_run_side_by_side_in_threads() -> None:
+    def slow(order_no: str) -> Answer:
+        time.sleep(0.1)
+        return cancelled(order_no)
+
+    table = FakeTable(*[waiting(n) for n in range(40)])
+    feee = Feee(Clock(), slow)
+    wired = replace(ports(feee, table), monotonic=time.monotonic, sleep=time.sleep)
+    started = time.monotonic()
+    with ThreadPoolExecutor(20) as executor:
+        Drain(wired, FakeTurn({}), executor, pace=200, deadline=started + 60).run(until=0)
+    assert [row.state for row in table.rows.values()] == [State.CANCELLED] * 40
+    assert time.monotonic() - started < 40 * 0.1
+
+
+def test_what_was_begun_is_waited_for_when_the_time_is_up() -> None:
+    def slow(order_no: str) -> Answer:
+        time.sleep(0.2)
+        return cancelled(order_no)
+
+    table, woken = FakeTable(waiting(1), waiting(2)), list[int]()
+    wired = replace(ports(Feee(Clock(), slow), table, woken=woken), monotonic=time.monotonic, sleep=time.sleep)
+    with ThreadPoolExecutor(2) as executor:
+        Drain(wired, FakeTurn({}), executor, pace=200, deadline=time.monotonic() + 0.1).run(until=0)
+    assert [row.state for row in table.rows.values()] == [State.CANCELLED, State.WAITING]
+    assert woken == [NOW]
+
+
+def test_an_hour_of_feee_io_being_down_loses_nothing_and_costs_few_calls() -> None:
+    """Requests come all the while; afterwards every one is settled. The bound is stated in docs/architecture.md."""
+    down = True
+    case = Case(answer=lambda order_no: answer(AnswerKind.NO_USABLE_ANSWER) if down else cancelled(order_no))
+    accepted = 0
+    for minute in range(60):
+        order_no = str(1000 + minute)
+        wired = ports(case.feee, case.table, case.clock, case.woken)
+        row = request(CancellationRequest(order_no=order_no), wired, requested_by=None, deadline=case.clock() + 20)
+        accepted += row.state is State.WAITING
+        while case.woken:
+            case.run(until=case.woken.pop(), holder=10 * minute)
+        case.clock.time = NOW + 60.0 * (minute + 1)
+        case.run(holder=10 * minute + 1)
+    assert accepted == 60
+    calls_of_requests, calls_of_drains = 2 * 60, 3 * 2 * 2 * 60
+    assert len(case.feee.calls) <= calls_of_requests + calls_of_drains
+    down = False
+    for tick in range(7):
+        case.clock.time += 60.0
+        case.run(holder=10_000 + tick)
+    assert case.states == [State.CANCELLED] * 60

@@ -10,6 +10,7 @@ from feee_cancel.adapters.telemetry import Telemetry
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.usecases.ports import TableUnavailableError
 from functions.schedule.app import create
 from tests.builders import NOW, ORDER_NO, row, shown
 from tests.events import Context, sample
@@ -56,9 +57,27 @@ class FakeLambda:
         self.invoked.append(request)
 
 
-def test_waking_the_drain_is_an_asynchronous_invocation() -> None:
+class FakeTableTurn:
+    """The turn, held by a drain or not."""
+
+    def __init__(self, *, held: bool | Exception) -> None:
+        self.held = held
+
+    def wish(self, until: int, *, now: float) -> bool:
+        if isinstance(self.held, Exception):
+            raise self.held
+        return self.held
+
+
+def wake(client: FakeLambda, *, held: bool | Exception = False) -> None:
+    Waker(FakeTableTurn(held=held), lambda: client, "drain")(NOW)  # type: ignore[arg-type,return-value] # fakes
+
+
+def test_waking_the_drain_is_an_asynchronous_invocation_where_none_is_at_work() -> None:
     client = FakeLambda()
-    Waker(lambda: client, "drain")(NOW)  # type: ignore[arg-type,return-value] # a fake of the client
+    wake(client, held=True)
+    assert client.invoked == []
+    wake(client, held=False)
     assert client.invoked == [
         {"FunctionName": "drain", "InvocationType": "Event", "Payload": f'{{"until": {NOW}}}'.encode()}
     ]
@@ -72,7 +91,8 @@ def test_waking_the_drain_is_an_asynchronous_invocation() -> None:
     ],
 )
 def test_a_wake_up_that_is_lost_troubles_nobody(error: Exception) -> None:
-    Waker(lambda: FakeLambda(error), "drain")(NOW)  # type: ignore[arg-type,return-value] # a fake of the client
+    wake(FakeLambda(error))
+    wake(FakeLambda(), held=TableUnavailableError())
 
 
 @pytest.mark.parametrize(

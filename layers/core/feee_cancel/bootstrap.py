@@ -75,12 +75,13 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
     """Wire the service from its settings. Raises SettingError."""
     settings = Settings.read(environ)
     client = partial(boto3.session.Session().client, config=_AWS)
-    table = client("dynamodb")
+    dynamodb = client("dynamodb")
+    new_turn = partial(TableTurn, dynamodb, settings.table_name)
     key = SecretKey(client("secretsmanager"), settings.key_secret)
     telemetry = Telemetry()
     ports = Ports(
         feee=FeeeClient(settings.base_url, user_agent=settings.user_agent, key=key),
-        cancellations=CancellationTable(table, settings.table_name),
+        cancellations=CancellationTable(dynamodb, settings.table_name),
         policy=Policy(
             margin=settings.margin_seconds,
             gives_up_after=settings.gives_up_after_seconds,
@@ -90,13 +91,13 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         monotonic=time.monotonic,
         sleep=time.sleep,
         jitter=random.random,
-        wake=Waker(cache(partial(client, "lambda")), settings.drain_function),
+        wake=Waker(new_turn(), cache(partial(client, "lambda")), settings.drain_function),
         observe=telemetry,
     )
     return Service(
         ports=ports,
         published=telemetry.published,
-        new_turn=partial(TableTurn, table, settings.table_name),
+        new_turn=new_turn,
         drain_pace=settings.drain_pace,
         drain_seconds=settings.drain_seconds,
     )

@@ -129,14 +129,14 @@ class CancellationTable:
 
 @contextmanager
 def translated(what: str) -> Iterator[list[_Item]]:
-    """Collect the item that a failed condition found; every other trouble is TableUnavailableError."""
+    """Collect the item that a failed condition found, if any; every other trouble is TableUnavailableError."""
     found: list[_Item] = []
     try:
         yield found
     except ClientError as error:
-        item: Any = error.response.get("Item")
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException" or not item:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise TableUnavailableError(f"{what}: {error.response['Error']['Code']}") from error
+        item: Any = error.response.get("Item", {})
         found.append(item)
     except BotoCoreError as error:
         raise TableUnavailableError(f"{what}: {type(error).__name__}") from error
@@ -171,5 +171,7 @@ def _encode(value: str | bool | int | Decimal) -> dict[str, str | bool]:
 
 def _row(item: _Item) -> Cancellation:
     """The row; attributes that this version doesn't know are passed over."""
+    if not item:
+        raise TableUnavailableError("the row is gone")
     known = {name: next(iter(item[name].values())) for name in item if name in _DECODERS}
     return Cancellation(**{name: _DECODERS[name](value) for name, value in known.items()})

@@ -35,7 +35,7 @@ class TableTurn:
             if taken:
                 self._seen = item["wished_until"]
                 return int(self._seen["N"])
-            if self._wish(until, now):
+            if self.wish(until, now=now):
                 return None
 
     def give_back(self) -> bool:
@@ -44,14 +44,14 @@ class TableTurn:
         item, given = self._update("SET lease_until = :zero", "holder = :me AND wished_until = :seen", values)
         return given or item["holder"]["S"] != self._holder
 
-    def _wish(self, until: int, now: float) -> bool:
-        """Tell the holder. False where nobody holds the turn any more."""
+    def wish(self, until: int, *, now: float) -> bool:
+        """Tell the drain that has the turn to stay until then. False where none has it."""
         item, told = self._update(
             "SET wished_until = :until",
             "lease_until > :now AND wished_until < :until",
             {":until": _number(until), ":now": _number(now)},
         )
-        return told or int(item["lease_until"]["N"]) > now
+        return told or (bool(item) and int(item["lease_until"]["N"]) > now)
 
     def _update(self, update: str, condition: str, values: dict[str, Any]) -> tuple[Mapping[str, Any], bool]:
         """The item as it now stands, and whether the condition held."""

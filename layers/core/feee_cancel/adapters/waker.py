@@ -1,10 +1,14 @@
-"""Starts the drain: an asynchronous invocation of its function."""
+"""Starts the drain, unless one is at work: an asynchronous invocation of its function."""
 
 import json
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from feee_cancel.adapters.turn import TableTurn
+from feee_cancel.usecases.ports import TableUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,17 +21,20 @@ logger = logging.getLogger(__name__)
 class Waker:
     """`client` is made when it is first needed: most invocations wake nobody, and a client costs a cold start time."""
 
-    def __init__(self, client: "Callable[[], LambdaClient]", function: str) -> None:
+    def __init__(self, turn: TableTurn, client: "Callable[[], LambdaClient]", function: str) -> None:
+        self._turn = turn
         self._client = client
         self._function = function
 
     def __call__(self, until: int) -> None:
-        """Start a drain that stays until this time (unix seconds). Never raises: the tick is the guarantee."""
+        """See to it that a drain stays until this time (unix seconds). Never raises: the tick is the guarantee."""
         try:
-            self._client().invoke(
-                FunctionName=self._function,
-                InvocationType="Event",
-                Payload=json.dumps({"until": until}).encode(),
-            )
-        except (BotoCoreError, ClientError) as error:
+            if not self._turn.wish(until, now=time.time()):
+                self._invoke(until)
+        except (BotoCoreError, ClientError, TableUnavailableError) as error:
             logger.warning("the drain couldn't be woken; the tick will do it", extra={"error": type(error).__name__})
+
+    def _invoke(self, until: int) -> None:
+        self._client().invoke(
+            FunctionName=self._function, InvocationType="Event", Payload=json.dumps({"until": until}).encode()
+        )

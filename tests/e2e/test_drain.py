@@ -1,0 +1,96 @@
+"""The drain on the deployed stack, by the clock: on time, at its pace, and by itself."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from rich.console import Console
+
+from local.stack import KEY, LocalStack, local_stack, set_key
+
+pytestmark = pytest.mark.xdist_group("timed")
+
+ELIGIBLE_AFTER = 305
+"""feee.io's five minutes and the margin."""
+PACE = 9
+
+
+@pytest.fixture(scope="module")
+def timed() -> Iterator[LocalStack]:
+    """A stack of its own: a fast pace, and drains that soon run out of time."""
+    with local_stack(Console(quiet=True), DrainPace=str(PACE), DrainSeconds="20") as stack:
+        yield stack
+
+
+def wait_for(done: Callable[[], bool], *, seconds: float) -> None:
+    give_up_at = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < give_up_at, f"not done within {seconds} s"
+        time.sleep(0.25)
+
+
+def states(stack: LocalStack) -> list[str]:
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"])
+    return [item["state"]["S"] for page in pages for item in page["Items"] if "state" in item]
+
+
+def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack) -> None:
+    feee = timed.simulator.client
+    feee.reset()
+    feee.set_access(rate_limit=1000)  # the requests all come at once
+    orders = [feee.create_order(age=ELIGIBLE_AFTER - eligible_in) for eligible_in in range(10, 110, 5)]
+    for order in orders:
+        assert timed.api.cancel(order.order_no).body["state_reason"] == "too_early"
+    feee.forget_requests()
+    wait_for(lambda: all(feee.order(order.order_no).status == 12 for order in orders), seconds=130)
+    late = []
+    for order in orders:
+        (cancel,) = [request for request in feee.requests(order.order_no) if request.endpoint == "cancel"]
+        late.append(cancel.at - (int(order.detail["create_time"]) + ELIGIBLE_AFTER))
+        assert feee.order(order.order_no).accepted_cancels == 1
+        wait_for(lambda order=order: timed.api.get(order.order_no).body["state"] == "cancelled", seconds=3)  # type: ignore[misc]
+    print(f"seconds after becoming eligible: median {statistics.median(late):.2f}, most {max(late):.2f}")
+    assert min(late) >= 0
+    assert max(late) < 3
+    assert statistics.median(late) < 1.5
+
+
+def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> None:
+    feee = timed.simulator.client
+    feee.reset()
+    due_at = int(time.time()) + 25
+    orders = [feee.create_order(age=3600) for _ in range(300)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda order: timed.api.cancel(order.order_no, not_before=due_at), orders)
+        assert {answer.status for answer in answers} == {202}
+    assert time.time() < due_at, "all were accepted before the first was due"
+    assert feee.requests() == []
+    feee.misbehave("delay", seconds=0.3, times=None)
+    wait_for(lambda: len(feee.requests()) >= 300, seconds=90)
+    wait_for(lambda: states(timed).count("cancelled") >= 320 or "waiting" not in states(timed), seconds=30)
+    requests = feee.requests()
+    seconds = requests[-1].at - requests[0].at
+    print(f"{(len(requests) - 1) / seconds / PACE:.1%} of the pace over {len(requests)} calls")
+    assert [request.code for request in requests] == [0] * 300, "not one rate exceeded, and no call too many"
+    assert (len(requests) - 1) / seconds >= 0.95 * PACE
+    assert all(feee.order(order.order_no).accepted_cancels == 1 for order in orders)
+
+
+def test_a_wrong_key_is_told_by_a_metric_and_once_it_is_right_everything_completes(timed: LocalStack) -> None:
+    feee = timed.simulator.client
+    feee.reset()
+    other = f"key-{uuid4()}"
+    feee.set_key(other)
+    orders = [feee.create_order(age=600) for _ in range(10)]
+    for order in orders:
+        assert timed.api.cancel(order.order_no).body["state_reason"] == "misconfigured"
+    events = timed.client("logs").filter_log_events(logGroupName=timed.outputs["ApiFunctionLogGroup"])["events"]
+    metrics = [json.loads(line) for event in events for line in event["message"].splitlines() if '"_aws"' in line]
+    assert sum(sum(metric.get("Misconfigured", [])) for metric in metrics) >= 10
+    set_key(timed.endpoint, timed.outputs["FeeeKeySecretArn"], other)
+    wait_for(lambda: all(feee.order(order.order_no).status == 12 for order in orders), seconds=120)
+    set_key(timed.endpoint, timed.outputs["FeeeKeySecretArn"], KEY)
