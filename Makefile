@@ -21,7 +21,7 @@ local: setup ## Deploy the service on this machine and keep it running until Ctr
 	@$(RUN) -m local.up
 
 test: lint ## Everything: linters, types, contract, unit, integration and end-to-end tests
-	@$(RUN) -m pytest --cov --cov-report=term-missing:skip-covered
+	@$(RUN) -m pytest --numprocesses 3 --dist loadgroup --cov --cov-report=term-missing:skip-covered
 
 lint: setup ## Style, types, layering, template and API contract
 	@.venv/bin/ruff check

@@ -1,25 +1,37 @@
 """`make demo`: a few cancellations through the deployed API, and what became of them."""
 
 import sys
+import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from local.api import ApiAnswer
+from local.emulator import kill_function
 from local.errors import LocalError
 from local.stack import LocalStack, local_stack, step
 from local.up import end_on_signals
 
+_FINAL = {"cancelled", "rejected", "withdrawn", "failed"}
+_PATIENCE_SECONDS = 90
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a journey ended: the API's answers, and the order that it was about."""
+    """The order that a journey was about, the answers to what was asked, and how it stands now.
+
+    `seconds` is how long it took to settle by itself, where it did.
+    """
 
     order_no: str
     answers: list[ApiAnswer]
+    now: ApiAnswer
+    seconds: float | None = None
 
 
 Journey = Callable[[LocalStack], Outcome]
@@ -41,63 +53,126 @@ def asked_twice(stack: LocalStack) -> Outcome:
     return _ask(stack, age=600, times=2)
 
 
+def hangs_up(stack: LocalStack) -> Outcome:
+    return _ask(stack, age=600, misbehaviour="reset", acts=True)
+
+
 def feee_down(stack: LocalStack) -> Outcome:
-    order = stack.simulator.client.create_order(age=600)
-    stack.simulator.client.misbehave("http_error", order_no=order.order_no, times=None, status=502)
-    return Outcome(order.order_no, [stack.api.cancel(order.order_no)])
+    return _ask(stack, age=600, misbehaviour="http_error", calls=2)
 
 
 def unknown_order(stack: LocalStack) -> Outcome:
-    return Outcome("2304170329503866885309", [stack.api.cancel("2304170329503866885309")])
+    return _answered("2304170329503866885309", [stack.api.cancel("2304170329503866885309")])
 
 
 def no_order_number(stack: LocalStack) -> Outcome:
-    return Outcome("23041703295x", [stack.api.cancel("23041703295x")])
+    return _answered("23041703295x", [stack.api.cancel("23041703295x")])
 
 
-JOURNEYS: dict[str, Journey] = {
+def soon_eligible(stack: LocalStack) -> Outcome:
+    return _ask(stack, age=300)
+
+
+def refund_later(stack: LocalStack) -> Outcome:
+    return _ask(stack, age=600, refund="later", refund_after=4)
+
+
+def crash(stack: LocalStack) -> Outcome:
+    """Kill the function while feee.io is answering it."""
+    killer = threading.Timer(1.0, kill_function, [stack.outputs["ApiFunctionName"]])
+    killer.start()
+    outcome = _ask(stack, age=600, misbehaviour="delay", acts=True, seconds=3)
+    killer.join()
+    return outcome
+
+
+AT_ONCE: dict[str, Journey] = {
     "open, 12 minutes old": cancelled,
     "open, 1 minute old": too_early,
     "filled already": filled,
     "asked for twice": asked_twice,
-    "feee.io answers 502": feee_down,
+    "feee.io hangs up": hangs_up,
     "unknown to feee.io": unknown_order,
     "letters in number": no_order_number,
 }
+BY_ITSELF: dict[str, Journey] = {
+    "eligible in 5 seconds": soon_eligible,
+    "refund shows later": refund_later,
+    "feee.io answers 503": feee_down,
+    "function crashes": crash,
+}
 
 
-def _ask(stack: LocalStack, *, age: float, status: int = 4, times: int = 1) -> Outcome:
-    order = stack.simulator.client.create_order(age=age, status=status)
-    return Outcome(order.order_no, [stack.api.cancel(order.order_no) for _ in range(times)])
+def _ask(  # noqa: PLR0913 - each with a default that most journeys leave
+    stack: LocalStack,
+    *,
+    age: float,
+    status: int = 4,
+    times: int = 1,
+    refund: str = "at_once",
+    refund_after: float = 0,
+    misbehaviour: str | None = None,
+    calls: int | None = 1,
+    acts: bool | None = None,
+    **options: Any,
+) -> Outcome:
+    feee = stack.simulator.client
+    order = feee.create_order(age=age, status=status, refund=refund, refund_after=refund_after)
+    if misbehaviour:
+        feee.misbehave(misbehaviour, order_no=order.order_no, times=calls, acts=acts, **options)
+    return _answered(order.order_no, [stack.api.cancel(order.order_no) for _ in range(times)])
 
 
-def play(stack: LocalStack) -> Table:
+def _answered(order_no: str, answers: list[ApiAnswer]) -> Outcome:
+    return Outcome(order_no, answers, answers[-1])
+
+
+def play(stack: LocalStack, console: Console) -> Table:
     """Play the journeys and tell them as a table."""
+    started = time.monotonic()
+    with step(console, "Sending cancel requests through the API"):
+        outcomes = {title: journey(stack) for title, journey in (BY_ITSELF | AT_ONCE).items()}
+    with step(console, "Waiting for what settles by itself (up to half a minute)"):
+        for title in BY_ITSELF:
+            outcomes[title] = _settled(stack, outcomes[title], started)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.caption = "Calls: requests to feee.io. Refund: in TRX."
     for heading in ("Order", "HTTP", "State", "Why, next step in"):
         table.add_column(heading)
     for heading in ("Calls", "Refund"):
         table.add_column(heading, justify="right")
-    for title, journey in JOURNEYS.items():
-        table.add_row(title, *_cells(stack, journey(stack)))
+    for title in AT_ONCE | BY_ITSELF:
+        table.add_row(title, *_cells(stack, outcomes[title]))
     return table
 
 
+def _settled(stack: LocalStack, outcome: Outcome, started: float) -> Outcome:
+    """Look at the cancellation until it is final; nobody asks for it again."""
+    while time.monotonic() - started < _PATIENCE_SECONDS:
+        now = stack.api.get(outcome.order_no)
+        if now.body.get("state") in _FINAL:
+            seconds = now.body["settled_at"] - now.body["requested_at"]
+            return replace(outcome, now=now, seconds=seconds)
+        time.sleep(0.5)
+    raise LocalError(f"order {outcome.order_no} isn't settled after {_PATIENCE_SECONDS} s: {outcome.now.body}")
+
+
 def _cells(stack: LocalStack, outcome: Outcome) -> tuple[str, ...]:
-    answer = outcome.answers[-1]
-    cancellation = answer.body.get("cancellation", answer.body)
+    cancellation = outcome.now.body.get("cancellation", outcome.now.body)
     statuses = ", ".join(str(answer.status) for answer in outcome.answers)
     calls = len(stack.simulator.client.requests(outcome.order_no))
     refund = str(cancellation.get("refund_amount") or "-")
-    return statuses, cancellation.get("state", "-"), _why(answer), str(calls), refund
+    return statuses, cancellation.get("state", "-"), _why(outcome), str(calls), refund
 
 
-def _why(answer: ApiAnswer) -> str:
-    """The state's reason and when the next step is due, or the problem."""
-    if "Retry-After" in answer.headers:
-        return f"{answer.body['state_reason']}, {answer.headers['Retry-After']} s"
-    return str(answer.body.get("state_reason") or answer.body["type"].rpartition(":")[2])
+def _why(outcome: Outcome) -> str:
+    """The state's reason and when the next step is due or how long it took, or the problem."""
+    body, headers = outcome.now.body, outcome.now.headers
+    if outcome.seconds is not None:
+        return f"{body['state_reason']} after {outcome.seconds} s"
+    if "Retry-After" in headers:
+        return f"{body['state_reason']}, {headers['Retry-After']} s"
+    return str(body.get("state_reason") or body["type"].rpartition(":")[2])
 
 
 def main() -> None:
@@ -106,9 +181,7 @@ def main() -> None:
     end_on_signals()
     try:
         with local_stack(console) as stack:
-            with step(console, "Sending cancel requests through the API"):
-                table = play(stack)
-            console.print(table)
+            console.print(play(stack, console))
         console.print("\nEverything was stopped and removed. `make local` keeps it running to play with.")
     except LocalError as error:
         sys.exit(f"\n{error}")

@@ -72,6 +72,13 @@ def free_port(preferred: int = 0) -> int:
     raise LocalError("no free port on 127.0.0.1")
 
 
+def kill_function(name: str) -> None:
+    """SIGKILL every process that runs this function, as if its environment had crashed."""
+    found = subprocess.run(["pgrep", "-f", f"ministack-lambda-{name}-"], capture_output=True, text=True, check=False)
+    for pid in found.stdout.split():
+        os.kill(int(pid), signal.SIGKILL)
+
+
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     give_up_at = time.monotonic() + _START_SECONDS
     with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=2) as pool:

@@ -1,16 +1,15 @@
 """The drain on the deployed stack, by the clock: on time, at its pace, and by itself."""
 
-import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
 
 import pytest
 from rich.console import Console
 
-from local.stack import KEY, LocalStack, local_stack, set_key
+from local.stack import LocalStack, local_stack
+from tests.e2e.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("timed")
 
@@ -24,13 +23,6 @@ def timed() -> Iterator[LocalStack]:
     """A stack of its own: a fast pace, and drains that soon run out of time."""
     with local_stack(Console(quiet=True), DrainPace=str(PACE), DrainSeconds="20") as stack:
         yield stack
-
-
-def wait_for(done: Callable[[], bool], *, seconds: float) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < give_up_at, f"not done within {seconds} s"
-        time.sleep(0.25)
 
 
 def states(stack: LocalStack) -> list[str]:
@@ -78,19 +70,3 @@ def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> 
     assert [request.code for request in requests] == [0] * 300, "not one rate exceeded, and no call too many"
     assert (len(requests) - 1) / seconds >= 0.95 * PACE
     assert all(feee.order(order.order_no).accepted_cancels == 1 for order in orders)
-
-
-def test_a_wrong_key_is_told_by_a_metric_and_once_it_is_right_everything_completes(timed: LocalStack) -> None:
-    feee = timed.simulator.client
-    feee.reset()
-    other = f"key-{uuid4()}"
-    feee.set_key(other)
-    orders = [feee.create_order(age=600) for _ in range(10)]
-    for order in orders:
-        assert timed.api.cancel(order.order_no).body["state_reason"] == "misconfigured"
-    events = timed.client("logs").filter_log_events(logGroupName=timed.outputs["ApiFunctionLogGroup"])["events"]
-    metrics = [json.loads(line) for event in events for line in event["message"].splitlines() if '"_aws"' in line]
-    assert sum(sum(metric.get("Misconfigured", [])) for metric in metrics) >= 10
-    set_key(timed.endpoint, timed.outputs["FeeeKeySecretArn"], other)
-    wait_for(lambda: all(feee.order(order.order_no).status == 12 for order in orders), seconds=120)
-    set_key(timed.endpoint, timed.outputs["FeeeKeySecretArn"], KEY)

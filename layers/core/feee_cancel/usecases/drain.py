@@ -74,14 +74,18 @@ class Drain:
 
     def _work(self) -> bool:
         """Make attempts until nothing is left to do (False), or none may be begun any more (True)."""
+        due: list[Due] = []
+        scan_at = self._now()
         while self._may_begin():
-            due = self._due()
-            if not due and not self._running and self._now() > self._until:
-                return False
+            if self._now() >= scan_at or not (due or self._running):
+                due, scan_at = self._due(), self._now() + _SCAN_SECONDS
+                if not due and not self._running and self._now() > self._until:
+                    return False
             for row in due:
                 if row.due_at <= self._now():
                     self._begin(row)
-            self._pause(due)
+            due = [row for row in due if row not in self._begun]
+            self._pause(min([scan_at, *(row.due_at for row in due)]))
         while self._running:
             self._collect(_SCAN_SECONDS)
         return True
@@ -110,10 +114,9 @@ class Drain:
         claimed, won = claim(row.order_no, row.state, due_by=now, lease_until=lease_until(now))
         return attempt(claimed, self._ports, deadline=math.inf) if won else None
 
-    def _pause(self, due: list[Due]) -> None:
-        """Wait for the next row to become due, for an attempt to end, or until the index should be looked at again."""
-        next_at = min([self._now() + _SCAN_SECONDS, *(row.due_at for row in due if row not in self._begun)])
-        seconds = max(0.0, next_at - self._now())
+    def _pause(self, until: float) -> None:
+        """Wait until then, or until an attempt ends."""
+        seconds = max(0.0, until - self._now())
         if self._running:
             self._collect(seconds)
         else:

@@ -1,0 +1,112 @@
+"""A gate between the functions and DynamoDB: kills a function's processes at a chosen point of an order's attempt."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import urllib3
+
+from local.emulator import kill_function
+
+
+class Point(StrEnum):
+    """Where the process is killed."""
+
+    BEFORE_THE_CLAIM = "before the claim"
+    AFTER_THE_CLAIM = "after the claim"
+    WHILE_FEEE_IO_ANSWERS = "while feee.io is answering"
+    BEFORE_THE_SETTLE = "after feee.io acted and before the settle"
+    AFTER_THE_SETTLE = "after the settle"
+
+
+_AT = {
+    Point.BEFORE_THE_CLAIM: ("UpdateItem", False),
+    Point.AFTER_THE_CLAIM: ("UpdateItem", True),
+    Point.WHILE_FEEE_IO_ANSWERS: ("UpdateItem", True),
+    Point.BEFORE_THE_SETTLE: ("PutItem", False),
+    Point.AFTER_THE_SETTLE: ("PutItem", True),
+}
+"""Before or after which write."""
+ANSWERING_AFTER_SECONDS = 0.3
+
+
+@dataclass(slots=True)
+class Gate:
+    """`plan` says for an order where the process that attempts it dies; each entry holds once."""
+
+    url: str
+    function: str
+    plan: dict[str, Point] = field(default_factory=dict)
+    killed: list[Point] = field(default_factory=list)
+
+    def kills(self, operation: str, order_no: str, *, written: bool) -> bool:
+        """Kill if this is the point. Returns whether the process is dead."""
+        point = self.plan.get(order_no)
+        if point is None or _AT[point] != (operation, written):
+            return False
+        del self.plan[order_no]
+        if point is Point.WHILE_FEEE_IO_ANSWERS:
+            threading.Timer(ANSWERING_AFTER_SECONDS, self._kill, [point]).start()
+            return False
+        self._kill(point)
+        return True
+
+    def _kill(self, point: Point) -> None:
+        kill_function(self.function)
+        self.killed.append(point)
+
+
+@contextmanager
+def gate(endpoint: str, function: str) -> Iterator[Gate]:
+    """Forward everything to `endpoint`; writes go through the gate."""
+    pool = urllib3.PoolManager(retries=False, timeout=60, maxsize=256)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            operation = self.headers.get("X-Amz-Target", "").partition(".")[2]
+            order_no = _order_no(operation, body)
+            if opened.kills(operation, order_no, written=False):
+                self.close_connection = True
+                return
+            answer = pool.request("POST", endpoint + self.path, body=body, headers=dict(self.headers.items()))
+            if opened.kills(operation, order_no, written=True):
+                self.close_connection = True
+                return
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                if name.lower() not in {"transfer-encoding", "content-length", "connection"}:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.data)))
+            self.end_headers()
+            self.wfile.write(answer.data)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: Any) -> None:
+            """A killed process doesn't take its answer."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        opened = Gate(f"http://127.0.0.1:{server.server_port}", function)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield opened
+        server.shutdown()
+    pool.clear()
+
+
+def _order_no(operation: str, body: bytes) -> str:
+    if operation not in {"UpdateItem", "PutItem"}:
+        return ""
+    document = json.loads(body)
+    return str((document.get("Key") or document["Item"])["order_no"]["S"])

@@ -1,0 +1,110 @@
+"""Recovery on the deployed stack: killed processes and a wrong key lose nothing."""
+
+import random
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local.stack import LocalStack, local_stack
+from tests.e2e.gate import Gate, Point, gate
+from tests.e2e.waiting import wait_for
+
+pytestmark = pytest.mark.xdist_group("recovery")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with local_stack(Console(quiet=True), niceness=5, DrainPace="10") as local:
+        yield local
+
+
+@pytest.fixture
+def drain_gate(stack: LocalStack) -> Iterator[Gate]:
+    """The gate before the drain's function."""
+    yield from gated(stack, stack.outputs["ScheduleFunctionName"])
+
+
+@pytest.fixture
+def api_gate(stack: LocalStack) -> Iterator[Gate]:
+    """The gate before the API's function."""
+    names = [f["FunctionName"] for f in stack.client("lambda").list_functions()["Functions"]]
+    yield from gated(stack, next(name for name in names if "ApiFunction" in name))
+
+
+def gated(stack: LocalStack, function: str) -> Iterator[Gate]:
+    client = stack.client("lambda")
+    variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    with gate(stack.endpoint, function) as opened:
+        passing = {"Variables": variables | {"AWS_ENDPOINT_URL": opened.url}}
+        client.update_function_configuration(FunctionName=function, Environment=passing)
+        yield opened
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+
+
+def items(stack: LocalStack) -> dict[str, dict[str, Any]]:
+    """Every cancellation in the table, by its order."""
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"])
+    return {item["order_no"]["S"]: item for page in pages for item in page["Items"] if "state" in item}
+
+
+def settle_all(stack: LocalStack, order_nos: list[str]) -> None:
+    """Let ticks come, faster than the stack's own, until every order's cancellation is final."""
+
+    def settled() -> bool:
+        stack.client("lambda").invoke(
+            FunctionName=stack.outputs["ScheduleFunctionName"], InvocationType="Event", Payload=b"{}"
+        )
+        rows = items(stack)
+        return all(rows[order_no]["state"]["S"] == "cancelled" for order_no in order_nos)
+
+    wait_for(settled, seconds=240, interval=4)
+
+
+def assert_the_refunds_add_up(stack: LocalStack, order_nos: list[str]) -> None:
+    rows = items(stack)
+    assert set(order_nos) <= set(rows), "none lost"
+    orders = [stack.simulator.client.order(order_no) for order_no in order_nos]
+    assert [order.accepted_cancels for order in orders] == [1] * len(orders)
+    in_the_table = sum(Decimal(rows[order_no]["refund_amount"]["N"]) for order_no in order_nos)
+    assert in_the_table == sum(Decimal(str(order.detail["refund_amount"])) for order in orders) > 0
+
+
+def test_a_hundred_orders_survive_a_drain_that_is_killed_again_and_again(stack: LocalStack, drain_gate: Gate) -> None:
+    feee = stack.simulator.client
+    feee.reset()
+    feee.set_access(rate_limit=1000)
+    due_at = int(time.time()) + 15
+    amounts = random.Random(7)
+    orders = [
+        feee.create_order(age=3600, pay_amount=Decimal(amounts.randrange(1, 10**9)).scaleb(-6)) for _ in range(100)
+    ]
+    order_nos = [order.order_no for order in orders]
+    for order_no in order_nos:
+        assert stack.api.cancel(order_no, not_before=due_at).status == 202
+    points = [*Point]
+    drain_gate.plan = dict(zip(random.sample(order_nos, len(points)), points, strict=True))
+    for order_no, point in drain_gate.plan.items():
+        if point is Point.WHILE_FEEE_IO_ANSWERS:
+            feee.misbehave("delay", order_no=order_no, seconds=1.0)
+    settle_all(stack, order_nos)
+    assert sorted(drain_gate.killed) == sorted(points), "each point was met"
+    assert_the_refunds_add_up(stack, order_nos)
+
+
+def test_requests_whose_function_is_killed_are_finished_by_the_drain(stack: LocalStack, api_gate: Gate) -> None:
+    feee = stack.simulator.client
+    feee.reset()
+    orders = {point: feee.create_order(age=3600).order_no for point in Point}
+    feee.misbehave("delay", order_no=orders[Point.WHILE_FEEE_IO_ANSWERS], seconds=1.0)
+    for point, order_no in orders.items():
+        api_gate.plan = {order_no: point}
+        assert stack.api.cancel(order_no).status >= 500
+        assert api_gate.killed.pop() is point
+    assert orders[Point.BEFORE_THE_CLAIM] not in items(stack), "nothing was accepted"
+    assert stack.api.cancel(orders[Point.BEFORE_THE_CLAIM]).status == 200
+    settle_all(stack, list(orders.values()))
+    assert_the_refunds_add_up(stack, list(orders.values()))
