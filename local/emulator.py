@@ -49,7 +49,7 @@ def emulator(directory: Path, *, port: int = 0, niceness: int = 0) -> Iterator[s
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            process_group=0,
         )
     try:
         _wait_until_ready(process, port, log)

@@ -54,7 +54,7 @@ def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack)
 def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> None:
     feee = timed.simulator.client
     feee.reset()
-    due_at = int(time.time()) + 25
+    due_at = int(time.time()) + 30
     orders = [feee.create_order(age=3600) for _ in range(300)]
     with ThreadPoolExecutor(4) as pool:
         answers = pool.map(lambda order: timed.api.cancel(order.order_no, not_before=due_at), orders)
@@ -70,3 +70,14 @@ def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> 
     assert [request.code for request in requests] == [0] * 300, "not one rate exceeded, and no call too many"
     assert (len(requests) - 1) / seconds >= 0.95 * PACE
     assert all(feee.order(order.order_no).accepted_cancels == 1 for order in orders)
+
+
+def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(timed: LocalStack) -> None:
+    order = timed.simulator.client.create_order(age=743)
+    timed.simulator.client.misbehave("delay", order_no=order.order_no, seconds=1.0)
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: timed.api.cancel(order.order_no), range(50)))
+    assert {answer.status for answer in answers} <= {200, 202}
+    assert [answer.status for answer in answers].count(200) >= 1
+    assert len(timed.simulator.client.requests(order.order_no)) == 1
+    assert timed.simulator.client.order(order.order_no).accepted_cancels == 1
