@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from local.api import ApiAnswer
-from local.emulator import kill_function
 from local.errors import LocalError
 from local.stack import LocalStack, local_stack, step
 from local.up import end_on_signals
@@ -79,7 +78,7 @@ def refund_later(stack: LocalStack) -> Outcome:
 
 def crash(stack: LocalStack) -> Outcome:
     """Kill the function while feee.io is answering it."""
-    killer = threading.Timer(1.0, kill_function, [stack.outputs["ApiFunctionName"]])
+    killer = threading.Timer(1.0, stack.kill, [stack.outputs["ApiFunctionName"]])
     killer.start()
     outcome = _ask(stack, age=600, misbehaviour="delay", acts=True, seconds=3)
     killer.join()

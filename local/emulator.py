@@ -72,9 +72,10 @@ def free_port(preferred: int = 0) -> int:
     raise LocalError("no free port on 127.0.0.1")
 
 
-def kill_function(name: str) -> None:
-    """SIGKILL every process that runs this function, as if its environment had crashed."""
-    found = subprocess.run(["pgrep", "-f", f"ministack-lambda-{name}-"], capture_output=True, text=True, check=False)
+def kill_function(directory: Path, name: str) -> None:
+    """SIGKILL every process of this function of the emulator in `directory`, as if its environment had crashed."""
+    pattern = f"{directory}/.*/ministack-lambda-{name}-"
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False)
     for pid in found.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
 

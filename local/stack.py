@@ -12,7 +12,7 @@ from rich.console import Console
 
 from local.api import CREDENTIALS, REGION, ApiClient
 from local.build import ROOT, SAM, build
-from local.emulator import emulator
+from local.emulator import emulator, kill_function
 from local.errors import LocalError, run
 from local.simulator.server import RunningSimulator, running
 
@@ -27,10 +27,15 @@ _PARAMETERS = {"ApiRateLimit": "1000", "ApiBurstLimit": "1000", "DataDeletionPol
 class LocalStack:
     """The deployed stack and what it stands on."""
 
+    directory: Path
     endpoint: str
     simulator: RunningSimulator
     outputs: Mapping[str, str]
     api: ApiClient
+
+    def kill(self, function: str) -> None:
+        """Kill the processes of this function, as if its environment had crashed."""
+        kill_function(self.directory, function)
 
     def client(self, service: str) -> Any:
         """A boto3 client at the emulator."""
@@ -71,7 +76,7 @@ def local_stack(console: Console, *, port: int = 0, niceness: int = 0, **paramet
         host = f"{outputs['ApiId']}.execute-api.localhost:{endpoint.rpartition(':')[2]}"
         api = ApiClient(f"http://{host}/v1")
         opened.callback(api.close)
-        yield LocalStack(endpoint, simulator, outputs, api)
+        yield LocalStack(directory, endpoint, simulator, outputs, api)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,8 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import urllib3
-
-from local.emulator import kill_function
 
 
 class Point(StrEnum):
@@ -40,7 +38,7 @@ class Gate:
     """`plan` says for an order where the process that attempts it dies; each entry holds once."""
 
     url: str
-    function: str
+    kill: Callable[[], None]
     plan: dict[str, Point] = field(default_factory=dict)
     killed: list[Point] = field(default_factory=list)
 
@@ -57,12 +55,12 @@ class Gate:
         return True
 
     def _kill(self, point: Point) -> None:
-        kill_function(self.function)
+        self.kill()
         self.killed.append(point)
 
 
 @contextmanager
-def gate(endpoint: str, function: str) -> Iterator[Gate]:
+def gate(endpoint: str, kill: Callable[[], None]) -> Iterator[Gate]:
     """Forward everything to `endpoint`; writes go through the gate."""
     pool = urllib3.PoolManager(retries=False, timeout=60, maxsize=256)
 
@@ -98,7 +96,7 @@ def gate(endpoint: str, function: str) -> Iterator[Gate]:
             """A killed process doesn't take its answer."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        opened = Gate(f"http://127.0.0.1:{server.server_port}", function)
+        opened = Gate(f"http://127.0.0.1:{server.server_port}", kill)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield opened
         server.shutdown()

@@ -38,7 +38,7 @@ def api_gate(stack: LocalStack) -> Iterator[Gate]:
 def gated(stack: LocalStack, function: str) -> Iterator[Gate]:
     client = stack.client("lambda")
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    with gate(stack.endpoint, function) as opened:
+    with gate(stack.endpoint, lambda: stack.kill(function)) as opened:
         passing = {"Variables": variables | {"AWS_ENDPOINT_URL": opened.url}}
         client.update_function_configuration(FunctionName=function, Environment=passing)
         yield opened
