@@ -20,8 +20,11 @@ demo: setup ## Deploy the service on this machine, play a few cancellations, sho
 local: setup ## Deploy the service on this machine and keep it running until Ctrl-C
 	@$(RUN) -m local.up
 
-test: lint ## Everything: linters, types, contract, unit, integration and end-to-end tests
-	@$(RUN) -m pytest --numprocesses 3 --dist loadgroup --cov --cov-report=term-missing:skip-covered
+test: lint ## Linters, types, contract, and every test that doesn't have to wait long
+	@$(RUN) -m pytest -m "not long" --cov --cov-report=term-missing:skip-covered
+
+test-long: setup ## The tests that watch the clock for minutes: the drain's timing, crashes, a wrong key
+	@$(RUN) -m pytest -m long -rP
 
 lint: setup ## Style, types, layering, template and API contract
 	@.venv/bin/ruff check
@@ -69,4 +72,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help demo local test lint format build lock setup clean
+.PHONY: help demo local test test-long lint format build lock setup clean

@@ -21,11 +21,10 @@ _STOP_SECONDS = 10
 
 
 @contextmanager
-def emulator(directory: Path, *, port: int = 0, niceness: int = 0) -> Iterator[str]:
+def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
     """The endpoint of a fresh emulator that checks signatures and policies as AWS does (AUTH). Raises LocalError.
 
-    It listens on loopback, on `port` where that is free; `niceness` lowers the priority of it and the functions. It and
-    everything that it started are gone at the end.
+    It listens on loopback, on `port` where that is free. It and everything that it started are gone at the end.
     """
     port = free_port(port)
     home = directory / "emulator"
@@ -45,7 +44,7 @@ def emulator(directory: Path, *, port: int = 0, niceness: int = 0) -> Iterator[s
     }
     with log.open("w") as output:
         process = subprocess.Popen(
-            ["nice", "-n", str(niceness), _COMMAND],
+            [_COMMAND],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

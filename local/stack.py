@@ -55,11 +55,10 @@ def aws_client(service: str, endpoint: str) -> Any:
 
 
 @contextmanager
-def local_stack(console: Console, *, port: int = 0, niceness: int = 0, **parameters: str) -> Iterator[LocalStack]:
+def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterator[LocalStack]:
     """Build, start and deploy, with progress on `console`; at the end nothing is left running. Raises LocalError.
 
-    `port` (where that is free) and `niceness` are the emulator's; `parameters` are the template's, besides those of a
-    local run.
+    `port` is the emulator's, where that is free; `parameters` are the template's, besides those of a local run.
     """
     with ExitStack() as opened:
         work = ROOT / ".local"
@@ -69,7 +68,7 @@ def local_stack(console: Console, *, port: int = 0, niceness: int = 0, **paramet
             template = build()
         with step(console, "Starting the feee.io simulator and the AWS emulator"):
             simulator = opened.enter_context(running(key=KEY))
-            endpoint = opened.enter_context(emulator(directory, port=port, niceness=niceness))
+            endpoint = opened.enter_context(emulator(directory, port=port))
         with step(console, "Deploying template.yaml to the emulator (sam deploy)"):
             outputs = _deploy(template, endpoint, _PARAMETERS | {"FeeeBaseUrl": simulator.url} | parameters)
         set_key(endpoint, outputs["FeeeKeySecretArn"], KEY)

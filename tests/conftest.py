@@ -34,11 +34,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 @pytest.fixture(scope="session")
 def deployed() -> Iterator[LocalStack]:
-    """The template deployed to the emulator, once for each worker's session.
-
-    At a low priority, so that the functions' many cold starts don't disturb the tests of the drain's timing beside it.
-    """
-    with local_stack(Console(quiet=True), niceness=10) as local:
+    """The template deployed to the emulator, once for the whole session."""
+    with local_stack(Console(quiet=True)) as local:
         yield local
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from local.stack import LocalStack, local_stack
 from tests.e2e.waiting import wait_for
 
-pytestmark = pytest.mark.xdist_group("timed")
+pytestmark = pytest.mark.long
 
 ELIGIBLE_AFTER = 305
 """feee.io's five minutes and the margin."""
@@ -70,14 +70,3 @@ def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> 
     assert [request.code for request in requests] == [0] * 300, "not one rate exceeded, and no call too many"
     assert (len(requests) - 1) / seconds >= 0.95 * PACE
     assert all(feee.order(order.order_no).accepted_cancels == 1 for order in orders)
-
-
-def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(timed: LocalStack) -> None:
-    order = timed.simulator.client.create_order(age=743)
-    timed.simulator.client.misbehave("delay", order_no=order.order_no, seconds=1.0)
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: timed.api.cancel(order.order_no), range(50)))
-    assert {answer.status for answer in answers} <= {200, 202}
-    assert [answer.status for answer in answers].count(200) >= 1
-    assert len(timed.simulator.client.requests(order.order_no)) == 1
-    assert timed.simulator.client.order(order.order_no).accepted_cancels == 1

@@ -13,12 +13,12 @@ from local.stack import LocalStack, local_stack
 from tests.e2e.gate import Gate, Point, gate
 from tests.e2e.waiting import wait_for
 
-pytestmark = pytest.mark.xdist_group("recovery")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
-    with local_stack(Console(quiet=True), niceness=5, DrainPace="10") as local:
+    with local_stack(Console(quiet=True), DrainPace="10") as local:
         yield local
 
 

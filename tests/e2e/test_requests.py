@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -60,6 +61,17 @@ def test_asking_again_for_a_cancelled_order_calls_nobody(stack: LocalStack) -> N
     first, second = stack.api.cancel(order.order_no), stack.api.cancel(order.order_no)
     assert (first.status, second.status, second.body) == (200, 200, first.body)
     assert len(stack.simulator.client.requests(order.order_no)) == 1
+
+
+def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(stack: LocalStack) -> None:
+    order = stack.simulator.client.create_order(age=743)
+    stack.simulator.client.misbehave("delay", order_no=order.order_no, seconds=1.0)
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: stack.api.cancel(order.order_no), range(50)))
+    assert {answer.status for answer in answers} <= {200, 202}
+    assert [answer.status for answer in answers].count(200) >= 1
+    assert len(stack.simulator.client.requests(order.order_no)) == 1
+    assert stack.simulator.client.order(order.order_no).accepted_cancels == 1
 
 
 @pytest.mark.parametrize(
@@ -250,6 +262,7 @@ def test_a_secret_without_a_key_is_said_so(stack: LocalStack, other_key: str) ->
     assert "aws secretsmanager put-secret-value" in answer.body["last_answer"]["detail"]
 
 
+@pytest.mark.long
 def test_a_wrong_key_is_told_by_a_metric_and_once_it_is_right_everything_completes(
     stack: LocalStack, other_key: str
 ) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -45,12 +46,32 @@ FULL = row(
 )
 
 
+@pytest.fixture
+def dynamodb(deployed: LocalStack) -> Iterator[tuple[Any, str]]:
+    """A client, and the name of an empty table as the template has it, which no drain looks at."""
+    client = deployed.client("dynamodb")
+    as_deployed = client.describe_table(TableName=deployed.outputs["TableName"])["Table"]
+    indexes = [
+        {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+        for index in as_deployed["GlobalSecondaryIndexes"]
+    ]
+    name = f"contract-{uuid4()}"
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=as_deployed["AttributeDefinitions"],
+        KeySchema=as_deployed["KeySchema"],
+        GlobalSecondaryIndexes=indexes,
+    )
+    yield client, name
+    client.delete_table(TableName=name)
+
+
 @pytest.fixture(params=["fake", "DynamoDB"])
 def table(request: pytest.FixtureRequest) -> Cancellations:
     if request.param == "fake":
         return FakeTable()
-    stack: LocalStack = request.getfixturevalue("stack")
-    return CancellationTable(stack.client("dynamodb"), stack.outputs["TableName"])
+    return CancellationTable(*request.getfixturevalue("dynamodb"))
 
 
 @pytest.fixture
@@ -159,8 +180,8 @@ def test_an_attempt_settles_once(table: Cancellations, new: Rows) -> None:
     assert table.settle(new(state=State.WAITING)) == settled
 
 
-def test_attributes_of_a_later_version_are_passed_over(stack: LocalStack, new: Rows) -> None:
-    client, name = stack.client("dynamodb"), stack.outputs["TableName"]
+def test_attributes_of_a_later_version_are_passed_over(dynamodb: tuple[Any, str], new: Rows) -> None:
+    client, name = dynamodb
     table = CancellationTable(client, name)
     table.begin(new())
     key = {"order_no": {"S": new().order_no}}
@@ -170,8 +191,8 @@ def test_attributes_of_a_later_version_are_passed_over(stack: LocalStack, new: R
     assert table.find(new().order_no) == new()
 
 
-def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(stack: LocalStack, new: Rows) -> None:
-    nowhere = CancellationTable(stack.client("dynamodb"), "no-such-table")
+def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[Any, str], new: Rows) -> None:
+    nowhere = CancellationTable(dynamodb[0], "no-such-table")
     calls: list[Callable[[], object]] = [
         lambda: nowhere.begin(new()),
         lambda: nowhere.settle(new()),
@@ -196,16 +217,8 @@ def turns(request: pytest.FixtureRequest) -> Iterator[tuple[Turn, Turn]]:
         held: dict[str, int] = {}
         yield FakeTurn(held, 1), FakeTurn(held, 2)
         return
-    stack: LocalStack = request.getfixturevalue("stack")
-    client = stack.client("dynamodb")
-    name = client.create_table(
-        TableName=f"turns-{uuid4()}",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "order_no", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "order_no", "KeyType": "HASH"}],
-    )["TableDescription"]["TableName"]
+    client, name = request.getfixturevalue("dynamodb")
     yield TableTurn(client, name), TableTurn(client, name)
-    client.delete_table(TableName=name)
 
 
 def test_the_turn_is_one_drains_until_it_is_given_back(turns: tuple[Turn, Turn]) -> None:
@@ -236,10 +249,8 @@ def test_a_wish_is_learned_by_the_holder_and_keeps_it_from_giving_back(turns: tu
     assert one.give_back()
 
 
-def test_a_wish_is_told_to_a_drain_at_work_alone(stack: LocalStack) -> None:
-    client, name = stack.client("dynamodb"), stack.outputs["TableName"]
-    turn, other = TableTurn(client, name), TableTurn(client, name)
-    client.delete_item(TableName=name, Key={"order_no": {"S": "drain"}})
+def test_a_wish_is_told_to_a_drain_at_work_alone(dynamodb: tuple[Any, str]) -> None:
+    turn, other = TableTurn(*dynamodb), TableTurn(*dynamodb)
     assert not other.wish(NOW + 5, now=NOW), "nobody has ever drained"
     turn.take(now=NOW, lease_until=NOW + 10, until=0)
     assert other.wish(NOW + 5, now=NOW)
@@ -249,7 +260,7 @@ def test_a_wish_is_told_to_a_drain_at_work_alone(stack: LocalStack) -> None:
     assert not other.wish(NOW + 25, now=NOW)
 
 
-def test_a_row_that_is_gone_is_trouble(stack: LocalStack, new: Rows) -> None:
-    table = CancellationTable(stack.client("dynamodb"), stack.outputs["TableName"])
+def test_a_row_that_is_gone_is_trouble(dynamodb: tuple[Any, str], new: Rows) -> None:
+    table = CancellationTable(*dynamodb)
     with pytest.raises(TableUnavailableError, match="gone"):
         table.claim(new().order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30)
