@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import urllib3
 
 from local.build import ROOT
@@ -73,10 +74,10 @@ def free_port(preferred: int = 0) -> int:
 
 def kill_function(directory: Path, name: str) -> None:
     """SIGKILL every process of this function of the emulator in `directory`, as if its environment had crashed."""
-    pattern = f"{directory}/.*/ministack-lambda-{name}-"
-    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False)
-    for pid in found.stdout.split():
-        os.kill(int(pid), signal.SIGKILL)
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if str(directory) in command and f"ministack-lambda-{name}-" in command:
+            process.kill()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -44,8 +44,9 @@ def main() -> None:
 
 
 def end_on_signals() -> None:
-    """SIGTERM ends as Ctrl-C does, so that what was started is stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM ends as Ctrl-C does, so that what was started is stopped; a background job takes SIGINT too."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _usage(stack: LocalStack) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, Due, State, StateReason
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request
@@ -143,8 +143,8 @@ def test_a_woken_drain_stays_for_a_row_that_the_index_does_not_show_yet() -> Non
     class Lagging(FakeTable):
         lag_until = NOW + 4.0
 
-        def due(self, *, until: float, limit: int) -> list[object]:  # type: ignore[override]
-            return [] if clock() < self.lag_until else super().due(until=until, limit=limit)  # type: ignore[return-value]
+        def due(self, *, until: float, limit: int) -> list[Due]:
+            return [] if clock() < self.lag_until else super().due(until=until, limit=limit)
 
     case = Case()
     clock = case.clock
@@ -262,7 +262,7 @@ def test_an_attempt_that_cannot_be_written_does_not_stop_the_others() -> None:
 
 def test_a_row_that_the_index_still_shows_as_it_was_is_attempted_once() -> None:
     class Stale(FakeTable):
-        def due(self, *, until: float, limit: int) -> list[object]:  # type: ignore[override]
+        def due(self, *, until: float, limit: int) -> list[Due]:
             fresh = super().due(until=until, limit=limit)
             return [*stale, *fresh] if clock() < NOW + 3 else list(fresh)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, State, StateReason
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request
@@ -117,7 +117,7 @@ def test_an_attempt_that_was_overtaken_changes_nothing() -> None:
     later = row(attempt=2, state=State.CANCELLED)
 
     class Overtaken(FakeFeee):
-        def cancel(self, order_no: str, *, deadline: float) -> object:  # type: ignore[override]
+        def cancel(self, order_no: str, *, deadline: float) -> Answer:
             table.rows[order_no] = later
             return answer(AnswerKind.MISCONFIGURED)
 
