@@ -135,6 +135,11 @@ def test_how_long_each_kind_waits(cancel: Answer | None, query: Answer | None, w
     assert waits(cancel, query, start) == waited
 
 
+def test_the_waits_are_the_policys() -> None:
+    patient = Policy(backoff={StateReason.UNREACHABLE: Backoff(7, 7)})
+    assert decide(row(), NOT_SENT, None, now=NOW, policy=patient, jitter=0).due_at == NOW + 7
+
+
 def test_the_wait_starts_over_when_the_trouble_is_another() -> None:
     unreachable = after(NOT_SENT, None, after(NOT_SENT, None))
     assert unreachable.tries == 2

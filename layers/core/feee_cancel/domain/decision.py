@@ -4,7 +4,8 @@ Only an order's own state decides (never a code, never a message); where no orde
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
@@ -26,6 +27,17 @@ class Backoff:
         return min(math.ldexp(self.first, min(tries - 1, 30)), self.most) * (1 + _JITTER * jitter)
 
 
+_BACKOFF = {
+    StateReason.CANCEL_REFUSED: Backoff(15, 300),
+    StateReason.ORDER_REFUSED: Backoff(15, 300),
+    StateReason.MISCONFIGURED: Backoff(60, 60),
+    StateReason.RATE_EXCEEDED: Backoff(3, 6),
+    StateReason.UNREACHABLE: Backoff(1, 60),
+    StateReason.OUTCOME_UNKNOWN: Backoff(1, 60),
+    StateReason.REFUND_PENDING: Backoff(5, 60),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """When things happen, in seconds. The first two are feee.io's rule and our margin on it (feee-api)."""
@@ -40,17 +52,8 @@ class Policy:
     refusals: int = 3
     refused_for: int = 60
     """An order that isn't shown is rejected after this many refusals in a row over at least this time."""
-
-
-_BACKOFF = {
-    StateReason.CANCEL_REFUSED: Backoff(15, 300),
-    StateReason.ORDER_REFUSED: Backoff(15, 300),
-    StateReason.MISCONFIGURED: Backoff(60, 60),
-    StateReason.RATE_EXCEEDED: Backoff(3, 6),
-    StateReason.UNREACHABLE: Backoff(1, 60),
-    StateReason.OUTCOME_UNKNOWN: Backoff(1, 60),
-    StateReason.REFUND_PENDING: Backoff(5, 60),
-}
+    backoff: Mapping[StateReason, Backoff] = field(default_factory=lambda: _BACKOFF)
+    """How long each kind of wait is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def _settle(row: Cancellation, step: _Step, *, now: float, policy: Policy, jitte
     row = replace(row, state=step.state, state_reason=step.reason, tries=tries, since=since, refusals=step.refusals)
     if step.state.final:
         return settled(row, now=now, policy=policy)
-    due_at = step.due_at or math.ceil(now + _BACKOFF[step.reason].wait(tries, jitter))
+    due_at = step.due_at or math.ceil(now + policy.backoff[step.reason].wait(tries, jitter))
     return replace(row, due_at=min(due_at, row.gives_up_at))
 
 
