@@ -136,7 +136,7 @@ class InlineExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as an executor does
+        except Exception as error:  # noqa: BLE001 - an executor keeps whatever its work raised
             future.set_exception(error)
         return future
 

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from rich.console import Console
@@ -25,6 +26,10 @@ def timed() -> Iterator[LocalStack]:
         yield stack
 
 
+def is_cancelled(stack: LocalStack, order_no: str) -> bool:
+    return bool(stack.api.get(order_no).body["state"] == "cancelled")
+
+
 def states(stack: LocalStack) -> list[str]:
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"])
     return [item["state"]["S"] for page in pages for item in page["Items"] if "state" in item]
@@ -44,7 +49,7 @@ def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack)
         (cancel,) = [request for request in feee.requests(order.order_no) if request.endpoint == "cancel"]
         late.append(cancel.at - (int(order.detail["create_time"]) + ELIGIBLE_AFTER))
         assert feee.order(order.order_no).accepted_cancels == 1
-        wait_for(lambda order=order: timed.api.get(order.order_no).body["state"] == "cancelled", seconds=3)  # type: ignore[misc]
+        wait_for(partial(is_cancelled, timed, order.order_no), seconds=3)
     print(f"seconds after becoming eligible: median {statistics.median(late):.2f}, most {max(late):.2f}")
     assert min(late) >= 0
     assert max(late) < 3
