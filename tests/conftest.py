@@ -8,22 +8,14 @@ from hypothesis import settings
 from rich.console import Console
 
 from local.stack import LocalStack, local_stack
+from tests.template import default_environment
 
-os.environ |= {
+os.environ |= default_environment() | {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_EC2_METADATA_DISABLED": "true",
-    "TABLE_NAME": "cancellations",
-    "FEEE_KEY_SECRET_ARN": "feee-key",
-    "FEEE_BASE_URL": "https://feee.invalid/open",
-    "FEEE_USER_AGENT": "Feee.io Client/1.0.0 (https://feee.io)",
-    "MARGIN_SECONDS": "5",
-    "GIVE_UP_AFTER_SECONDS": "86400",
-    "RETENTION_DAYS": "400",
     "DRAIN_FUNCTION": "drain",
-    "DRAIN_PACE": "4",
-    "DRAIN_SECONDS": "150",
 }
 
 # No deadline: shared machines are slow at times.

@@ -60,10 +60,19 @@ def settle_all(stack: LocalStack, order_nos: list[str]) -> None:
         if held is None or int(held["lease_until"]["N"]) <= time.time():
             function = stack.outputs["ScheduleFunctionName"]
             stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
-        rows = items(stack)
-        return all(rows[order_no]["state"]["S"] == "cancelled" for order_no in order_nos)
+        return not unsettled()
 
-    wait_for(settled, seconds=240, interval=2)
+    def unsettled() -> list[dict[str, Any]]:
+        rows = items(stack)
+        return [rows[order_no] for order_no in order_nos if rows[order_no]["state"]["S"] != "cancelled"]
+
+    wait_for(settled, seconds=240, interval=2, found=lambda: (time.time(), unsettled(), drains(stack)))
+
+
+def drains(stack: LocalStack) -> list[str]:
+    """What the drain's function logged last."""
+    events = stack.client("logs").filter_log_events(logGroupName=stack.outputs["ScheduleFunctionLogGroup"])["events"]
+    return [event["message"] for event in events[-30:]]
 
 
 def assert_the_refunds_add_up(stack: LocalStack, order_nos: list[str]) -> None:

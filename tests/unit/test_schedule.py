@@ -110,7 +110,7 @@ def test_a_wake_up_that_is_lost_troubles_nobody(error: Exception) -> None:
 def test_what_an_attempt_came_to_is_counted(
     ended: Cancellation, names: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    telemetry = Telemetry(now=lambda: NOW)
+    telemetry = Telemetry(1200, now=lambda: NOW)
     telemetry.published(lambda event, context: telemetry(ended))({}, None)
     written = capsys.readouterr().out
     assert [

@@ -1,19 +1,41 @@
 """A wrong setting says what is wrong."""
 
 import os
+from dataclasses import asdict
 
 import pytest
 
 from feee_cancel.adapters.feee import FeeeClient
 from feee_cancel.adapters.settings import SettingError, Settings
+from feee_cancel.domain.decision import Backoff, Policy
 
 
-def test_the_settings_are_read() -> None:
+def test_the_template_has_the_default_of_every_time() -> None:
     settings = Settings.read(os.environ)
-    assert (settings.table_name, settings.margin_seconds, settings.kept_for_seconds) == ("cancellations", 5, 34_560_000)
+    assert (settings.policy, settings.jitter) == (Policy(), 0.2)
 
 
-@pytest.mark.parametrize(("name", "value"), [("TABLE_NAME", ""), ("RETENTION_DAYS", "-1"), ("MARGIN_SECONDS", "5s")])
+def test_every_time_can_be_set() -> None:
+    times = {name: value for name, value in os.environ.items() if name.endswith(("SECONDS", "DAYS", "BACKOFF"))}
+    others = {name: "17-19" if name.endswith("BACKOFF") else "17" for name in times}
+    default, other = Settings.read(os.environ), Settings.read(os.environ | others | {"REJECT_AFTER_REFUSALS": "17"})
+    same = [name for name, value in asdict(other.policy).items() if value == getattr(default.policy, name)]
+    assert same == []
+    assert set(other.policy.backoff.values()) == {Backoff(17, 19)}
+    assert other.drain_seconds == 17
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TABLE_NAME", ""),
+        ("RETENTION_DAYS", "-1"),
+        ("MARGIN_SECONDS", "5s"),
+        ("REFUSED_BACKOFF", "15"),
+        ("REFUSED_BACKOFF", "20-15"),
+        ("REFUSED_BACKOFF", "0-15"),
+    ],
+)
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):
         Settings.read(dict(os.environ) | {name: value})

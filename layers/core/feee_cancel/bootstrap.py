@@ -19,7 +19,6 @@ from feee_cancel.adapters.telemetry import Handler, Telemetry
 from feee_cancel.adapters.turn import TableTurn
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, parse_order_no
-from feee_cancel.domain.decision import Policy
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.ports import Ports, Turn
@@ -78,19 +77,15 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
     dynamodb = client("dynamodb")
     new_turn = partial(TableTurn, dynamodb, settings.table_name)
     key = SecretKey(client("secretsmanager"), settings.key_secret)
-    telemetry = Telemetry()
+    telemetry = Telemetry(settings.policy.refund_missing_after)
     ports = Ports(
         feee=FeeeClient(settings.base_url, user_agent=settings.user_agent, key=key),
         cancellations=CancellationTable(dynamodb, settings.table_name),
-        policy=Policy(
-            margin=settings.margin_seconds,
-            gives_up_after=settings.gives_up_after_seconds,
-            kept_for=settings.kept_for_seconds,
-        ),
+        policy=settings.policy,
         now=time.time,
         monotonic=time.monotonic,
         sleep=time.sleep,
-        jitter=random.random,
+        jitter=partial(random.uniform, 0, settings.jitter),
         wake=Waker(new_turn(), cache(partial(client, "lambda")), settings.drain_function),
         observe=telemetry,
     )

@@ -12,8 +12,6 @@ from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
 
 NAMESPACE = "FeeeCancel"
-REFUND_MISSING_AFTER_SECONDS = 20 * 60
-"""feee.io refunds by itself within 15 minutes (feee-api)."""
 
 Handler = Callable[[Any, Any], Any]
 
@@ -21,10 +19,11 @@ _FINAL = {State.CANCELLED: "Cancelled", State.REJECTED: "Rejected", State.FAILED
 
 
 class Telemetry:
-    """Told of every row that an attempt ended with."""
+    """Told of every row that an attempt ended with. `refund_missing_after` is in seconds."""
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, refund_missing_after: int, now: Callable[[], float] = time.time) -> None:
         self.metrics = Metrics(namespace=NAMESPACE, service="feee_cancel")
+        self._refund_missing_after = refund_missing_after
         self._now = now
 
     def __call__(self, row: Cancellation) -> None:
@@ -49,6 +48,6 @@ class Telemetry:
         names = [_FINAL[row.state]] if row.state in _FINAL else []
         if row.answer is AnswerKind.MISCONFIGURED:
             names.append("Misconfigured")
-        if row.state is State.REFUNDING and self._now() - (row.since or 0) >= REFUND_MISSING_AFTER_SECONDS:
+        if row.state is State.REFUNDING and self._now() - (row.since or 0) >= self._refund_missing_after:
             names.append("RefundMissing")
         return names

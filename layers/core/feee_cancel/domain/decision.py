@@ -11,9 +11,6 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.order import ENDED_UNFILLED, FILLED, Order, Status
 
-_JITTER = 0.2
-"""At most this share of a wait is added to it, so that rows which failed together don't all come back together."""
-
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -23,11 +20,11 @@ class Backoff:
     most: float
 
     def wait(self, tries: int, jitter: float) -> float:
-        """How long to wait after the `tries`-th try in a row; `jitter` is from 0 to 1."""
-        return min(math.ldexp(self.first, min(tries - 1, 30)), self.most) * (1 + _JITTER * jitter)
+        """How long to wait after the `tries`-th try in a row; `jitter` is the share of it that is added."""
+        return min(math.ldexp(self.first, min(tries - 1, 30)), self.most) * (1 + jitter)
 
 
-_BACKOFF = {
+BACKOFF: Mapping[StateReason, Backoff] = {
     StateReason.CANCEL_REFUSED: Backoff(15, 300),
     StateReason.ORDER_REFUSED: Backoff(15, 300),
     StateReason.MISCONFIGURED: Backoff(60, 60),
@@ -40,7 +37,7 @@ _BACKOFF = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """When things happen, in seconds. The first two are feee.io's rule and our margin on it (feee-api)."""
+    """When things happen, in seconds; the template sets each. The first two are feee.io's rule and our margin."""
 
     min_age: int = 300
     margin: int = 5
@@ -52,7 +49,9 @@ class Policy:
     refusals: int = 3
     refused_for: int = 60
     """An order that isn't shown is rejected after this many refusals in a row over at least this time."""
-    backoff: Mapping[StateReason, Backoff] = field(default_factory=lambda: _BACKOFF)
+    refund_missing_after: int = 1_200
+    """A metric tells of a refund that takes longer; feee.io refunds by itself within 15 minutes (feee-api)."""
+    backoff: Mapping[StateReason, Backoff] = field(default_factory=lambda: BACKOFF)
     """How long each kind of wait is."""
 
 
