@@ -1,7 +1,7 @@
 """The deployed API, called as users call it: over HTTP, signed with AWS credentials."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,19 @@ class ApiClient:
         """Look at a cancellation."""
         return self.call("GET", f"/cancellations/{order_no}")
 
+    def batch(self, order_nos: Sequence[object], **members: object) -> ApiAnswer:
+        """Ask for several."""
+        return self.call("POST", "/cancellations/batch", json.dumps({"order_nos": order_nos, **members}).encode())
+
+    def withdraw(self, order_no: str) -> ApiAnswer:
+        """Take a request back."""
+        return self.call("DELETE", f"/cancellations/{order_no}")
+
+    def webhook(self, body: str, headers: Mapping[str, str]) -> ApiAnswer:
+        """Send a webhook, signed as its headers say."""
+        path = "/webhooks/cancel"
+        return self.call("POST", path, body.encode(), credentials=None, headers=headers)
+
     def call(
         self,
         method: str,
@@ -51,9 +64,12 @@ class ApiClient:
         *,
         content_type: str | None = "application/json",
         credentials: Credentials | None = CREDENTIALS,
+        headers: Mapping[str, str] | None = None,
     ) -> ApiAnswer:
         """One request, signed unless there are no credentials."""
-        headers = {"Host": self._host} | ({"Content-Type": content_type} if body is not None and content_type else {})
+        headers = {"Host": self._host, **(headers or {})}
+        if body is not None and content_type:
+            headers["Content-Type"] = content_type
         request = AWSRequest(method, f"http://{self._host}{self._stage}{path}", headers, body)
         if credentials:
             SigV4Auth(credentials, "execute-api", REGION).add_auth(request)

@@ -1,5 +1,6 @@
 """The real template on this machine: the AWS emulator, the feee.io simulator, and the stack deployed by SAM CLI."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,12 +16,20 @@ from local.build import ROOT, SAM, build
 from local.emulator import emulator, kill_function
 from local.errors import LocalError, run
 from local.simulator.server import RunningSimulator, running
+from local.webhook import SECRET
 
 KEY = "local-key-3f1c9a52-7f0e-4d3a-9d57-0c7f3a8e6b41"
 """The simulator's key, set in the stack's secret as a user would set feee.io's."""
 
 _STACK = "feee-cancel-local"
-_PARAMETERS = {"ApiRateLimit": "1000", "ApiBurstLimit": "1000", "DataDeletionPolicy": "Delete", "LogRetentionDays": "1"}
+_PARAMETERS = {
+    "ApiRateLimit": "1000",
+    "ApiBurstLimit": "1000",
+    "WebhookRateLimit": "1000",
+    "WebhookBurstLimit": "1000",
+    "DataDeletionPolicy": "Delete",
+    "LogRetentionDays": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,9 @@ def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterat
             endpoint = opened.enter_context(emulator(directory, port=port))
         with step(console, "Deploying template.yaml to the emulator (sam deploy)"):
             outputs = _deploy(template, endpoint, _PARAMETERS | {"FeeeBaseUrl": simulator.url} | parameters)
+        _serve_any_method(endpoint, outputs["ApiId"])
         set_key(endpoint, outputs["FeeeKeySecretArn"], KEY)
+        set_secret(endpoint, outputs["WebhookSecretArn"], {"secrets": [SECRET]})
         host = f"{outputs['ApiId']}.execute-api.localhost:{endpoint.rpartition(':')[2]}"
         api = ApiClient(f"http://{host}/v1")
         opened.callback(api.close)
@@ -88,8 +99,12 @@ def step(console: Console, title: str) -> Iterator[None]:
 
 def set_key(endpoint: str, secret: str, key: str) -> None:
     """Set feee.io's key in the stack's secret."""
-    secrets = aws_client("secretsmanager", endpoint)
-    secrets.put_secret_value(SecretId=secret, SecretString=f'{{"key": "{key}"}}')
+    set_secret(endpoint, secret, {"key": key})
+
+
+def set_secret(endpoint: str, secret: str, document: Mapping[str, object]) -> None:
+    """Set a secret's document."""
+    aws_client("secretsmanager", endpoint).put_secret_value(SecretId=secret, SecretString=json.dumps(document))
 
 
 def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -108,3 +123,15 @@ def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dic
     if stacks[0]["StackStatus"] != "CREATE_COMPLETE":
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+
+def _serve_any_method(endpoint: str, api: str) -> None:
+    """Do what the emulator's import of openapi.yaml leaves out: `x-amazon-apigateway-any-method` of each path."""
+    gateway = aws_client("apigateway", endpoint)
+    for resource in gateway.get_resources(restApiId=api, limit=500)["items"]:
+        for method in list(resource.get("resourceMethods", {}))[:1]:
+            of = {"restApiId": api, "resourceId": resource["id"]}
+            as_this = gateway.get_method(**of, httpMethod=method)
+            uri = as_this["methodIntegration"]["uri"]
+            gateway.put_method(**of, httpMethod="ANY", authorizationType=as_this["authorizationType"])
+            gateway.put_integration(**of, httpMethod="ANY", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)

@@ -15,7 +15,6 @@ os.environ |= default_environment() | {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_EC2_METADATA_DISABLED": "true",
-    "DRAIN_FUNCTION": "drain",
 }
 
 # No deadline: shared machines are slow at times.

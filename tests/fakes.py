@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
-from feee_cancel.bootstrap import Service
+from feee_cancel.bootstrap.cancelling import Service
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State
 from feee_cancel.domain.decision import Policy
@@ -55,10 +55,11 @@ class FakeTable:
         self.trouble: set[str] = set()
         self.writes = 0
 
-    def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
+    def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
         self._check("begin")
         old = self.rows.get(row.order_no)
-        if old and old.state not in RESTARTABLE:
+        just_rejected = old and old.state is State.REJECTED and old.due_at > int(rejected_by)
+        if old and (old.state not in RESTARTABLE or just_rejected):
             return old, False
         attempt = (old.attempt if old else 0) + (row.state is State.CANCELLING)
         return self._written(replace(row, attempt=attempt)), True
@@ -94,6 +95,14 @@ class FakeTable:
         self._check("find")
         return self.rows.get(order_no)
 
+    def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
+        self._check("page")
+        rows = [row for row in self.rows.values() if row.state is state]
+        rows.sort(key=lambda row: (row.due_at, row.order_no), reverse=True)
+        return [row for row in rows if after is None or (row.due_at, row.order_no) < (after.due_at, after.order_no)][
+            :limit
+        ]
+
     def _check(self, method: str) -> None:
         if method in self.trouble:
             raise TableUnavailableError(method)
@@ -102,6 +111,22 @@ class FakeTable:
         self.writes += 1
         self.rows[row.order_no] = row
         return row
+
+
+class FakeMessages:
+    """The messages that were taken. `trouble` makes remembering fail."""
+
+    def __init__(self) -> None:
+        self.taken: set[str] = set()
+        self.trouble = False
+
+    def seen(self, message: str) -> bool:
+        return message in self.taken
+
+    def remember(self, message: str, *, now: float) -> None:
+        if self.trouble:
+            raise TableUnavailableError(message)
+        self.taken.add(message)
 
 
 class FakeTurn:
@@ -146,6 +171,7 @@ def ports(feee: Feee, table: Cancellations, clock: Clock | None = None, woken: l
     return Ports(
         feee=feee,
         cancellations=table,
+        messages=FakeMessages(),
         policy=Policy(),
         now=clock,
         monotonic=clock,
@@ -156,11 +182,12 @@ def ports(feee: Feee, table: Cancellations, clock: Clock | None = None, woken: l
     )
 
 
-def service(ports: Ports, held: dict[str, int] | None = None) -> Service:
+def service(ports: Ports, held: dict[str, int] | None = None, counted: list[str] | None = None) -> Service:
     turn = {} if held is None else held
     return Service(
         ports=ports,
         published=lambda handler: handler,
+        count=([] if counted is None else counted).append,
         new_turn=lambda: FakeTurn(turn),
         drain_pace=1000,
         drain_seconds=150,

@@ -11,9 +11,15 @@ TEMPLATE: Mapping[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
 
 
 def default_environment() -> dict[str, str]:
-    """The functions' common variables with the parameters at their defaults; a resource stands as its logical id."""
+    """Every function's variables with the parameters at their defaults; a resource stands as its logical id."""
     parameters = TEMPLATE["Parameters"]
-    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    functions = [resource for resource in TEMPLATE["Resources"].values() if resource["Type"].endswith("::Function")]
+    sections = [TEMPLATE["Globals"]["Function"], *(function["Properties"] for function in functions)]
+    variables = {
+        name: value
+        for section in sections
+        for name, value in section.get("Environment", {}).get("Variables", {}).items()
+    }
     return {name: str(_resolved(value, parameters)) for name, value in variables.items()}
 
 

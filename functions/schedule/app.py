@@ -1,4 +1,4 @@
-"""The stack's own schedule, every minute, and wake-ups in between: the drain."""
+"""The schedules: the stack's own tick and wake-ups (the drain), and requests in the events of users' schedules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from feee_cancel.bootstrap import Service, bootstrap
+from feee_cancel.bootstrap.cancelling import Service, bootstrap
 
 Handler = Callable[[dict[str, Any], LambdaContext], None]
 
@@ -18,18 +18,29 @@ def create(service: Service) -> Handler:
 
     @service.published
     @logger.inject_lambda_context(clear_state=True)
-    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
-        service.drain(until=_until(event), seconds_left=context.get_remaining_time_in_millis() / 1000)
+    def lambda_handler(event: object, context: LambdaContext) -> None:
+        match event:
+            case {"until": int(until), **others} if not others:
+                service.drain(until=until, seconds_left=_seconds_left(context))
+            case dict() if not event:
+                service.drain(until=0, seconds_left=_seconds_left(context))
+            case _:
+                _request(service, event, context.aws_request_id)
 
     return lambda_handler
 
 
-def _until(event: dict[str, Any]) -> int:
-    """A tick has an empty event, a wake-up says until when the drain should stay. Anything else fails loudly."""
-    until = event.get("until", 0)
-    if event.keys() - {"until"} or not isinstance(until, int):
-        raise ValueError(f"neither a tick ({{}}) nor a wake-up ({{'until': <unix seconds>}}): members {sorted(event)}")
-    return until
+def _request(service: Service, event: object, request_id: str) -> None:
+    """Take a user's event. What is wrong with it fails loudly: in the metric, the log and the on-failure queue."""
+    try:
+        service.take_event(event, message=f"event:{request_id}")
+    except ValueError:
+        service.count("MalformedEvent")
+        raise
+
+
+def _seconds_left(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1000
 
 
 lambda_handler = create(bootstrap())

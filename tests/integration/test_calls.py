@@ -9,7 +9,7 @@ from itertools import chain
 
 import pytest
 
-from feee_cancel.bootstrap import bootstrap
+from feee_cancel.bootstrap.cancelling import bootstrap
 from functions.api.app import create
 from local.stack import LocalStack
 from tests.events import Context, post

@@ -17,7 +17,7 @@ from feee_cancel.adapters import feee as feee_module
 from feee_cancel.adapters.feee import FeeeClient
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.order import Order
-from feee_cancel.usecases.ports import KeyUnavailableError
+from feee_cancel.usecases.ports import SecretUnavailableError
 from local.simulator.server import RunningSimulator, running
 from tests.builders import DOCUMENTED
 
@@ -284,7 +284,7 @@ def test_a_key_that_is_still_the_same_is_not_tried_again(simulator: RunningSimul
 
 def test_without_a_key_nothing_is_sent_and_the_answer_says_what_to_do(simulator: RunningSimulator) -> None:
     def no_key(*, refresh: bool = False) -> str:
-        raise KeyUnavailableError("set it")
+        raise SecretUnavailableError("set it")
 
     answer = client(simulator.url, no_key).cancel("1", deadline=soon())
     assert answer == Answer(kind=AnswerKind.MISCONFIGURED, detail="set it")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from feee_cancel.bootstrap import bootstrap
+from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from functions.api.app import create

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from feee_cancel.domain.cancellation import CancellationRequest, InvalidRequestError, State
+from feee_cancel.domain.cancellation import State
+from feee_cancel.domain.request import CancellationRequest, InvalidRequestError
 from tests.builders import NOW, ORDER_NO
 
 MONTH = 30 * 86_400

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, Due, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
+from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request

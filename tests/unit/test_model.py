@@ -13,11 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from feee_cancel.adapters.feee import interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, Due, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
 from feee_cancel.domain.order import FILLED
+from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.drain import HORIZON_SECONDS, Drain
 from feee_cancel.usecases.ports import Ports, TableUnavailableError
 from feee_cancel.usecases.request import request
+from feee_cancel.usecases.take import take, wake_for
+from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.choices import Answer as Reply
 from local.simulator.kinds import KINDS, Scene, respond
 from local.simulator.orders import Orders
@@ -69,8 +72,10 @@ class ModelFeee:
         self.faults: list[tuple[str, dict[str, Any], bool]] = []
         self.meanwhile: Callable[[], None] | None = None
         self.under_way: set[str] = set()
+        self.cancels: dict[str, int] = {}
 
     def cancel(self, order_no: str, *, deadline: float) -> Answer:
+        self.cancels[order_no] = self.cancels.get(order_no, 0) + 1
         return self._call(self.orders.cancel, order_no)
 
     def query(self, order_no: str, *, deadline: float) -> Answer:
@@ -145,6 +150,7 @@ class Model(RuleBasedStateMachine):
         self.order_nos: list[str] = []
         self.asked: set[str] = set()
         self.finals: dict[str, Cancellation] = {}
+        self.left_alone: dict[str, int] = {}
 
     @property
     def ports(self) -> Ports:
@@ -177,12 +183,42 @@ class Model(RuleBasedStateMachine):
         asked = CancellationRequest(order_no=order_no, not_before=not_before)
         if before is None or before.state is not State.CANCELLED:
             self.finals.pop(order_no, None)
+            self.left_alone.pop(order_no, None)
         self.asked.add(order_no)
         try:
             row = request(asked, self.ports, requested_by=None, deadline=self.clock() + 20)
         except (Crash, TableUnavailableError):
             return
         assert self.table.rows[order_no].order_no == row.order_no, "accepted means written"
+
+    @precondition(lambda self: self.order_nos)
+    @rule(data=st.data(), ahead=st.sampled_from([None, None, -10, 1, 70]))
+    def someone_asks_by_webhook(self, data: st.DataObject, ahead: int | None) -> None:
+        order_no = data.draw(st.sampled_from(self.order_nos))
+        before = self.table.rows.get(order_no)
+        asked = CancellationRequest(order_no=order_no, not_before=ahead and int(self.clock()) + ahead)
+        if before is None or before.state is not State.CANCELLED:
+            self.finals.pop(order_no, None)
+            self.left_alone.pop(order_no, None)
+        self.asked.add(order_no)
+        try:
+            row = take(asked, self.ports, requested_by="webhook:1")
+        except (Crash, TableUnavailableError):
+            return
+        wake_for([row], self.ports)
+        assert self.table.rows[order_no] == row, "accepted means written"
+
+    @precondition(lambda self: self.order_nos)
+    @rule(data=st.data())
+    def someone_withdraws(self, data: st.DataObject) -> None:
+        order_no = data.draw(st.sampled_from(self.order_nos))
+        before = self.table.rows.get(order_no)
+        try:
+            row = withdraw(order_no, self.ports)
+        except (Crash, TableUnavailableError):
+            return
+        if before is None or before.state is not State.WAITING:
+            assert row == before, "only what waits is withdrawn"
 
     @rule()
     def a_tick_comes(self) -> None:
@@ -232,6 +268,13 @@ class Model(RuleBasedStateMachine):
     def nothing_is_cancelled_that_nobody_asked_for(self) -> None:
         for order_no in self.order_nos:
             assert order_no in self.asked or self.orders.order(order_no).accepted_cancels == 0
+
+    @invariant()
+    def what_is_withdrawn_is_left_alone(self) -> None:
+        for order_no, final in self.finals.items():
+            if final.state is State.WITHDRAWN:
+                calls = self.feee.cancels.get(order_no, 0)
+                assert self.left_alone.setdefault(order_no, calls) == calls
 
     @invariant()
     def no_order_is_cancelled_twice(self) -> None:

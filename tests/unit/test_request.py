@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, CancellationRequest, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request
 from tests.builders import NOW, ORDER_NO, answer, refused, row, shown
@@ -88,7 +89,7 @@ def test_asking_again_while_it_is_under_way_or_cancelled_calls_nobody(there: Can
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.WITHDRAWN, State.FAILED])
 def test_a_new_request_starts_what_ended_otherwise_afresh(state: State) -> None:
-    there = row(state=state, attempt=4, tries=9, code=1, settled_at=NOW - 5, expires_at=NOW)
+    there = row(state=state, due_at=NOW - 60, attempt=4, tries=9, code=1, settled_at=NOW - 60, expires_at=NOW)
     settled = ask(FakeFeee(cancel=[CANCELLED]), FakeTable(there))
     assert (settled.state, settled.attempt, settled.tries) == (State.CANCELLED, 5, 1)
 
@@ -152,8 +153,8 @@ def test_an_attempt_ends_by_its_own_limit_or_the_callers_whichever_is_sooner() -
 
 def test_a_claim_lost_to_another_returns_the_row_as_it_is() -> None:
     class Raced(FakeTable):
-        def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
-            found, began = super().begin(row)
+        def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+            found, began = super().begin(row, rejected_by=rejected_by)
             self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=found.attempt + 1)
             return found, began
 
@@ -213,8 +214,8 @@ def test_asking_the_same_again_changes_nothing() -> None:
 
 def test_a_row_that_moved_on_meanwhile_is_left_as_it_is() -> None:
     class Raced(FakeTable):
-        def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
-            found, began = super().begin(row)
+        def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+            found, began = super().begin(row, rejected_by=rejected_by)
             self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=2, state=State.CANCELLING)
             return found, began
 

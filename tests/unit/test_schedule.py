@@ -10,6 +10,7 @@ from feee_cancel.adapters.telemetry import Telemetry
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.request import InvalidRequestError
 from feee_cancel.usecases.ports import TableUnavailableError
 from functions.schedule.app import create
 from tests.builders import NOW, ORDER_NO, row, shown
@@ -38,10 +39,72 @@ def test_an_invocation_with_no_time_left_begins_nothing() -> None:
     assert table.rows[ORDER_NO] == DUE
 
 
-@pytest.mark.parametrize("event", [{"unknown": 1}, {"until": "now"}, {"until": 1, "order_no": "1"}])
-def test_an_event_of_another_kind_fails_loudly(event: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="neither a tick"):
-        create(service(ports(FakeFeee(), FakeTable())))(event, Context())
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"unknown": 1},
+        {"until": "now"},
+        {"until": 1, "order_no": "1"},
+        {"order_no": "x"},
+        {"order_nos": []},
+        {"order_no": "1", "order_nos": ["1"]},
+        {"order_no": "1", "not_before": "tomorrow"},
+        [],
+        "text",
+        None,
+    ],
+)
+def test_a_malformed_event_fails_loudly_and_takes_nothing(event: Any) -> None:
+    table, counted = FakeTable(), list[str]()
+    with pytest.raises(InvalidRequestError):
+        create(service(ports(FakeFeee(), table), counted=counted))(event, Context())
+    assert (counted, table.rows) == (["MalformedEvent"], {})
+
+
+def test_the_sample_schedule_of_one_order_is_taken_for_the_drain() -> None:
+    table, woken = FakeTable(), list[int]()
+    create(service(ports(FakeFeee(), table, woken=woken)))(sample("schedule-request"), Context())
+    (taken,) = table.rows.values()
+    assert (taken.state, taken.state_reason, taken.due_at, taken.attempt) == ("waiting", "queued", NOW, 0)
+    assert (taken.reason, taken.requested_by) == ("unfilled", "event:request-1")
+    assert woken == [NOW + 2], "long enough for the index to show it"
+
+
+def test_the_sample_schedule_of_a_batch_is_taken_for_the_drain() -> None:
+    table = FakeTable()
+    create(service(ports(FakeFeee(), table)))(sample("schedule-batch"), Context())
+    assert [taken.state_reason for taken in table.rows.values()] == ["queued", "queued"]
+
+
+def test_the_good_orders_of_a_malformed_batch_are_taken_all_the_same_and_once() -> None:
+    table, counted = FakeTable(), list[str]()
+    handler = create(service(ports(FakeFeee(), table), counted=counted))
+    event = {"order_nos": ["1", "x", "2"], "not_before": NOW + 99}
+    for _ in range(3):  # Lambda tries a failed event three times
+        with pytest.raises(InvalidRequestError):
+            handler(event, Context())
+    assert {(taken.order_no, taken.due_at) for taken in table.rows.values()} == {("1", NOW + 99), ("2", NOW + 99)}
+    assert (table.writes, counted) == (2, ["MalformedEvent"] * 3)
+
+
+def test_an_event_that_comes_again_changes_nothing_even_if_its_order_was_withdrawn_meanwhile() -> None:
+    table = FakeTable()
+    wired = service(ports(FakeFeee(), table))
+    create(wired)({"order_no": ORDER_NO}, Context())
+    withdrawn = wired.withdraw(ORDER_NO)
+    create(wired)({"order_no": ORDER_NO}, Context())
+    assert table.rows[ORDER_NO] == withdrawn
+
+
+def test_an_event_that_cannot_be_written_comes_again() -> None:
+    table = FakeTable()
+    handler = create(service(ports(FakeFeee(), table)))
+    table.trouble = {"begin"}
+    with pytest.raises(TableUnavailableError):
+        handler({"order_no": ORDER_NO}, Context())
+    table.trouble = set()
+    handler({"order_no": ORDER_NO}, Context())
+    assert table.rows[ORDER_NO].state is State.WAITING
 
 
 class FakeLambda:

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from feee_cancel.adapters.secret import SecretKey
-from feee_cancel.usecases.ports import KeyUnavailableError
+from feee_cancel.usecases.ports import SecretUnavailableError
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 
@@ -48,7 +48,7 @@ def test_the_key_is_read_once_and_afresh_on_demand() -> None:
     ],
 )
 def test_a_secret_without_a_usable_key_says_how_to_set_it_and_not_what_it_holds(value: str) -> None:
-    with pytest.raises(KeyUnavailableError) as caught:
+    with pytest.raises(SecretUnavailableError) as caught:
         key(FakeSecrets(value))()
     message = str(caught.value)
     assert "aws secretsmanager put-secret-value --secret-id feee-key" in message
@@ -67,5 +67,5 @@ def test_a_secret_without_a_usable_key_says_how_to_set_it_and_not_what_it_holds(
     ],
 )
 def test_a_secret_that_cannot_be_read_is_named_with_awss_code_alone(error: Exception, code: str) -> None:
-    with pytest.raises(KeyUnavailableError, match=f"feee-key: {code}$"):
+    with pytest.raises(SecretUnavailableError, match=f"feee-key can.t be read: {code}$"):
         key(FakeSecrets(error))()

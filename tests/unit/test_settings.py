@@ -7,22 +7,20 @@ import pytest
 
 from feee_cancel.adapters.feee import FeeeClient
 from feee_cancel.adapters.settings import SettingError, Settings
+from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.decision import Backoff, Policy
 
 
 def test_the_template_has_the_default_of_every_time() -> None:
-    settings = Settings.read(os.environ)
-    assert (settings.policy, settings.jitter) == (Policy(), 0.2)
+    assert Settings(os.environ).policy() == Policy()
 
 
 def test_every_time_can_be_set() -> None:
     times = {name: value for name, value in os.environ.items() if name.endswith(("SECONDS", "DAYS", "BACKOFF"))}
     others = {name: "17-19" if name.endswith("BACKOFF") else "17" for name in times}
-    default, other = Settings.read(os.environ), Settings.read(os.environ | others | {"REJECT_AFTER_REFUSALS": "17"})
-    same = [name for name, value in asdict(other.policy).items() if value == getattr(default.policy, name)]
-    assert same == []
-    assert set(other.policy.backoff.values()) == {Backoff(17, 19)}
-    assert other.drain_seconds == 17
+    policy = Settings(os.environ | others | {"REJECT_AFTER_REFUSALS": "17"}).policy()
+    assert [name for name, value in asdict(policy).items() if value == getattr(Policy(), name)] == []
+    assert set(policy.backoff.values()) == {Backoff(17, 19)}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +36,7 @@ def test_every_time_can_be_set() -> None:
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):
-        Settings.read(dict(os.environ) | {name: value})
+        bootstrap({**os.environ, name: value})
 
 
 @pytest.mark.parametrize(

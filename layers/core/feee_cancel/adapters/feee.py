@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from feee_cancel.adapters.connection import PROGRESS, PlainConnection, SecureConnection
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.order import MalformedOrderError, Order
-from feee_cancel.usecases.ports import KeySource, KeyUnavailableError
+from feee_cancel.usecases.ports import KeySource, SecretUnavailableError
 
 _MISCONFIGURED_CODES = frozenset({10001, 20012, 20013})
 _RATE_CODES = frozenset({11001})
@@ -72,7 +72,7 @@ class FeeeClient:
             answer = self._send(method, path, order_no, body, key, deadline)
             if answer.kind is AnswerKind.MISCONFIGURED and (fresh := self._key(refresh=True)) != key:
                 answer = self._send(method, path, order_no, body, fresh, deadline)
-        except KeyUnavailableError as error:
+        except SecretUnavailableError as error:
             answer = Answer(kind=AnswerKind.MISCONFIGURED, detail=str(error))
         return answer
 

@@ -1,14 +1,17 @@
-"""feee.io's key, from Secrets Manager through Powertools: `{"key": "..."}`, kept for five minutes."""
+"""The secrets, JSON documents in Secrets Manager, through Powertools: kept for five minutes.
+
+No value is in a message, and no exception that holds one is chained.
+"""
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from feee_cancel.usecases.ports import KeyUnavailableError
+from feee_cancel.usecases.ports import SecretUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -18,27 +21,42 @@ _KEY = re.compile(r"[!#-\[\]-~]{8,256}")
 """Printable ASCII that stands in a header and in JSON as it is: no space, quote or backslash."""
 
 
-class SecretKey:
-    """The key in the secret. Its value is in no message, and no exception that holds it is chained."""
+class Secret:
+    """One secret, by its ARN or name. `example` is what it should hold, for the message where it doesn't."""
 
-    def __init__(self, client: "SecretsManagerClient", secret: str) -> None:
-        """`secret` is the secret's ARN or name."""
+    def __init__(self, client: "SecretsManagerClient", name: str, example: str) -> None:
         self._provider = SecretsProvider(boto3_client=client)
-        self._secret = secret
+        self._name = name
+        self._example = example
 
-    def __call__(self, *, refresh: bool = False) -> str:
-        """The key, at most five minutes old. Raises KeyUnavailableError, which says what to do."""
+    def document(self, *, refresh: bool = False) -> dict[str, Any]:
+        """What it holds, at most five minutes old; empty where it is no JSON object. Raises SecretUnavailableError."""
         try:
-            text = self._provider.get(self._secret, max_age=_MAX_AGE_SECONDS, force_fetch=refresh)
+            text = self._provider.get(self._name, max_age=_MAX_AGE_SECONDS, force_fetch=refresh)
         except GetParameterError as error:
             cause = _code_of(error.__context__)
-            raise KeyUnavailableError(f"feee.io's key can't be read from secret {self._secret}: {cause}") from error
-        key = _key_in(text)
-        if key is None:
-            raise KeyUnavailableError(
-                f"secret {self._secret} holds no usable key. Set it: aws secretsmanager put-secret-value "
-                f"""--secret-id {self._secret} --secret-string '{{"key": "<key>"}}'"""
-            )
+            raise SecretUnavailableError(f"secret {self._name} can't be read: {cause}") from error
+        return _object(text)
+
+    def unusable(self) -> SecretUnavailableError:
+        """The error where it holds nothing that can be used: it says what to do."""
+        return SecretUnavailableError(
+            f"secret {self._name} holds nothing usable. Set it: aws secretsmanager put-secret-value "
+            f"--secret-id {self._name} --secret-string '{self._example}'"
+        )
+
+
+class SecretKey:
+    """feee.io's key: `{"key": "..."}`."""
+
+    def __init__(self, client: "SecretsManagerClient", name: str) -> None:
+        self._secret = Secret(client, name, '{"key": "<key>"}')
+
+    def __call__(self, *, refresh: bool = False) -> str:
+        """The key. Raises SecretUnavailableError, which says what to do."""
+        key = self._secret.document(refresh=refresh).get("key")
+        if not (isinstance(key, str) and _KEY.fullmatch(key)):
+            raise self._secret.unusable()
         return key
 
 
@@ -47,10 +65,9 @@ def _code_of(error: BaseException | None) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
-def _key_in(text: object) -> str | None:
+def _object(text: object) -> dict[str, Any]:
     try:
         document = json.loads(text) if isinstance(text, str) else None
     except ValueError:
-        return None
-    key = document.get("key") if isinstance(document, dict) else None
-    return key if isinstance(key, str) and _KEY.fullmatch(key) else None
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -21,6 +21,10 @@ _UNDER_WAY = {":cancelling": {"S": State.CANCELLING}, ":refunding": {"S": State.
 _UNSETTLED = tuple(state for state in State if not state.final)
 _INDEX = "state-due_at"
 _RESTARTABLE = {f":{state}": {"S": state} for state in sorted(RESTARTABLE)}
+_MAY_BEGIN = (
+    "attribute_not_exists(order_no)"
+    f" OR (#state IN ({', '.join(_RESTARTABLE)}) AND (#state <> :rejected OR due_at <= :rejected_by))"
+)
 
 
 class CancellationTable:
@@ -30,10 +34,11 @@ class CancellationTable:
         self._client = client
         self._name = name
 
-    def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
+    def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
         """Write a new cancellation where there is none or where one ended that may start afresh.
 
-        The count of attempts goes on over a restart, so that nothing left of an earlier life can settle this one.
+        One that was rejected starts afresh only if that was by `rejected_by`. The count of attempts goes on over a
+        restart, so that nothing left of an earlier life can settle this one.
         """
         values = {name: value for name, value in _item(row).items() if name not in {"order_no", "attempt"}}
         absent = [name for name in _DECODERS if name not in values and name not in {"order_no", "attempt"}]
@@ -41,10 +46,10 @@ class CancellationTable:
         return self._update(
             row.order_no,
             f"SET {sets} REMOVE {', '.join(f'#{name}' for name in absent)} ADD attempt :claims",
-            f"attribute_not_exists(order_no) OR #state IN ({', '.join(_RESTARTABLE)})",
+            _MAY_BEGIN,
             names=(*values, *absent),
             values={f":set_{name}": value for name, value in values.items()}
-            | {":claims": {"N": "1" if row.state is State.CANCELLING else "0"}}
+            | {":claims": number(row.state is State.CANCELLING), ":rejected_by": number(rejected_by)}
             | _RESTARTABLE,
         )
 
@@ -58,20 +63,20 @@ class CancellationTable:
             values={
                 ":state": {"S": state},
                 ":claimed": {"S": State.REFUNDING if state is State.REFUNDING else State.CANCELLING},
-                ":due_by": {"N": str(int(due_by))},
-                ":lease_until": {"N": str(lease_until)},
-                ":one": {"N": "1"},
+                ":due_by": number(due_by),
+                ":lease_until": number(lease_until),
+                ":one": number(1),
             },
         )
 
     def settle(self, row: Cancellation) -> Cancellation:
         """End the attempt with this row, unless a later attempt took over."""
         condition = f"attempt = :attempt AND #state IN ({', '.join(_UNDER_WAY)})"
-        return self._put(row, condition, {":attempt": {"N": str(row.attempt)}, **_UNDER_WAY})[0]
+        return self._put(row, condition, {":attempt": number(row.attempt), **_UNDER_WAY})[0]
 
     def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
         """Write a waiting row whose `due_at` was this, unless it moved on."""
-        values = {":attempt": {"N": str(row.attempt)}, ":waiting": {"S": State.WAITING}, ":due_at": {"N": str(due_at)}}
+        values = {":attempt": number(row.attempt), ":waiting": {"S": State.WAITING}, ":due_at": number(due_at)}
         return self._put(row, "attempt = :attempt AND #state = :waiting AND due_at = :due_at", values)
 
     def due(self, *, until: float, limit: int) -> list[Due]:
@@ -86,7 +91,7 @@ class CancellationTable:
                 IndexName=_INDEX,
                 KeyConditionExpression="#state = :state AND due_at <= :until",
                 ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={":state": {"S": state}, ":until": {"N": str(int(until))}},
+                ExpressionAttributeValues={":state": {"S": state}, ":until": number(until)},
                 Limit=limit,
             )
         return [Due(item["order_no"]["S"], state, int(item["due_at"]["N"])) for item in answer["Items"]]
@@ -95,7 +100,23 @@ class CancellationTable:
         """The order's cancellation, read consistently."""
         with translated(f"order {order_no}"):
             answer = self._client.get_item(TableName=self._name, Key={"order_no": {"S": order_no}}, ConsistentRead=True)
-        return _row(answer["Item"]) if "Item" in answer else None
+        return to_row(answer["Item"]) if "Item" in answer else None
+
+    def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
+        """At most so many rows of a state from the index, the latest due first, those after `after`."""
+        start: Any = {"ExclusiveStartKey": _key(after)} if after else {}
+        with translated(f"what is {state}"):
+            answer = self._client.query(
+                TableName=self._name,
+                IndexName=_INDEX,
+                KeyConditionExpression="#state = :state",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={":state": {"S": state}},
+                ScanIndexForward=False,
+                Limit=limit,
+                **start,
+            )
+        return [to_row(item) for item in answer["Items"]]
 
     def _put(self, row: Cancellation, condition: str, values: _Item) -> tuple[Cancellation, bool]:
         with translated(f"order {row.order_no}") as found:
@@ -107,7 +128,7 @@ class CancellationTable:
                 ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        return (_row(found[0]), False) if found else (row, True)
+        return (to_row(found[0]), False) if found else (row, True)
 
     def _update(
         self, order_no: str, update: str, condition: str, *, names: Iterable[str], values: _Item
@@ -123,8 +144,8 @@ class CancellationTable:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-            return _row(answer["Attributes"]), True
-        return _row(found[0]), False
+            return to_row(answer["Attributes"]), True
+        return to_row(found[0]), False
 
 
 @contextmanager
@@ -154,6 +175,15 @@ _DECODER_OF: dict[Any, Callable[[Any], Any]] = {
 _DECODERS = {field.name: _DECODER_OF.get(field.type, str) for field in fields(Cancellation)}
 
 
+def number(value: float) -> dict[str, str]:
+    """A whole number as DynamoDB has it."""
+    return {"N": str(int(value))}
+
+
+def _key(due: Due) -> dict[str, Any]:
+    return {"order_no": {"S": due.order_no}, "state": {"S": due.state}, "due_at": number(due.due_at)}
+
+
 def _item(row: Cancellation) -> dict[str, Any]:
     values = ((name, getattr(row, name)) for name in _DECODERS)
     return {name: _encode(value) for name, value in values if value is not None}
@@ -169,8 +199,8 @@ def _encode(value: str | bool | int | Decimal) -> dict[str, str | bool]:
             return {"N": str(value)}
 
 
-def _row(item: _Item) -> Cancellation:
-    """The row; attributes that this version doesn't know are passed over."""
+def to_row(item: _Item) -> Cancellation:
+    """The row of an item; attributes that this version doesn't know are passed over."""
     if not item:
         raise TableUnavailableError("the row is gone")
     known = {name: next(iter(item[name].values())) for name in item if name in _DECODERS}

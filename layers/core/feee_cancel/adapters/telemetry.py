@@ -29,7 +29,11 @@ class Telemetry:
     def __call__(self, row: Cancellation) -> None:
         """Count what the row tells."""
         for name in self._names(row):
-            self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+            self.count(name)
+
+    def count(self, name: str) -> None:
+        """Count one."""
+        self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
 
     def published(self, handler: Handler) -> Handler:
         """Write what was counted when the handler ends, however it ends; nothing where nothing was counted."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from feee_cancel.adapters.table import translated
+from feee_cancel.adapters.table import number, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,7 +19,7 @@ class TableTurn:
         self._client = client
         self._name = name
         self._holder = str(uuid4())
-        self._seen = _number(0)
+        self._seen = number(0)
 
     def take(self, *, now: float, lease_until: int, until: int) -> int | None:
         """Take or renew the turn. Returns until when somebody else wishes it to be used.
@@ -30,7 +30,7 @@ class TableTurn:
             item, taken = self._update(
                 "SET holder = :me, lease_until = :lease, wished_until = if_not_exists(wished_until, :zero)",
                 "attribute_not_exists(holder) OR holder = :me OR lease_until <= :now",
-                {":me": {"S": self._holder}, ":lease": _number(lease_until), ":now": _number(now), ":zero": _number(0)},
+                {":me": {"S": self._holder}, ":lease": number(lease_until), ":now": number(now), ":zero": number(0)},
             )
             if taken:
                 self._seen = item["wished_until"]
@@ -40,7 +40,7 @@ class TableTurn:
 
     def give_back(self) -> bool:
         """Give the turn back, if it is still ours. False where a wish came since the turn was last taken."""
-        values = {":me": {"S": self._holder}, ":seen": self._seen, ":zero": _number(0)}
+        values = {":me": {"S": self._holder}, ":seen": self._seen, ":zero": number(0)}
         item, given = self._update("SET lease_until = :zero", "holder = :me AND wished_until = :seen", values)
         return given or item["holder"]["S"] != self._holder
 
@@ -49,7 +49,7 @@ class TableTurn:
         item, told = self._update(
             "SET wished_until = :until",
             "lease_until > :now AND wished_until < :until",
-            {":until": _number(until), ":now": _number(now)},
+            {":until": number(until), ":now": number(now)},
         )
         return told or (bool(item) and int(item["lease_until"]["N"]) > now)
 
@@ -67,7 +67,3 @@ class TableTurn:
             )
             return answer["Attributes"], True
         return found[0], False
-
-
-def _number(value: float) -> dict[str, str]:
-    return {"N": str(int(value))}

@@ -1,6 +1,5 @@
-"""A request to cancel an order, and the cancellation that it becomes."""
+"""The cancellation of an order: its state, why it is in it, and what is known of the order."""
 
-import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -8,10 +7,6 @@ from typing import Any, Self
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.order import Order
-
-_ORDER_NO = re.compile(r"[0-9]{1,32}")
-_MAX_REASON = 200
-_MAX_AHEAD = 30 * 86_400
 
 
 class State(StrEnum):
@@ -33,12 +28,14 @@ class State(StrEnum):
 
 FINAL = frozenset({State.CANCELLED, State.REJECTED, State.WITHDRAWN, State.FAILED})
 RESTARTABLE = FINAL - {State.CANCELLED}
-"""A new request starts these afresh; `cancelled` is answered from the table."""
+"""A new request starts these afresh, `rejected` after a while; `cancelled` is answered from the table."""
 
 
 class StateReason(StrEnum):
     """Why a cancellation is in its state; each tells which state that is."""
 
+    QUEUED = "queued"
+    """waiting: taken for the drain, which was woken."""
     NOT_BEFORE = "not_before"
     """waiting: for the time that was asked for."""
     TOO_EARLY = "too_early"
@@ -67,64 +64,10 @@ class StateReason(StrEnum):
     """rejected: the order closed without a payment."""
     REFUSED = "refused"
     """rejected: feee.io refused cancel and query alike, with the same codes, time and again."""
+    TAKEN_BACK = "taken_back"
+    """withdrawn: on request, before it was cancelled."""
     GAVE_UP = "gave_up"
     """failed: still not final when its time was up."""
-
-
-class InvalidRequestError(ValueError):
-    """The document isn't a request. `member` is the JSON member at fault, "" for the document itself."""
-
-    def __init__(self, member: str, detail: str) -> None:
-        super().__init__(detail)
-        self.member = member
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationRequest:
-    """The request document, the same for every way in. `not_before` is in unix seconds."""
-
-    order_no: str
-    not_before: int | None = None
-    reason: str | None = None
-
-    @classmethod
-    def parse(cls, document: object, *, now: float) -> Self:
-        """Validate a JSON document. Raises InvalidRequestError with the member at fault."""
-        if not isinstance(document, dict):
-            raise InvalidRequestError("", "must be a JSON object")
-        for unknown in document.keys() - {"order_no", "not_before", "reason"}:
-            raise InvalidRequestError(unknown[:64], "is not a member of a cancellation request")
-        return cls(
-            order_no=parse_order_no(document.get("order_no")),
-            not_before=_not_before(document["not_before"], now) if "not_before" in document else None,
-            reason=_reason(document["reason"]) if "reason" in document else None,
-        )
-
-
-def parse_order_no(value: object) -> str:
-    """An order number is feee.io's own, a string of digits. Raises InvalidRequestError."""
-    if isinstance(value, str) and _ORDER_NO.fullmatch(value):
-        return value
-    raise InvalidRequestError("order_no", "is required: a string of 1 to 32 digits, as feee.io gave it")
-
-
-def _not_before(value: object, now: float) -> int:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidRequestError("not_before", "must be a time in whole unix seconds")
-    if value > now + _MAX_AHEAD:
-        raise InvalidRequestError("not_before", "must be at most 30 days ahead")
-    return value
-
-
-def _reason(value: object) -> str:
-    if not isinstance(value, str) or len(value) > _MAX_REASON:
-        raise InvalidRequestError("reason", f"must be a string of at most {_MAX_REASON} characters")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise InvalidRequestError("reason", "must be valid Unicode text")
-    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,21 +49,29 @@ class Policy:
     refusals: int = 3
     refused_for: int = 60
     """An order that isn't shown is rejected after this many refusals in a row over at least this time."""
+    restarts_after: int = 60
+    """A rejected order that is asked for again sooner is answered from the table."""
     refund_missing_after: int = 1_200
     """A metric tells of a refund that takes longer; feee.io refunds by itself within 15 minutes (feee-api)."""
     backoff: Mapping[StateReason, Backoff] = field(default_factory=lambda: BACKOFF)
     """How long each kind of wait is."""
 
+    def eligible_at(self, order: Order) -> int:
+        """From when feee.io takes a cancel of this order."""
+        return order.create_time + self.min_age + self.margin
+
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
+    """Where an attempt leads."""
+
     state: State
     reason: StateReason
     due_at: int | None = None
     refusals: str | None = None
 
 
-_REFUNDING = _Step(State.REFUNDING, StateReason.REFUND_PENDING)
+_REFUNDING = Step(State.REFUNDING, StateReason.REFUND_PENDING)
 
 
 def decide(
@@ -79,7 +87,7 @@ def decide(
         cancel is not None and cancel.kind in {AnswerKind.ORDER, AnswerKind.ACCEPTED}
     )
     if order:
-        row = replace(row, eligible_at=order.create_time + policy.min_age + policy.margin)
+        row = replace(row, eligible_at=policy.eligible_at(order))
         step = _from_order(row, order, cancel, accepted=accepted, now=now)
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
@@ -98,52 +106,52 @@ def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
     return next((answer for answer in answers if answer.code), answers[-1])
 
 
-def _from_order(row: Cancellation, order: Order, cancel: Answer | None, *, accepted: bool, now: float) -> _Step:
-    if over := _over(order):
-        return over
+def _from_order(row: Cancellation, order: Order, cancel: Answer | None, *, accepted: bool, now: float) -> Step:
+    if ended := over(order):
+        return ended
     if accepted or not order.unfinished:
         return _REFUNDING
     if row.eligible_at is not None and now < row.eligible_at:
-        return _Step(State.WAITING, StateReason.TOO_EARLY, due_at=row.eligible_at)
+        return Step(State.WAITING, StateReason.TOO_EARLY, due_at=row.eligible_at)
     if cancel is not None and cancel.kind is AnswerKind.REFUSED:
-        return _Step(State.WAITING, StateReason.CANCEL_REFUSED)
-    return _Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
+        return Step(State.WAITING, StateReason.CANCEL_REFUSED)
+    return Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
 
 
-def _over(order: Order) -> _Step | None:
+def over(order: Order) -> Step | None:
     """The final step, where the order's state says outright that it is over and the money is settled."""
     if order.refunded:
-        return _Step(State.CANCELLED, StateReason.REFUNDED)
+        return Step(State.CANCELLED, StateReason.REFUNDED)
     if order.status in ENDED_UNFILLED and order.nothing_paid:
-        return _Step(State.CANCELLED, StateReason.NOTHING_PAID)
+        return Step(State.CANCELLED, StateReason.NOTHING_PAID)
     if order.status in FILLED:
-        return _Step(State.REJECTED, StateReason.FILLED)
+        return Step(State.REJECTED, StateReason.FILLED)
     if order.status == Status.CLOSED_UNPAID:
-        return _Step(State.REJECTED, StateReason.NEVER_PAID)
+        return Step(State.REJECTED, StateReason.NEVER_PAID)
     return None
 
 
-def _from_answers(cancel: Answer | None, query: Answer | None) -> _Step:
+def _from_answers(cancel: Answer | None, query: Answer | None) -> Step:
     if cancel and query and cancel.kind is query.kind is AnswerKind.REFUSED:
-        return _Step(State.WAITING, StateReason.ORDER_REFUSED, refusals=f"{cancel.code}/{query.code}")
+        return Step(State.WAITING, StateReason.ORDER_REFUSED, refusals=f"{cancel.code}/{query.code}")
     kinds = {answer.kind for answer in (cancel, query) if answer}
     if AnswerKind.MISCONFIGURED in kinds:
-        return _Step(State.WAITING, StateReason.MISCONFIGURED)
+        return Step(State.WAITING, StateReason.MISCONFIGURED)
     if AnswerKind.RATE_EXCEEDED in kinds:
-        return _Step(State.WAITING, StateReason.RATE_EXCEEDED)
+        return Step(State.WAITING, StateReason.RATE_EXCEEDED)
     if kinds == {AnswerKind.NOT_SENT}:
-        return _Step(State.WAITING, StateReason.UNREACHABLE)
-    return _Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
+        return Step(State.WAITING, StateReason.UNREACHABLE)
+    return Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
 
 
-def _settle(row: Cancellation, step: _Step, *, now: float, policy: Policy, jitter: float) -> Cancellation:
+def _settle(row: Cancellation, step: Step, *, now: float, policy: Policy, jitter: float) -> Cancellation:
     again = step.reason is row.state_reason and step.refusals == row.refusals
     tries = row.tries + 1 if again else 1
     since = row.since if again and row.since is not None else math.floor(now)
     if step.refusals and tries >= policy.refusals and now - since >= policy.refused_for:
-        step = _Step(State.REJECTED, StateReason.REFUSED, refusals=step.refusals)
+        step = Step(State.REJECTED, StateReason.REFUSED, refusals=step.refusals)
     elif not step.state.final and now >= row.gives_up_at:
-        step = _Step(State.FAILED, StateReason.GAVE_UP)
+        step = Step(State.FAILED, StateReason.GAVE_UP)
     row = replace(row, state=step.state, state_reason=step.reason, tries=tries, since=since, refusals=step.refusals)
     if step.state.final:
         return settled(row, now=now, policy=policy)

@@ -10,7 +10,7 @@ from feee_cancel.domain.cancellation import Cancellation, Due
 from feee_cancel.usecases.attempt import attempt, lease_until
 from feee_cancel.usecases.pace import PacedFeee
 from feee_cancel.usecases.ports import Ports, TableUnavailableError, Turn
-from feee_cancel.usecases.request import TICK_SECONDS
+from feee_cancel.usecases.take import TICK_SECONDS
 
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""
@@ -19,7 +19,7 @@ TURN_SECONDS = 10
 REST_SECONDS = 30
 """How long nobody drains once feee.io is taken to be down."""
 
-_SCAN_SECONDS = 2.0
+_SCAN_SECONDS = 1.0
 _RENEW_SECONDS = 3.0
 _BATCH = 50
 _FAILURES = 3

@@ -13,15 +13,15 @@ class TableUnavailableError(Exception):
     """The table couldn't be read or written: whether the write took place is unknown."""
 
 
-class KeyUnavailableError(Exception):
-    """feee.io's key couldn't be had; the message names the secret and how to set it, never its value."""
+class SecretUnavailableError(Exception):
+    """A secret couldn't be had; the message names it and how to set it, never its value."""
 
 
 class KeySource(Protocol):
     """Gives feee.io's key."""
 
     def __call__(self, *, refresh: bool = False) -> str:
-        """The key, kept for a while; `refresh` reads it again. Raises KeyUnavailableError."""
+        """The key, kept for a while; `refresh` reads it again. Raises SecretUnavailableError."""
         ...
 
 
@@ -40,10 +40,11 @@ class Feee(Protocol):
 class Cancellations(Protocol):
     """The table. Every write is one conditional write; each method raises TableUnavailableError."""
 
-    def begin(self, row: Cancellation) -> tuple[Cancellation, bool]:
+    def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
         """Write a new cancellation where there is none or where one ended that may start afresh.
 
-        Returns the row as it now stands, and whether it was written. A row begun as `cancelling` is claimed by it.
+        One that was rejected starts afresh only if that was by `rejected_by`. Returns the row as it now stands, and
+        whether it was written. A row begun as `cancelling` is claimed by it.
         """
         ...
 
@@ -70,6 +71,25 @@ class Cancellations(Protocol):
         """The order's cancellation, read consistently."""
         ...
 
+    def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
+        """At most so many rows of a state, the latest due first, those after `after`.
+
+        As far as the index shows them: perhaps a moment behind the writes, without feee.io's answer and the order.
+        """
+        ...
+
+
+class Messages(Protocol):
+    """The messages that were taken, so that a redelivery changes nothing. Each raises TableUnavailableError."""
+
+    def seen(self, message: str) -> bool:
+        """Whether this message was taken before."""
+        ...
+
+    def remember(self, message: str, *, now: float) -> None:
+        """Remember that this message was taken, for longer than senders redeliver."""
+        ...
+
 
 class Turn(Protocol):
     """The drain's turn: one drain at a time. Each method raises TableUnavailableError."""
@@ -87,19 +107,28 @@ class Turn(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """The collaborators of every use case. `now` gives unix seconds, `monotonic` the clock of deadlines.
+class Intake:
+    """The collaborators that taking a request needs. `now` gives unix seconds.
 
-    `wake` starts a drain that stays until a time, at best: it never raises. `observe` is told of every row that an
-    attempt ended with.
+    `wake` starts a drain that stays until a time, at best: it never raises.
+    """
+
+    cancellations: Cancellations
+    messages: Messages
+    policy: Policy
+    now: Callable[[], float]
+    wake: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports(Intake):
+    """The collaborators of attempts besides. `monotonic` is the clock of deadlines.
+
+    `jitter` gives the share of a wait that is added to it; `observe` is told of every row that an attempt ended with.
     """
 
     feee: Feee
-    cancellations: Cancellations
-    policy: Policy
-    now: Callable[[], float]
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
-    wake: Callable[[int], None]
     observe: Callable[[Cancellation], None]

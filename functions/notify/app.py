@@ -1,0 +1,28 @@
+"""The table's stream: every cancellation that became final is an event on EventBridge."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from feee_cancel.bootstrap.notifying import bootstrap
+
+Announce = Callable[[Sequence[Mapping[str, Any]]], str | None]
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+logger = Logger(service="feee_cancel")
+
+
+def create(announce: Announce) -> Handler:
+    """The handler over what announces records. It names the record from which on the stream is to deliver again."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
+        failed = announce(event["Records"])
+        return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
+
+    return lambda_handler
+
+
+lambda_handler = create(bootstrap())

@@ -1,0 +1,56 @@
+"""What every function needs of AWS: clients of one session, the table, and the way to wake the drain."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import boto3.session
+from botocore.config import Config
+
+from feee_cancel.adapters.messages import TakenMessages
+from feee_cancel.adapters.settings import Settings
+from feee_cancel.adapters.table import CancellationTable
+from feee_cancel.adapters.turn import TableTurn
+from feee_cancel.adapters.waker import Waker
+from feee_cancel.usecases.ports import Intake
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=50,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """`client` makes a client of the one session; `new_turn` gives a drain its turn."""
+
+    client: Callable[[str], Any]
+    intake: Intake
+    new_turn: Callable[[], TableTurn]
+
+
+def clients() -> Callable[[str], Any]:
+    """Makes clients of one session."""
+    return partial(boto3.session.Session().client, config=_CONFIG)
+
+
+def wire(settings: Settings) -> Wiring:
+    """The table and what belongs to it. Raises SettingError."""
+    client, table = clients(), settings.text("TABLE_NAME")
+    dynamodb: DynamoDBClient = client("dynamodb")
+    new_turn = partial(TableTurn, dynamodb, table)
+    intake = Intake(
+        cancellations=CancellationTable(dynamodb, table),
+        messages=TakenMessages(dynamodb, table),
+        policy=settings.policy(),
+        now=time.time,
+        wake=Waker(new_turn(), cache(partial(client, "lambda")), settings.drain_function()),
+    )
+    return Wiring(client, intake, new_turn)

@@ -1,0 +1,14 @@
+"""Wires the notifier: the table's stream to EventBridge."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from feee_cancel.adapters.announcer import Announcer
+from feee_cancel.adapters.settings import Settings
+from feee_cancel.bootstrap.aws import clients
+
+
+def bootstrap(environ: Mapping[str, str] = os.environ) -> Callable[[Sequence[Mapping[str, Any]]], str | None]:
+    """What announces the records of the stream. Raises SettingError."""
+    return Announcer(clients()("events"), Settings(environ).text("EVENT_BUS_NAME")).announce

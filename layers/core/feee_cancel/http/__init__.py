@@ -1,0 +1,1 @@
+"""HTTP at the edge: what events say, what is answered, and which error is which problem."""

@@ -1,0 +1,137 @@
+"""What the API takes and answers."""
+
+import json
+from base64 import b64decode
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from feee_cancel.adapters.representation import known, represent
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.outlook import Outlook
+from feee_cancel.domain.request import InvalidRequestError
+from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, answer, retry_after
+from feee_cancel.usecases.take import Taken
+
+MAX_DOCUMENT = 4_096
+MAX_BATCH_DOCUMENT = 16_384
+
+_REJECTED = {
+    StateReason.FILLED: "The order was filled: the energy was delegated, so it can't be cancelled any more.",
+    StateReason.NEVER_PAID: "The order closed without a payment, so there is nothing to cancel.",
+    StateReason.REFUSED: "feee.io refused to cancel and to show this order, time and again.",
+    StateReason.GAVE_UP: "The cancellation was still not final when its time was up. A new request starts afresh.",
+}
+_NOT_SHOWN = "feee.io shows no such order for this key; `last_answer` is what it said."
+_NO_ORDER = {
+    AnswerKind.ACCEPTED: (HTTPStatus.NOT_FOUND, "order-not-shown", _NOT_SHOWN),
+    AnswerKind.REFUSED: (HTTPStatus.NOT_FOUND, "order-not-shown", _NOT_SHOWN),
+    AnswerKind.RATE_EXCEEDED: (HTTPStatus.SERVICE_UNAVAILABLE, "rate-exceeded", "feee.io has too many requests."),
+    AnswerKind.MISCONFIGURED: (HTTPStatus.BAD_GATEWAY, "misconfigured", "feee.io doesn't take the key, or its use."),
+    AnswerKind.NOT_SENT: (HTTPStatus.BAD_GATEWAY, "unreachable", "feee.io couldn't be reached."),
+    AnswerKind.NO_USABLE_ANSWER: (HTTPStatus.BAD_GATEWAY, "no-usable-answer", "feee.io gave no usable answer."),
+}
+
+
+def document(event: APIGatewayProxyEvent, *, most: int = MAX_DOCUMENT) -> object:
+    """The JSON document in the body, of at most so many bytes. Raises ProblemError (413, 415), InvalidRequestError."""
+    media_type = (event.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send application/json.")
+    if len(event.body or "") > most:
+        detail = f"A request document has at most {most} bytes."
+        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+    try:
+        body = (event.body or "").encode()
+        return json.loads(b64decode(body, validate=True) if event.is_base64_encoded else body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise InvalidRequestError("", "must be a JSON document") from None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def requested(row: Cancellation, event: APIGatewayProxyEvent, *, now: float) -> Response[str]:
+    """The answer to a request: 200 settled, 202 will be settled. Raises ProblemError (409 can't be cancelled)."""
+    if row.state is State.CANCELLED:
+        return answer(HTTPStatus.OK, represent(row))
+    if row.state.final:
+        reason = row.state_reason or StateReason.GAVE_UP
+        raise _conflict(reason.replace("_", "-"), _REJECTED[reason], row)
+    wait = RETRY_SECONDS if row.state is State.CANCELLING else max(1, row.due_at - int(now) + 1)
+    location = f"{event.request_context.path.rstrip('/')}/{row.order_no}"
+    return answer(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
+
+
+def batch(batch_document: object, taken: list[Taken]) -> Response[str]:
+    """The answer to a batch: what became of each, in order."""
+    given = batch_document["order_nos"] if isinstance(batch_document, dict) else []
+    results = [_result(order_no, one) for order_no, one in zip(given, taken, strict=True)]
+    return answer(HTTPStatus.ACCEPTED, {"results": results})
+
+
+def _result(order_no: object, taken: Taken) -> dict[str, Any]:
+    shown = {"order_no": order_no} if isinstance(order_no, str) else {}
+    match taken:
+        case Cancellation(state=state, state_reason=reason):
+            return {**shown, "result": "final" if state.final else "taken", **known({"state": state, "why": reason})}
+        case InvalidRequestError(detail=detail):
+            return {**shown, "result": "refused", "detail": f"order_no {detail}"}
+        case _:
+            return {**shown, "result": "refused", "detail": "couldn't be written, so it wasn't accepted; try again"}
+
+
+def found(row: Cancellation | None) -> Response[str]:
+    """The answer to a look at a cancellation. Raises ProblemError (404)."""
+    return answer(HTTPStatus.OK, represent(_there(row)))
+
+
+def withdrawn(row: Cancellation | None) -> Response[str]:
+    """The answer to taking back. Raises ProblemError (404; 409 under way or final)."""
+    row = _there(row)
+    if row.state is State.WITHDRAWN:
+        return answer(HTTPStatus.OK, represent(row))
+    if row.state.final:
+        raise _conflict("final", f"The cancellation is {row.state}, so it can't be taken back any more.", row)
+    detail = "The cancellation is under way: feee.io was asked, and the order may be cancelled already."
+    raise _conflict("under-way", detail, row)
+
+
+def looked_up(order_no: str, said: Answer, outlook: Outlook | None) -> Response[str]:
+    """The answer to a look at an order. Raises ProblemError (404, 502, 503) where feee.io showed none."""
+    last_answer = {
+        "answer": said.kind,
+        "http_status": said.http_status,
+        "code": said.code,
+        "msg": said.msg,
+        "request_id": said.request_id,
+        "detail": said.detail,
+    }
+    if said.order is None or outlook is None:
+        status, name, detail = _NO_ORDER[said.kind]
+        headers = retry_after() if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+        raise ProblemError(status, name, detail, headers=headers, last_answer=known(last_answer))
+    cancellable = outlook.why_not is None
+    shown = {
+        "order_no": order_no,
+        "cancellable": cancellable,
+        "since": outlook.eligible_at if cancellable else None,
+        "from": None if cancellable else outlook.eligible_at,
+        "why_not": outlook.why_not,
+        "order": json.loads(said.order.text),
+    }
+    return answer(HTTPStatus.OK, known(shown))
+
+
+def _there(row: Cancellation | None) -> Cancellation:
+    if row is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "not-found", "No cancellation of this order was requested here.")
+    return row
+
+
+def _conflict(name: str, detail: str, row: Cancellation) -> ProblemError:
+    return ProblemError(HTTPStatus.CONFLICT, name, detail, cancellation=represent(row))

@@ -1,0 +1,126 @@
+"""Taking requests down for the drain: what webhooks, batches and schedules do, and how every request begins."""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import TypeVar
+
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.request import CancellationRequest, InvalidRequestError
+from feee_cancel.usecases.ports import Intake, TableUnavailableError
+
+TICK_SECONDS = 60
+"""The drain's tick takes care of what becomes due later than this."""
+_INDEX_SECONDS = 2
+"""The index may show a row so much later than it was written."""
+
+Taken = Cancellation | InvalidRequestError | TableUnavailableError
+"""What became of one order of a batch: its row, or why it wasn't taken."""
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+def take(asked: CancellationRequest, intake: Intake, *, requested_by: str | None) -> Cancellation:
+    """Write the request down, to be attempted by the drain. Returns the row as it now stands.
+
+    Raises TableUnavailableError; then nothing was accepted. The caller wakes the drain (`wake_for`).
+    """
+    now = intake.now()
+    row, begun = begin(asked, intake, now=now, requested_by=requested_by)
+    return row if begun or row.state is not State.WAITING else move(row, asked, intake, now=now)
+
+
+def take_all(
+    asked: Sequence[CancellationRequest | InvalidRequestError],
+    intake: Intake,
+    executor: Executor,
+    *,
+    requested_by: str | None,
+) -> list[Taken]:
+    """Take each, side by side, and wake the drain. Returns what became of each, in order."""
+
+    def _one(one: CancellationRequest | InvalidRequestError) -> Taken:
+        if isinstance(one, InvalidRequestError):
+            return one
+        try:
+            return take(one, intake, requested_by=requested_by)
+        except TableUnavailableError as error:
+            logger.warning("an order couldn't be written", extra={"order_no": one.order_no, "error": str(error)})
+            return error
+
+    taken = list(executor.map(_one, asked))
+    wake_for([row for row in taken if isinstance(row, Cancellation)], intake)
+    return taken
+
+
+def once(message: str, intake: Intake, work: Callable[[], T]) -> T | None:
+    """Do the work of a message unless it was done before (None). What fails isn't remembered."""
+    if intake.messages.seen(message):
+        return None
+    done = work()
+    try:
+        intake.messages.remember(message, now=intake.now())
+    except TableUnavailableError:
+        logger.exception("a message can't be remembered; a redelivery would be taken again")
+    return done
+
+
+def begin(
+    asked: CancellationRequest, intake: Intake, *, now: float, requested_by: str | None, lease_until: int | None = None
+) -> tuple[Cancellation, bool]:
+    """Write a new cancellation where there may be one: waiting, or claimed until `lease_until` where it is due.
+
+    Returns the row as it now stands, and whether it is this one.
+    """
+    due_at = max(math.floor(now), asked.not_before or 0)
+    row = Cancellation(
+        order_no=asked.order_no,
+        state=State.WAITING,
+        state_reason=StateReason.NOT_BEFORE if due_at > now else StateReason.QUEUED,
+        due_at=due_at,
+        requested_at=math.floor(now),
+        gives_up_at=due_at + intake.policy.gives_up_after,
+        requested_by=requested_by,
+        reason=asked.reason,
+        not_before=asked.not_before,
+    )
+    if lease_until and due_at <= now:
+        row = replace(row, state=State.CANCELLING, state_reason=None, due_at=lease_until)
+    return intake.cancellations.begin(row, rejected_by=now - intake.policy.restarts_after)
+
+
+def starts_at(row: Cancellation, asked: CancellationRequest, now: float) -> int:
+    """When a waiting row is due that is asked for again."""
+    return max(row.eligible_at or 0, asked.not_before or 0, math.floor(now))
+
+
+def move(row: Cancellation, asked: CancellationRequest, intake: Intake, *, now: float) -> Cancellation:
+    """Move a waiting row to when it is asked for now, or when feee.io allows. Returns it as it now stands."""
+    due_at = starts_at(row, asked, now)
+    if due_at <= now:
+        if row.due_at <= now:
+            return row
+        queued = row.state_reason is StateReason.NOT_BEFORE
+        moved = replace(row, state_reason=StateReason.QUEUED if queued else row.state_reason)
+    elif (due_at, asked.not_before) == (row.due_at, row.not_before):
+        return row
+    else:
+        moved = replace(
+            row,
+            state_reason=StateReason.TOO_EARLY if due_at == row.eligible_at else StateReason.NOT_BEFORE,
+            gives_up_at=due_at + intake.policy.gives_up_after,
+        )
+    moved = replace(moved, due_at=due_at, not_before=asked.not_before, reason=asked.reason or row.reason)
+    return intake.cancellations.move(moved, due_at=row.due_at)[0]
+
+
+def wake_for(rows: Sequence[Cancellation], intake: Intake) -> None:
+    """Start the drain for what becomes due before the next tick might see it. The tick is the guarantee."""
+    now = intake.now()
+    soon = [row.due_at for row in rows if not row.state.final and row.due_at <= now + TICK_SECONDS]
+    if soon:
+        intake.wake(max([*soon, math.ceil(now) + _INDEX_SECONDS]))

@@ -1,0 +1,21 @@
+"""Taking a request back, as long as its order wasn't touched."""
+
+from dataclasses import replace
+
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.decision import settled
+from feee_cancel.usecases.ports import Intake
+
+
+def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
+    """Withdraw what is still waiting. Returns the row as it now stands, None where there is none.
+
+    What waits because nobody knows whether the last cancel took effect isn't withdrawn: the order may be cancelled.
+    Raises TableUnavailableError.
+    """
+    row = intake.cancellations.find(order_no)
+    while row and row.state is State.WAITING and row.state_reason is not StateReason.OUTCOME_UNKNOWN:
+        taken_back = replace(row, state=State.WITHDRAWN, state_reason=StateReason.TAKEN_BACK)
+        final = settled(taken_back, now=intake.now(), policy=intake.policy)
+        row = intake.cancellations.move(final, due_at=row.due_at)[0]
+    return row

@@ -1,0 +1,157 @@
+"""Settled events: each once at least, in order for each order, in the shape that the schema says."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from jsonschema import Draft202012Validator
+
+from feee_cancel.adapters.announcer import Announcer
+from feee_cancel.bootstrap.notifying import bootstrap
+from feee_cancel.domain.cancellation import FINAL, State, StateReason
+from functions.notify.app import create
+from tests.builders import ORDER_NO
+from tests.events import Context, sample
+from tests.template import ROOT
+
+SCHEMA = json.loads((ROOT / "docs/settled-event.schema.json").read_text())
+RECORD = sample("notify-settled")["Records"][0]
+
+
+class FakeEvents:
+    """EventBridge's client. Refuses the events of the orders in `refused`."""
+
+    def __init__(self, *refused: str, down: bool = False) -> None:
+        self.refused = set(refused)
+        self.down = down
+        self.calls: list[list[dict[str, Any]]] = []
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        if self.down:
+            raise EndpointConnectionError(endpoint_url="https://events")
+        self.calls.append(Entries)
+        return {"Entries": [self._result(entry) for entry in Entries]}
+
+    def _result(self, entry: dict[str, Any]) -> dict[str, str]:
+        failed = json.loads(entry["Detail"])["order_no"] in self.refused
+        return {"ErrorCode": "InternalFailure"} if failed else {"EventId": "1"}
+
+    @property
+    def orders(self) -> list[str]:
+        return [json.loads(entry["Detail"])["order_no"] for call in self.calls for entry in call]
+
+
+def record(sequence: int, order_no: str = ORDER_NO, was: str = "cancelling", now: str = "cancelled") -> dict[str, Any]:
+    made: dict[str, Any] = copy.deepcopy(RECORD)
+    change = made["dynamodb"]
+    change["SequenceNumber"] = str(sequence)
+    for image, state in (("OldImage", was), ("NewImage", now)):
+        change[image] |= {"order_no": {"S": order_no}, "state": {"S": state}}
+    return made
+
+
+def announced(client: FakeEvents, records: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The failures that the handler names."""
+    announcer = Announcer(client, "the-bus")  # type: ignore[arg-type] # a fake of the client
+    failures: list[dict[str, str]] = create(announcer.announce)({"Records": records}, Context())["batchItemFailures"]
+    return failures
+
+
+def test_the_sample_record_is_an_event_as_the_schema_has_it() -> None:
+    client = FakeEvents()
+    assert announced(client, [RECORD]) == []
+    ((event,),) = client.calls
+    assert (event["Source"], event["DetailType"], event["EventBusName"]) == (
+        "feee-cancel",
+        "Order Cancellation Settled",
+        "the-bus",
+    )
+    assert event["Time"].timestamp() == 1724319451
+    detail = json.loads(event["Detail"])
+    Draft202012Validator(SCHEMA).validate(detail)
+    assert (detail["version"], detail["state"], detail["refund_amount"]) == ("1", "cancelled", 3.92)
+    assert set(detail) <= set(SCHEMA["properties"]), "every member is documented"
+
+
+def test_the_schema_knows_every_final_state_and_reason() -> None:
+    assert set(SCHEMA["properties"]["state"]["enum"]) == FINAL
+    waits = {"queued", "not_before", "too_early", "cancel_refused", "order_refused", "misconfigured", "rate_exceeded"}
+    waits |= {"unreachable", "outcome_unknown", "refund_pending"}
+    assert set(SCHEMA["properties"]["state_reason"]["enum"]) == set(StateReason) - waits
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"NewImage": {"order_no": {"S": "drain"}, "holder": {"S": "x"}}},
+        {"NewImage": {"order_no": {"S": "message webhook:1"}}},
+        {"OldImage": {"state": {"S": "cancelled"}}},
+        {"OldImage": RECORD["dynamodb"]["NewImage"]},
+    ],
+)
+def test_what_settled_nothing_is_no_event(change: dict[str, Any]) -> None:
+    client = FakeEvents()
+    new = copy.deepcopy(RECORD)
+    if "NewImage" in change and "OldImage" not in change:
+        del new["dynamodb"]["OldImage"]
+    new["dynamodb"] |= change
+    assert (announced(client, [new]), client.calls) == ([], [])
+
+
+def test_a_row_that_is_gone_is_no_event() -> None:
+    client = FakeEvents()
+    removed = copy.deepcopy(RECORD)
+    del removed["dynamodb"]["NewImage"]
+    assert (announced(client, [removed]), client.calls) == ([], [])
+
+
+def test_the_events_of_one_order_are_never_in_one_call() -> None:
+    client = FakeEvents()
+    records = [record(1, "1"), record(2, "2"), record(3, "1", now="rejected"), record(4, "3")]
+    assert announced(client, records) == []
+    assert [len(call) for call in client.calls] == [2, 2]
+    assert client.orders == ["1", "2", "1", "3"]
+
+
+def test_ten_events_go_in_one_call() -> None:
+    client = FakeEvents()
+    announced(client, [record(n, str(n)) for n in range(25)])
+    assert [len(call) for call in client.calls] == [10, 10, 5]
+
+
+def test_what_the_bus_does_not_take_is_delivered_again_and_nothing_of_that_order_goes_before_it() -> None:
+    client = FakeEvents("2")
+    records = [record(1, "1"), record(2, "2"), record(3, "3"), record(4, "2", now="failed"), record(5, "5")]
+    assert announced(client, records) == [{"itemIdentifier": "2"}]
+    assert client.orders == ["1", "2", "3"]
+    client.refused.clear()
+    assert announced(client, records[1:]) == []
+    assert client.orders == ["1", "2", "3", "2", "3", "2", "5"]
+
+
+def test_a_bus_that_is_down_fails_the_batch_from_its_first_record() -> None:
+    assert announced(FakeEvents(down=True), [record(7), record(8)]) == [{"itemIdentifier": "7"}]
+    assert announced(FakeEvents(down=True), [record(7), record(8, "1")]) == [{"itemIdentifier": "7"}]
+
+
+def test_a_record_that_cannot_be_read_fails_alone_and_after_those_before_it() -> None:
+    client = FakeEvents()
+    records = [record(1, "1"), record(2, "2"), record(3, "3")]
+    records[1]["dynamodb"]["NewImage"]["due_at"] = {"N": "soon"}
+    assert announced(client, records) == [{"itemIdentifier": "2"}]
+    assert client.orders == ["1"]
+    assert announced(FakeEvents("1"), records) == [{"itemIdentifier": "1"}]
+
+
+def test_every_final_state_is_announced() -> None:
+    client = FakeEvents()
+    announced(client, [record(n, str(n), now=state) for n, state in enumerate(sorted(FINAL))])
+    assert len(client.orders) == len(FINAL) == 4
+    announced(client, [record(9, "9", was="waiting", now=State.WITHDRAWN)])
+    assert client.orders[-1] == "9"
+
+
+def test_it_is_wired_from_the_templates_settings() -> None:
+    assert bootstrap().__self__._bus == "default"  # type: ignore[attr-defined] # the announcer's method
