@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from rich.console import Console
 
+from local import gateway
 from local.api import CREDENTIALS, REGION, ApiClient
 from local.build import ROOT, SAM, build
 from local.emulator import emulator, kill_function
@@ -80,7 +81,7 @@ def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterat
             endpoint = opened.enter_context(emulator(directory, port=port))
         with step(console, "Deploying template.yaml to the emulator (sam deploy)"):
             outputs = _deploy(template, endpoint, _PARAMETERS | {"FeeeBaseUrl": simulator.url} | parameters)
-        _serve_any_method(endpoint, outputs["ApiId"])
+        gateway.complete(aws_client("apigateway", endpoint), outputs["ApiId"])
         set_key(endpoint, outputs["FeeeKeySecretArn"], KEY)
         set_secret(endpoint, outputs["WebhookSecretArn"], {"secrets": [SECRET]})
         host = f"{outputs['ApiId']}.execute-api.localhost:{endpoint.rpartition(':')[2]}"
@@ -123,15 +124,3 @@ def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dic
     if stacks[0]["StackStatus"] != "CREATE_COMPLETE":
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
-
-
-def _serve_any_method(endpoint: str, api: str) -> None:
-    """Do what the emulator's import of openapi.yaml leaves out: `x-amazon-apigateway-any-method` of each path."""
-    gateway = aws_client("apigateway", endpoint)
-    for resource in gateway.get_resources(restApiId=api, limit=500)["items"]:
-        for method in list(resource.get("resourceMethods", {}))[:1]:
-            of = {"restApiId": api, "resourceId": resource["id"]}
-            as_this = gateway.get_method(**of, httpMethod=method)
-            uri = as_this["methodIntegration"]["uri"]
-            gateway.put_method(**of, httpMethod="ANY", authorizationType=as_this["authorizationType"])
-            gateway.put_integration(**of, httpMethod="ANY", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)

@@ -1,7 +1,6 @@
 """The webhook: callers that sign with a shared secret (Standard Webhooks) ask for cancellations."""
 
 from collections.abc import Callable
-from http import HTTPMethod
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -19,7 +18,7 @@ logger = Logger(service="feee_cancel")
 def create(receiver: Receiver) -> Handler:
     """The handler over a receiver."""
     app = APIGatewayRestResolver()
-    problems.answer_errors(app, logger)
+    problems.answer_errors(app, logger, methods={"/webhooks/cancel": "POST"})
     webhooks.refuse_unsigned(app)
 
     @app.post("/webhooks/cancel")
@@ -27,8 +26,6 @@ def create(receiver: Receiver) -> Handler:
         row = receiver.receive(webhooks.headers(app.current_event), webhooks.raw_body(app.current_event))
         logger.info("received", extra={"order_no": row and row.order_no, "state": row and row.state})
         return webhooks.received(row)
-
-    problems.refuse_other_methods(app, "/webhooks/cancel", HTTPMethod.POST)
 
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

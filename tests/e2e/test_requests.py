@@ -225,7 +225,7 @@ def test_a_caller_needs_credentials_a_right_signature_and_the_permission(
         calls = (("GET", f"/cancellations/{order.order_no}", None), ("POST", "/cancellations", body))
         return [stack.api.call(*call, credentials=credentials).status for call in calls]
 
-    assert statuses(None) == [403, 403]
+    assert statuses(None) == [401, 401]
     assert statuses(Credentials("AKIAUNKNOWN", "secret")) == [403, 403]
     assert statuses(Credentials(caller.access_key, "a wrong secret")) == [403, 403]
     assert (item(stack, order.order_no), stack.simulator.client.requests(order.order_no)) == (None, [])

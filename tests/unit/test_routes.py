@@ -102,6 +102,7 @@ def test_without_a_state_every_state_is_listed() -> None:
         ({"limit": "ten"}, "limit"),
         ({"limit": "\uff11"}, "limit"),
         ({"cursor": ""}, "cursor"),
+        ({"sate": "waiting"}, "sate"),
         ({"cursor": "x"}, "cursor"),
         ({"cursor": "ÿ"}, "cursor"),
     ],

@@ -42,6 +42,8 @@ class Query:
     @classmethod
     def parse(cls, parameters: Mapping[str, Sequence[str]]) -> Self:
         """Read the query's parameters. Raises InvalidRequestError with the one at fault."""
+        for unknown in parameters.keys() - {"state", "limit", "cursor"}:
+            raise InvalidRequestError(unknown[:64], "is not a parameter of the list")
         state, limit, cursor = (_one(parameters, name) for name in ("state", "limit", "cursor"))
         states = (_state(state),) if state is not None else _ORDER
         return cls(states, _limit(limit), _position(cursor, states) if cursor is not None else None)

@@ -1,8 +1,9 @@
 """Answers, and every error as a problem (RFC 9457)."""
 
+import re
 from collections.abc import Mapping
-from http import HTTPMethod, HTTPStatus
-from typing import Any, NoReturn
+from http import HTTPStatus
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -40,8 +41,11 @@ def answer(
     return Response(status_code=status, content_type=content_type, body=to_json(body), headers=headers)
 
 
-def answer_errors(app: APIGatewayRestResolver, logger: Logger) -> None:
-    """Every error as a problem: one table, by type."""
+def answer_errors(app: APIGatewayRestResolver, logger: Logger, *, methods: Mapping[str, str]) -> None:
+    """Every error as a problem: one table, by type.
+
+    `methods` has for each path, a regular expression, the methods that it takes; another one is answered 405.
+    """
 
     def _unavailable(error: TableUnavailableError | SecretUnavailableError) -> Response[str]:
         logger.error("the request could not be taken", exc_info=error)
@@ -53,22 +57,23 @@ def answer_errors(app: APIGatewayRestResolver, logger: Logger) -> None:
         detail = "Whether the request was accepted is unknown. Look at the cancellation, or ask again."
         return problem(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail))
 
+    def _no_route(_: Exception) -> Response[str]:
+        allow = next((allow for path, allow in methods.items() if re.fullmatch(path, app.current_event.path)), None)
+        if allow is None:
+            return problem(ProblemError(HTTPStatus.NOT_FOUND, "no-such-route", "There is no such route."))
+        return problem(method_not_allowed(allow))
+
     app.exception_handler(ProblemError)(problem)
     app.exception_handler(InvalidRequestError)(_invalid)
     app.exception_handler([TableUnavailableError, SecretUnavailableError])(_unavailable)
     app.exception_handler(Exception)(_unexpected)
-    app.not_found(lambda _: problem(ProblemError(HTTPStatus.NOT_FOUND, "no-such-route", "There is no such route.")))
+    app.not_found(_no_route)
 
 
-def refuse_other_methods(app: APIGatewayRestResolver, path: str, *allowed: HTTPMethod) -> None:
-    """Answer 405 where the path is there and the method isn't; `path` takes whatever parameters it has."""
-    allow = ", ".join(allowed)
-
-    def _refuse(**_: str) -> NoReturn:
-        detail = f"Only {allow} is taken here."
-        raise ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers={"Allow": allow})
-
-    app.route(path, method=[method for method in HTTPMethod if method not in allowed])(_refuse)
+def method_not_allowed(allow: str) -> ProblemError:
+    """There is such a path, but not with this method."""
+    detail = f"Only {allow} is taken here."
+    return ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers={"Allow": allow})
 
 
 def retry_after(seconds: int = RETRY_SECONDS) -> dict[str, str]:

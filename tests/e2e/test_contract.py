@@ -1,0 +1,64 @@
+"""The deployed API against its contract: what openapi.yaml allows is taken, what it doesn't is refused, as it says."""
+
+import json
+import time
+from base64 import urlsafe_b64encode
+from collections import Counter
+from typing import Any
+
+import requests
+import schemathesis
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from hypothesis import HealthCheck, settings
+from schemathesis import Case, GenerationMode
+
+from local.api import CREDENTIALS, REGION
+from local.stack import LocalStack
+from tests.template import ROOT
+
+CASES = 150
+"""For each operation, besides those that cover its schema's edges."""
+
+sent = Counter[str]()
+schema = schemathesis.openapi.from_path(ROOT / "openapi.yaml")
+
+
+class SigV4(requests.auth.AuthBase):
+    """Signs what `requests` is about to send."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        unsigned = AWSRequest(request.method, request.url, dict(request.headers), request.body)
+        SigV4Auth(CREDENTIALS, "execute-api", REGION).add_auth(unsigned)
+        request.headers.update(dict(unsigned.headers))
+        return request
+
+
+def within_what_a_schema_cannot_say(case: Case[Any]) -> None:
+    """A time is at most 30 days ahead, and a cursor is one that a page gave."""
+    if isinstance(case.body, dict) and isinstance(not_before := case.body.get("not_before"), int):
+        case.body["not_before"] = min(not_before, int(time.time()) + 2_000_000)
+    if case.query and isinstance(case.query.get("cursor"), str):
+        position = [case.query.get("state", "waiting"), len(case.query["cursor"]), "1"]
+        case.query["cursor"] = urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def is_about_credentials(case: Case[Any]) -> bool:
+    """Whether the case leaves the signature out on purpose."""
+    return getattr(case.meta and case.meta.phase.data, "parameter", None) == "Authorization"
+
+
+@schema.parametrize()
+@settings(max_examples=CASES, deadline=None, suppress_health_check=[*HealthCheck])
+def test_the_api_keeps_its_contract(case: Case[Any], stack: LocalStack) -> None:
+    if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE:
+        within_what_a_schema_cannot_say(case)
+    base_url = f"{stack.endpoint}/restapis/{stack.outputs['ApiId']}/v1/_user_request_"
+    sent[case.operation.label] += 1
+    case.call_and_validate(base_url=base_url, auth=None if is_about_credentials(case) else SigV4())
+
+
+def test_it_was_asked_more_than_a_thousand_times() -> None:
+    print(sent)
+    assert sent.total() >= 1_000
+    assert len(sent) == 7, "every operation"
