@@ -1,5 +1,6 @@
 """`make demo`: a few cancellations through the deployed API, and what became of them."""
 
+import json
 import sys
 import threading
 import time
@@ -12,9 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from local.api import ApiAnswer
+from local.bus import SettledEvents, settled_events
 from local.errors import LocalError
 from local.stack import LocalStack, local_stack, step
 from local.up import end_on_signals
+from local.webhook import signed
 
 _FINAL = {"cancelled", "rejected", "withdrawn", "failed"}
 _PATIENCE_SECONDS = 90
@@ -85,6 +88,24 @@ def crash(stack: LocalStack) -> Outcome:
     return outcome
 
 
+def taken_back(stack: LocalStack) -> Outcome:
+    order = stack.simulator.client.create_order(age=600)
+    asked = stack.api.cancel(order.order_no, not_before=int(time.time()) + 3600)
+    return _answered(order.order_no, [asked, stack.api.withdraw(order.order_no)])
+
+
+def by_webhook(stack: LocalStack) -> Outcome:
+    """Signed with a secret, without AWS credentials."""
+    order = stack.simulator.client.create_order(age=600)
+    body = json.dumps({"order_no": order.order_no})
+    return _answered(order.order_no, [stack.api.webhook(body, signed(body))])
+
+
+def in_a_batch(stack: LocalStack) -> Outcome:
+    order_nos = [stack.simulator.client.create_order(age=600).order_no for _ in range(3)]
+    return _answered(order_nos[-1], [stack.api.batch(order_nos)])
+
+
 AT_ONCE: dict[str, Journey] = {
     "open, 12 minutes old": cancelled,
     "open, 1 minute old": too_early,
@@ -93,8 +114,11 @@ AT_ONCE: dict[str, Journey] = {
     "feee.io hangs up": hangs_up,
     "unknown to feee.io": unknown_order,
     "letters in number": no_order_number,
+    "taken back": taken_back,
 }
 BY_ITSELF: dict[str, Journey] = {
+    "by signed webhook": by_webhook,
+    "in a batch of three": in_a_batch,
     "eligible in 8 seconds": soon_eligible,
     "refund shows later": refund_later,
     "feee.io answers 503": feee_down,
@@ -126,8 +150,27 @@ def _answered(order_no: str, answers: list[ApiAnswer]) -> Outcome:
     return Outcome(order_no, answers, answers[-1])
 
 
-def play(stack: LocalStack, console: Console) -> Table:
-    """Play the journeys and tell them as a table."""
+def play(stack: LocalStack, console: Console) -> None:
+    """Play the journeys, tell them as a table, and show the event that one of them ended with."""
+    with settled_events(stack) as events:
+        outcomes = _played(stack, console)
+        console.print(_table(stack, outcomes))
+        order_no = outcomes["by signed webhook"].order_no
+        console.print("\nOn EventBridge, for the order that came by webhook, as for every one that is final:", highlight=False)
+        console.print_json(data=_event(events, order_no))
+
+
+def _event(events: SettledEvents, order_no: str) -> dict[str, Any]:
+    """The order's settled event, without what feee.io said."""
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while not (found := events.of(order_no)):
+        if time.monotonic() > give_up_at:
+            raise LocalError(f"no settled event came for order {order_no}")
+        time.sleep(0.5)
+    return {name: value for name, value in found[0].items() if name not in {"order", "last_answer"}}
+
+
+def _played(stack: LocalStack, console: Console) -> dict[str, Outcome]:
     started = time.monotonic()
     stack.simulator.client.set_access(rate_limit=100)  # the demo's requests come faster than feee.io would take them
     with step(console, "Sending cancel requests through the API"):
@@ -135,6 +178,10 @@ def play(stack: LocalStack, console: Console) -> Table:
     with step(console, "Waiting for what settles by itself (up to half a minute)"):
         for title in BY_ITSELF:
             outcomes[title] = _settled(stack, outcomes[title], started)
+    return outcomes
+
+
+def _table(stack: LocalStack, outcomes: dict[str, Outcome]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.caption = "Calls: requests to feee.io. Refund: in TRX."
     for heading in ("Order", "HTTP", "State", "Why, next step in"):
@@ -181,7 +228,7 @@ def main() -> None:
     end_on_signals()
     try:
         with local_stack(console) as stack:
-            console.print(play(stack, console))
+            play(stack, console)
         console.print("\nEverything was stopped and removed. `make local` keeps it running to play with.")
     except LocalError as error:
         sys.exit(f"\n{error}")

@@ -17,7 +17,7 @@ from local.api import CREDENTIALS, REGION
 from local.stack import LocalStack
 from tests.template import ROOT
 
-CASES = 150
+CASES = 120
 """For each operation, besides those that cover its schema's edges."""
 
 sent = Counter[str]()

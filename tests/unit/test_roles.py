@@ -1,0 +1,100 @@
+"""Each function's role allows exactly what it uses: this is the whole list."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.template import resources, transformed
+
+TABLE = "CancellationTable.Arn"
+INDEX = "${CancellationTable.Arn}/index/state-due_at"
+TRACES = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}  # these two take no resource
+
+
+def logs(function: str) -> set[tuple[str, str]]:
+    return {(f"logs:{action}", f"{function}Logs.Arn") for action in ("CreateLogStream", "PutLogEvents")}
+
+
+ROWS = {(f"dynamodb:{action}", TABLE) for action in ("GetItem", "PutItem", "UpdateItem")}
+FEEE_KEY = {("secretsmanager:GetSecretValue", "FeeeKey.Id | FeeeKeySecretArn")}
+WAKE = {("lambda:InvokeFunction", "ScheduleFunction.Arn")}
+
+ALLOWED = {
+    "ApiFunction": ROWS | {("dynamodb:Query", INDEX)} | FEEE_KEY | WAKE | logs("ApiFunction") | TRACES,
+    "WebhookFunction": ROWS
+    | {("secretsmanager:GetSecretValue", "WebhookSecret.Id | WebhookSecretArn")}
+    | WAKE
+    | logs("WebhookFunction")
+    | TRACES,
+    "ScheduleFunction": ROWS
+    | {("dynamodb:Query", INDEX), ("sqs:SendMessage", "FailedEvents.Arn")}
+    | FEEE_KEY
+    | WAKE
+    | logs("ScheduleFunction")
+    | TRACES,
+    "NotifyFunction": {
+        ("dynamodb:DescribeStream", "CancellationTable.StreamArn"),
+        ("dynamodb:GetRecords", "CancellationTable.StreamArn"),
+        ("dynamodb:GetShardIterator", "CancellationTable.StreamArn"),
+        ("dynamodb:ListStreams", "${CancellationTable.Arn}/stream/*"),
+        ("events:PutEvents", "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"),
+        ("sqs:SendMessage", "UnannouncedRecords.Arn"),
+    }
+    | logs("NotifyFunction")
+    | TRACES,
+}
+
+
+@pytest.mark.parametrize("function", sorted(resources("AWS::Lambda::Function")))
+def test_a_functions_role_allows_what_it_uses_and_nothing_else(function: str) -> None:
+    role = resources("AWS::Lambda::Function")[function]["Role"]["Fn::GetAtt"][0]
+    assert set(allowed(role)) == ALLOWED[function]
+    assert resources("AWS::IAM::Role")[role].get("ManagedPolicyArns", []) == []
+
+
+def test_the_ticks_role_starts_the_drain_and_keeps_what_it_could_not_deliver() -> None:
+    assert set(allowed("TickRole")) == {
+        ("lambda:InvokeFunction", "ScheduleFunction.Arn"),
+        ("sqs:SendMessage", "UndeliveredTicks.Arn"),
+    }
+
+
+def test_there_is_no_other_role() -> None:
+    functions = {f["Role"]["Fn::GetAtt"][0] for f in resources("AWS::Lambda::Function").values()}
+    assert set(resources("AWS::IAM::Role")) == functions | {"TickRole", "ApiGatewayLogRole"}
+
+
+def allowed(role: str) -> Iterator[tuple[str, str]]:
+    """Every action and resource that a role's policies allow, its own and those attached to it."""
+    policies = [policy["PolicyDocument"] for policy in resources("AWS::IAM::Role")[role].get("Policies", [])]
+    policies += [
+        policy["PolicyDocument"]
+        for policy in resources("AWS::IAM::Policy").values()
+        if {"Ref": role} in policy["Roles"]
+    ]
+    assert not {"AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"} & {
+        r["Type"] for r in transformed()["Resources"].values()
+    }
+    for statement in (statement for policy in policies for statement in policy["Statement"]):
+        assert statement["Effect"] == "Allow"
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                yield action, named(resource)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def named(resource: str | Mapping[str, Any]) -> str:
+    match resource:
+        case str():
+            return resource
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+        case {"Ref": name} | {"Fn::Sub": name}:
+            return str(name)
+        case {"Fn::If": [_, one, other]}:
+            return f"{named(one)} | {named(other)}"
+    raise AssertionError(resource)
