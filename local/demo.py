@@ -156,7 +156,9 @@ def play(stack: LocalStack, console: Console) -> None:
         outcomes = _played(stack, console)
         console.print(_table(stack, outcomes))
         order_no = outcomes["by signed webhook"].order_no
-        console.print("\nOn EventBridge, for the order that came by webhook, as for every one that is final:", highlight=False)
+        console.print(
+            "\nOn EventBridge, for the order that came by webhook, as for each that is final:", highlight=False
+        )
         console.print_json(data=_event(events, order_no))
 
 

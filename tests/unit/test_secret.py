@@ -39,6 +39,14 @@ def test_the_key_is_read_once_and_afresh_on_demand() -> None:
     assert secrets.reads == 2
 
 
+def test_a_key_that_was_just_set_is_taken_up_at_once() -> None:
+    secrets = FakeSecrets('{"key": ""}', '{"key": ""}', f'{{"key": "{KEY}"}}')
+    source = key(secrets)
+    with pytest.raises(SecretUnavailableError):
+        source()
+    assert (source(), source(), secrets.reads) == (KEY, KEY, 3)
+
+
 @pytest.mark.parametrize(
     "value",
     ["", "{}", "[]", KEY, '"text"', '{"key": ""}', '{"key": null}', '{"key": 12345678}', '{"key": "short"}']
@@ -49,7 +57,7 @@ def test_the_key_is_read_once_and_afresh_on_demand() -> None:
 )
 def test_a_secret_without_a_usable_key_says_how_to_set_it_and_not_what_it_holds(value: str) -> None:
     with pytest.raises(SecretUnavailableError) as caught:
-        key(FakeSecrets(value))()
+        key(FakeSecrets(value, value))()
     message = str(caught.value)
     assert "aws secretsmanager put-secret-value --secret-id feee-key" in message
     told = "".join(traceback.format_exception(caught.value))

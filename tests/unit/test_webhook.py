@@ -294,7 +294,7 @@ _CASE = Case()
 
 
 def secrets(text: str) -> WebhookSecrets:
-    return WebhookSecrets(FakeSecrets(text), "feee-key")  # type: ignore[arg-type] # a fake of the client
+    return WebhookSecrets(FakeSecrets(text, text), "feee-key")  # type: ignore[arg-type] # a fake of the client
 
 
 def test_several_secrets_are_read_with_or_without_their_prefix_and_padding() -> None:

@@ -5,7 +5,8 @@ No value is in a message, and no exception that holds one is chained.
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
@@ -15,6 +16,8 @@ from feee_cancel.usecases.ports import SecretUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+T = TypeVar("T")
 
 _MAX_AGE_SECONDS = 300
 _KEY = re.compile(r"[!#-\[\]-~]{8,256}")
@@ -38,9 +41,15 @@ class Secret:
             raise SecretUnavailableError(f"secret {self._name} can't be read: {cause}") from error
         return _object(text)
 
-    def unusable(self) -> SecretUnavailableError:
-        """The error where it holds nothing that can be used: it says what to do."""
-        return SecretUnavailableError(
+    def usable(self, usable: Callable[[dict[str, Any]], T | None], *, refresh: bool = False) -> T:
+        """What `usable` finds in it; read afresh where it finds nothing, for it may just have been set.
+
+        Raises SecretUnavailableError, which says what to do.
+        """
+        for afresh in (refresh, True):
+            if found := usable(self.document(refresh=afresh)):
+                return found
+        raise SecretUnavailableError(
             f"secret {self._name} holds nothing usable. Set it: aws secretsmanager put-secret-value "
             f"--secret-id {self._name} --secret-string '{self._example}'"
         )
@@ -54,10 +63,12 @@ class SecretKey:
 
     def __call__(self, *, refresh: bool = False) -> str:
         """The key. Raises SecretUnavailableError, which says what to do."""
-        key = self._secret.document(refresh=refresh).get("key")
-        if not (isinstance(key, str) and _KEY.fullmatch(key)):
-            raise self._secret.unusable()
-        return key
+        return self._secret.usable(_key_in, refresh=refresh)
+
+
+def _key_in(document: dict[str, Any]) -> str | None:
+    key = document.get("key")
+    return key if isinstance(key, str) and _KEY.fullmatch(key) else None
 
 
 def _code_of(error: BaseException | None) -> str:

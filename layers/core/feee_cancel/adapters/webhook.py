@@ -7,7 +7,7 @@ each header, plain digits for the time, canonical base64 for the signature.
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -38,11 +38,7 @@ class WebhookSecrets:
 
     def __call__(self) -> list[Webhook]:
         """A verifier for each. Raises SecretUnavailableError where there is none."""
-        values = self._secret.document().get("secrets")
-        webhooks = [webhook for value in (values if isinstance(values, list) else []) if (webhook := _verifier(value))]
-        if not webhooks:
-            raise self._secret.unusable()
-        return webhooks[:_MAX_SECRETS]
+        return self._secret.usable(_verifiers)
 
 
 def message_id(headers: Mapping[str, Sequence[str]], body: bytes, webhooks: Sequence[Webhook]) -> str:
@@ -67,6 +63,12 @@ def _verifies(webhook: Webhook, body: bytes, headers: dict[str, str]) -> bool:
     except (WebhookVerificationError, ValueError):  # ValueError: not UTF-8, or no base64
         return False
     return True
+
+
+def _verifiers(document: dict[str, Any]) -> list[Webhook]:
+    values = document.get("secrets")
+    found = (_verifier(value) for value in (values if isinstance(values, list) else []))
+    return [webhook for webhook in found if webhook][:_MAX_SECRETS]
 
 
 def _verifier(secret: object) -> Webhook | None:
