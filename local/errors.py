@@ -14,15 +14,11 @@ class LocalError(Exception):
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> str:
-    """Run a command, away from the user's AWS account. Its output, or LocalError with the end of it.
-
-    The environment is the user's (proxies, certificates) without what AWS's tools read, and with `env`.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """Run a command in `surroundings(env)`. Its output, or LocalError with the end of it."""
     done = subprocess.run(
         command,
         cwd=cwd,
-        env=kept | _NO_AWS | dict(env),
+        env=surroundings(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -31,6 +27,15 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> str:
     if done.returncode != 0:
         raise LocalError(f"{' '.join(command)} failed with exit status {done.returncode}:\n{last_lines(done.stdout)}")
     return done.stdout
+
+
+def surroundings(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment away from the user's AWS account.
+
+    It is the user's (proxies, certificates) without what AWS's tools read, and with `env`.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | _NO_AWS | dict(env)
 
 
 def last_lines(text: str) -> str:

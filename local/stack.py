@@ -22,7 +22,7 @@ from local.webhook import SECRET
 KEY = "local-key-3f1c9a52-7f0e-4d3a-9d57-0c7f3a8e6b41"
 """The simulator's key, set in the stack's secret as a user would set feee.io's."""
 
-_STACK = "feee-cancel-local"
+STACK = "feee-cancel-local"
 _PARAMETERS = {
     "ApiRateLimit": "1000",
     "ApiBurstLimit": "1000",
@@ -118,9 +118,9 @@ def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dic
     }
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(template)]
-    options = ["--stack-name", _STACK, "--no-confirm-changeset", "--no-progressbar"]
+    options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
     run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)
-    stacks = aws_client("cloudformation", endpoint).describe_stacks(StackName=_STACK)["Stacks"]
+    stacks = aws_client("cloudformation", endpoint).describe_stacks(StackName=STACK)["Stacks"]
     if stacks[0]["StackStatus"] != "CREATE_COMPLETE":
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
