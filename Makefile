@@ -20,6 +20,15 @@ demo: setup ## Deploy the service on this machine, play a few cancellations, sho
 local: setup ## Deploy the service on this machine and keep it running until Ctrl-C
 	@$(RUN) -m local.up
 
+sam-local: setup ## Send EVENT (events/api-request.json) to its function in Lambda's image, through sam local invoke
+	@$(RUN) -m local.sam $(EVENT)
+
+sam-api: setup ## Run the API in Lambda's image, through sam local start-api, until Ctrl-C
+	@$(RUN) -m local.sam_api
+
+image: setup ## Pull Lambda's image, or make a stand-in for it where it can't be pulled
+	@$(RUN) -m local.image
+
 test: lint ## Linters, types, contract, and every test that doesn't have to wait long
 	@$(RUN) -m pytest -m "not long" --cov --cov-report=term-missing:skip-covered
 
@@ -43,7 +52,7 @@ build: setup ## Build what would be deployed, into .aws-sam/build
 	@$(RUN) -m local.build
 
 lock: $(UV) ## Resolve every requirement again and write the lock files
-	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/dev; do \
+	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/stand-in requirements/dev; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --output-file "$$name.txt" "$$name.in"; \
 	done
@@ -72,4 +81,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help demo local test test-long lint format build lock setup clean
+.PHONY: help demo local sam-local sam-api image test test-long lint format build lock setup clean

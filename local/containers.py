@@ -1,9 +1,11 @@
 """SAM CLI's containers with the local stack within their reach: the functions as sam built them, in Lambda's image."""
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from local.image import image
 from local.stack import STACK, LocalStack, local_stack, step
 
 LOCAL_TEMPLATE = TEMPLATE.with_name("local.json")
+_START_SECONDS = 60
+_STOP_SECONDS = 30
 _FUNCTION = "AWS::Serverless::Function"
 
 
@@ -42,21 +46,44 @@ class Containers:
         with tempfile.NamedTemporaryFile("w", suffix=".json", dir=self.stack.directory) as file:
             json.dump(event, file)
             file.flush()
-            command = self.command("invoke", function, "--event", file.name)
-            done = subprocess.run(
-                command, cwd=ROOT, env=sam_environment(), stdout=subprocess.PIPE, stderr=sys.stderr, text=True, check=False
-            )
-        if done.returncode != 0:
-            raise LocalError(f"{' '.join(command)} failed with exit status {done.returncode}")
-        answer = json.loads(done.stdout.strip() or "null")
+            with self._sam("invoke", function, "--event", file.name) as process:
+                output = process.communicate()[0]
+        if process.returncode != 0:
+            raise LocalError(f"sam local invoke {function} failed with exit status {process.returncode}")
+        answer = json.loads(output.strip() or b"null")
         if isinstance(answer, dict) and "errorType" in answer:
             raise LocalError(f"{function} failed: {answer['errorType']}: {answer.get('errorMessage')}")
         return answer
 
-    def command(self, command: str, *arguments: str) -> list[str]:
-        """`sam local ...` on the built functions."""
+    @contextmanager
+    def api(self, port: int) -> Iterator[str]:
+        """`sam local start-api` until the block ends, and its URL. Raises LocalError where it doesn't start."""
+        with self._sam("start-api", "--port", str(port), "--warm-containers", "LAZY") as process:
+            give_up_at = time.monotonic() + _START_SECONDS
+            while not _listens(port):
+                if process.poll() is not None or time.monotonic() > give_up_at:
+                    raise LocalError("sam local start-api didn't start; its log says why")
+                time.sleep(0.1)
+            yield f"http://{LOOPBACK}:{port}"
+
+    @contextmanager
+    def _sam(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`sam local` on the built functions; stopped at the end of the block, its containers too."""
         options = ("--template", str(LOCAL_TEMPLATE), "--env-vars", str(self.env_file), *ADD_HOST)
-        return [str(SAM), "local", command, *arguments, *options, "--invoke-image", self.image, "--skip-pull-image"]
+        process = subprocess.Popen(
+            [str(SAM), "local", command, *arguments, *options, "--invoke-image", self.image, "--skip-pull-image"],
+            cwd=ROOT,
+            env=surroundings({"AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}),
+            stdout=subprocess.PIPE if command == "invoke" else sys.stderr,
+            process_group=0,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(_STOP_SECONDS)
+            if process.stdout:
+                process.stdout.close()
 
 
 @contextmanager
@@ -75,11 +102,6 @@ def containers(console: Console, env_file: Path | None = None) -> Iterator[Conta
         file = env_file or stack.directory / "env.json"
         file.write_text(json.dumps(_environments(stack), indent=2))
         yield Containers(stack, run_in, file)
-
-
-def sam_environment() -> dict[str, str]:
-    """The environment that SAM CLI runs in."""
-    return surroundings({"AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"})
 
 
 def _environments(stack: LocalStack) -> dict[str, dict[str, str]]:
@@ -115,6 +137,11 @@ def _deployed_environment(function: str, stack: LocalStack) -> dict[str, str]:
     configuration = stack.client("lambda").get_function_configuration(FunctionName=name)
     variables: dict[str, str] = configuration["Environment"]["Variables"]
     return {"DRAIN_FUNCTION": name} | variables
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def _port(url: str) -> int:

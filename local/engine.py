@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 
 from local.errors import LocalError, last_lines
 
@@ -24,6 +25,7 @@ _NO_ENGINE = (
 _ANSWER_SECONDS = 30
 
 
+@cache
 def engine() -> str:
     """The command of the first engine that answers. Raises LocalError, which says what to install."""
     for command in ("docker", "finch", "podman"):
@@ -51,7 +53,7 @@ def call(*arguments: str, stdin: Sequence[str] | None = None) -> str:
 
 
 def host_address(image: str) -> str | None:
-    """This machine's address as containers see it, where that is an address of this machine.
+    """The address by which containers reach this machine, where this machine has it.
 
     None where the engine runs in a machine of its own (Docker Desktop, Finch): there, containers reach this machine's
     loopback interface.

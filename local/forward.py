@@ -15,7 +15,7 @@ class _Forward(BaseRequestHandler):
     """Passes bytes on in both directions until both sides have said all."""
 
     def handle(self) -> None:
-        port = self.server.server_address[1]
+        port = self.request.getsockname()[1]
         with suppress(OSError), socket.create_connection((LOOPBACK, port)) as there:
             other = {self.request: there, there: self.request}
             while other:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from local.build import ROOT
-from local.engine import call
+from local.engine import call, engine
 from local.errors import LocalError, run
 
 AWS_IMAGE = "public.ecr.aws/lambda/python:3.13"
@@ -22,8 +22,15 @@ STAND_IN = "feee-cancel/lambda-python3.13-stand-in"
 _UV = ROOT / ".tools/uv/bin/uv"
 _LOCK = ROOT / "requirements/stand-in.txt"
 _SUITE = "trixie"  # Debian 13, the release that has Python 3.13
-_PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates"
-_LEFT_OUT = ("./dev", "./var/cache/apt", "./var/lib/apt/lists", "./usr/share/doc", "./usr/share/locale", "./usr/share/man")
+_PACKAGES = "python3,ca-certificates"  # python3-minimal would leave the standard library without bytecode
+_LEFT_OUT = (
+    "./dev",
+    "./var/cache/apt",
+    "./var/lib/apt/lists",
+    "./usr/share/doc",
+    "./usr/share/locale",
+    "./usr/share/man",
+)
 _BOOTSTRAP = """#!/bin/sh
 # As in AWS's image: the layers' packages before the runtime's, the function's folder as the working directory.
 export PYTHONPATH=/opt/python:/opt/python/lib/python3.13/site-packages:/var/runtime
@@ -41,9 +48,11 @@ _SETTINGS = (
 
 def image() -> str:
     """The image to run functions in; pulled or made where it isn't there yet. Raises LocalError."""
+    engine()
     if _present(AWS_IMAGE):
         return AWS_IMAGE
-    made_from = hashlib.sha256(Path(__file__).read_bytes() + _LOCK.read_bytes()).hexdigest()
+    ingredients = (_SUITE, _PACKAGES, _LEFT_OUT, _BOOTSTRAP, _SETTINGS, _LOCK.read_text())
+    made_from = hashlib.sha256(repr(ingredients).encode()).hexdigest()
     if _present(STAND_IN, made_from):
         return STAND_IN
     try:
@@ -65,7 +74,7 @@ def _present(name: str, made_from: str | None = None) -> bool:
 def _make(made_from: str, why: str) -> None:
     """Make the stand-in. Raises LocalError."""
     if not shutil.which("debootstrap") or os.geteuid() != 0:
-        raise LocalError(f"{why}\nA stand-in for it can be made on Debian or Ubuntu, by root (apt install debootstrap).")
+        raise LocalError(f"{why}\nRoot can make a stand-in for it on Debian or Ubuntu (apt install debootstrap).")
     with tempfile.TemporaryDirectory() as root:
         run(["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, root, *_mirror()], cwd=ROOT, env={})
         runtime = Path(root, "var/runtime")

@@ -22,6 +22,7 @@ def main() -> None:
     end_on_signals()
     try:
         with containers(console) as local:
+            stop_ticks(local.stack)
             console.print(play(path, local), highlight=False, markup=False, soft_wrap=True)
     except LocalError as error:
         sys.exit(f"\n{error}")
@@ -31,7 +32,6 @@ def main() -> None:
 
 def play(path: Path, local: Containers) -> str:
     """Prepare and send the event; what came of it, in words. Raises LocalError."""
-    stop_ticks(local.stack)
     sample = prepared(path, local.stack)
     function = function_of(path)
     answer = local.invoke(function, sample.event)

@@ -1,0 +1,67 @@
+"""`make sam-api`: the API through `sam local start-api`, until Ctrl-C."""
+
+import sys
+import threading
+
+from rich.console import Console
+
+from local.build import ROOT
+from local.containers import LOCAL_TEMPLATE, Containers, containers
+from local.emulator import free_port
+from local.engine import HOST
+from local.errors import LocalError
+from local.up import end_on_signals
+
+ENV_FILE = ROOT / ".local/env.json"
+_PORT = 3000
+_USAGE = """
+The API, in containers, is at {url}; it takes unsigned requests, unlike on AWS.
+Simulated feee.io is at {simulator}; its control API is below /control.
+
+Try it: make an order that is ten minutes old, and cancel it.
+
+  curl -s -X POST {control}/orders -d '{{"age": 600, "order_no": "2304170329503866885309"}}'
+
+  curl -s -X POST {url}/cancellations \\
+    -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
+
+Meanwhile, any event can be sent to any function with SAM CLI alone:
+
+  {sam} local invoke ApiFunction --event events/api-get.json --template {template} \\
+    --env-vars {env_file} --add-host {host}:host-gateway{image}
+
+Ctrl-C stops everything.
+"""
+
+
+def main() -> None:
+    """Keep the API up until Ctrl-C or SIGTERM."""
+    console = Console()
+    end_on_signals()
+    try:
+        with containers(console, ENV_FILE) as local, local.api(free_port(_PORT)) as url:
+            console.print(usage(local, url), highlight=False, soft_wrap=True, markup=False)
+            threading.Event().wait()
+    except LocalError as error:
+        sys.exit(f"\n{error}")
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+
+
+def usage(local: Containers, url: str) -> str:
+    """What can be done now, as commands."""
+    simulator = local.stack.simulator.url
+    return _USAGE.format(
+        url=url,
+        simulator=simulator,
+        control=f"{simulator.removesuffix('/open')}/control",
+        sam=".tools/sam/bin/sam",
+        template=LOCAL_TEMPLATE.relative_to(ROOT),
+        env_file=ENV_FILE.relative_to(ROOT),
+        host=HOST,
+        image=f" \\\n    --invoke-image {local.image} --skip-pull-image",
+    )
+
+
+if __name__ == "__main__":
+    main()
