@@ -10,7 +10,7 @@ from rich.console import Console
 
 from local.containers import Containers, containers
 from local.errors import LocalError
-from local.samples import EVENTS, Prepared, function_of, prepared
+from local.samples import EVENTS, function_of, prepared
 from local.stack import LocalStack
 from local.up import end_on_signals
 
@@ -35,7 +35,8 @@ def play(path: Path, local: Containers) -> str:
     sample = prepared(path, local.stack)
     function = function_of(path)
     answer = local.invoke(function, sample.event)
-    return f"\n{function} {_told(answer)}\n\n{_row(sample, local.stack)}"
+    rows = [_row(order_no, local.stack) for order_no in sample.order_nos]
+    return "\n".join(["", f"{function} {_told(answer)}", "", *rows])
 
 
 def stop_ticks(stack: LocalStack) -> None:
@@ -55,17 +56,15 @@ def _told(answer: Any) -> str:
             return f"answered:\n\n{json.dumps(answer, indent=2)}"
 
 
-def _row(sample: Prepared, stack: LocalStack) -> str:
-    answer = stack.client("dynamodb").get_item(
-        TableName=stack.outputs["TableName"], Key={"order_no": {"S": sample.order_no}}
-    )
+def _row(order_no: str, stack: LocalStack) -> str:
+    answer = stack.client("dynamodb").get_item(TableName=stack.outputs["TableName"], Key={"order_no": {"S": order_no}})
     row = {name: next(iter(value.values())) for name, value in answer.get("Item", {}).items()}
+    calls = f"Requests to feee.io: {len(stack.simulator.client.requests(order_no))}."
     if not row:
-        return f"Order {sample.order_no} has no row in the table."
-    calls = len(stack.simulator.client.requests(sample.order_no))
+        return f"Order {order_no} has no row in the table. {calls}"
+    why = f" ({row['state_reason']})" if "state_reason" in row else ""
     refund = f", {row['refund_amount']} TRX came back" if "refund_amount" in row else ""
-    state = f"{row['state']} ({row.get('state_reason', '-')})"
-    return f"The row of order {sample.order_no} in the table: {state}{refund}. Requests to feee.io: {calls}."
+    return f"The row of order {order_no} in the table: {row['state']}{why}{refund}. {calls}"
 
 
 def _arguments() -> Path:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from local.build import ROOT
 from local.errors import LocalError
 from local.stack import LocalStack
+from local.webhook import signed_afresh
 
 EVENTS = ROOT / "events"
 _OLD_ENOUGH = 743
@@ -18,10 +19,10 @@ _LATER = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An event that can be sent now, and the order whose row tells what it did."""
+    """An event that can be sent now, and the orders whose rows tell what it did."""
 
-    event: Any
-    order_no: str
+    event: dict[str, Any]
+    order_nos: Sequence[str]
 
 
 def function_of(path: Path) -> str:
@@ -36,36 +37,79 @@ def prepared(path: Path, stack: LocalStack) -> Prepared:
         kinds = ", ".join(f"{kind}-*.json" for kind in _PREPARE)
         raise LocalError(f"{path.name} doesn't say which function it is for; its name must be one of {kinds}")
     try:
-        return prepare(json.loads(path.read_text()), stack)
+        event = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise LocalError(f"{path} can't be read: {error}") from error
+    return prepare(event, stack)
 
 
 def _api(event: dict[str, Any], stack: LocalStack) -> Prepared:
-    """An order that can be cancelled; unless the event asks for it to be, it is cancelled already."""
-    order_no = (event.get("pathParameters") or json.loads(event.get("body") or "{}"))["order_no"]
-    _forget(order_no, stack)
-    stack.simulator.client.create_order(order_no=order_no, age=_OLD_ENOUGH)
-    if event["httpMethod"] != "POST":
-        stack.api.cancel(order_no, reason="unfilled")
-    return Prepared(event, order_no)
+    """Orders that can be cancelled; one is asked for already where the event looks at a row or takes it back."""
+    match event:
+        case {"pathParameters": {"order_no": str(order_no)}}:
+            _order(stack, order_no)
+        case {"body": str(body)}:
+            return Prepared(event, _orders(json.loads(body), stack))
+        case _:
+            order_no = _order(stack)
+    match event["httpMethod"], event["resource"]:
+        case "GET", "/cancellations/{order_no}":
+            stack.api.cancel(order_no)
+        case ("DELETE", _) | ("GET", "/cancellations"):
+            _ask_for_later(order_no, stack)
+    return Prepared(event, [order_no])
+
+
+def _webhook(event: dict[str, Any], stack: LocalStack) -> Prepared:
+    """An order that can be cancelled. The event is signed afresh."""
+    return Prepared(signed_afresh(event), _orders(json.loads(event["body"]), stack))
 
 
 def _schedule(event: dict[str, Any], stack: LocalStack) -> Prepared:
-    """An order that is due: asked for with a time that has come since."""
-    order_no = stack.simulator.client.create_order(age=_OLD_ENOUGH).order_no
-    stack.api.cancel(order_no, not_before=int(time.time()) + _LATER)
+    """Orders that can be cancelled. A tick or a wake-up finds one due: asked for with a time that has come since."""
+    if event.keys() & {"order_no", "order_nos"}:
+        return Prepared(event, _orders(event, stack))
+    order_no = _order(stack)
+    _ask_for_later(order_no, stack)
     stack.client("dynamodb").update_item(
-        TableName=stack.outputs["TableName"],
-        Key={"order_no": {"S": order_no}},
+        **_key(order_no, stack),
         UpdateExpression="SET due_at = :now",
         ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
     )
-    return Prepared(event, order_no)
+    return Prepared(event, [order_no])
 
 
-_PREPARE: dict[str, Callable[[dict[str, Any], LocalStack], Prepared]] = {"api": _api, "schedule": _schedule}
+def _notify(event: dict[str, Any], stack: LocalStack) -> Prepared:
+    """The row that the event is about."""
+    order_no = _order(stack, event["Records"][0]["dynamodb"]["Keys"]["order_no"]["S"])
+    stack.api.cancel(order_no)
+    return Prepared(event, [order_no])
 
 
-def _forget(order_no: str, stack: LocalStack) -> None:
-    stack.client("dynamodb").delete_item(TableName=stack.outputs["TableName"], Key={"order_no": {"S": order_no}})
+_PREPARE: dict[str, Callable[[dict[str, Any], LocalStack], Prepared]] = {
+    "api": _api,
+    "notify": _notify,
+    "schedule": _schedule,
+    "webhook": _webhook,
+}
+
+
+def _orders(document: dict[str, Any], stack: LocalStack) -> list[str]:
+    """The orders that a request document names, made at feee.io; a number that feee.io can't know is passed over."""
+    numbers = document.get("order_nos", [document.get("order_no")])
+    return [_order(stack, order_no) for order_no in numbers if str(order_no).isdigit()]
+
+
+def _order(stack: LocalStack, order_no: str | None = None) -> str:
+    """Make an order that can be cancelled and that nobody has asked for."""
+    made = stack.simulator.client.create_order(order_no=order_no, age=_OLD_ENOUGH).order_no
+    stack.client("dynamodb").delete_item(**_key(made, stack))
+    return made
+
+
+def _ask_for_later(order_no: str, stack: LocalStack) -> None:
+    stack.api.cancel(order_no, not_before=int(time.time()) + _LATER)
+
+
+def _key(order_no: str, stack: LocalStack) -> dict[str, Any]:
+    return {"TableName": stack.outputs["TableName"], "Key": {"order_no": {"S": order_no}}}

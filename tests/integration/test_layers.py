@@ -76,7 +76,7 @@ def zipped(layer: Path, target: Path) -> int:
 
 def test_the_layer_has_a_client_for_every_service_that_the_code_names() -> None:
     code = "".join(path.read_text() for path in (ROOT / "layers/core").rglob("*.py"))
-    assert set(re.findall(r"client[(,] ?\"([a-z]+)\"\)", code)) == set(SERVICES)
+    assert set(re.findall(r"client(?:s\(\))?[(,] ?\"([a-z]+)\"\)", code)) == set(SERVICES)
 
 
 @pytest.mark.parametrize("service", SERVICES)
