@@ -18,7 +18,7 @@ from rich.console import Console
 
 from local.api import CREDENTIALS, REGION
 from local.build import ROOT, SAM, TEMPLATE
-from local.engine import ADD_HOST, ARCHITECTURE, HOST, host_address
+from local.engine import ADD_HOST, ARCHITECTURE, HOST, call, host_address
 from local.errors import LocalError, surroundings
 from local.forward import LOOPBACK, forwarded
 from local.image import image
@@ -80,8 +80,10 @@ class Containers:
         try:
             yield process
         finally:
-            process.terminate()
-            process.wait(_STOP_SECONDS)
+            if process.poll() is None:
+                process.terminate()
+                process.wait(_STOP_SECONDS)
+                _remove_containers()
             if process.stdout:
                 process.stdout.close()
 
@@ -137,6 +139,13 @@ def _deployed_environment(function: str, stack: LocalStack) -> dict[str, str]:
     configuration = stack.client("lambda").get_function_configuration(FunctionName=name)
     variables: dict[str, str] = configuration["Environment"]["Variables"]
     return {"DRAIN_FUNCTION": name} | variables
+
+
+def _remove_containers() -> None:
+    """Remove what `sam local` leaves when it is stopped: the containers that hold a folder of this build."""
+    folders = [f"--filter=volume={path}" for path in TEMPLATE.parent.iterdir() if path.is_dir()]
+    if found := call("ps", "--quiet", *folders).split():
+        call("rm", "--force", *found)
 
 
 def _listens(port: int) -> bool:
