@@ -9,6 +9,8 @@ uv=$(ls "$here/../.tools/uv/bin/uv" 2>/dev/null || echo uv)
 
 is_it() { "$@" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' </dev/null >/dev/null 2>&1; }
 
+IMAGES='/lambda/python:3\.13$|^feee-cancel/lambda-python3\.13-stand-in:'
+
 on_this_machine() {
   for python in python3.13 "$("$uv" python find --no-python-downloads 3.13 2>/dev/null)"; do
     if is_it "$python"; then echo "$python"; return; fi
@@ -18,9 +20,9 @@ on_this_machine() {
 
 in_an_image() {
   for engine in docker finch podman; do
-    for image in public.ecr.aws/lambda/python:3.13 feee-cancel/lambda-python3.13-stand-in; do
-      if "$engine" image inspect "$image" >/dev/null 2>&1; then echo "$engine $image"; return; fi
-    done
+    image=$("$engine" images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -m 1 -E "$IMAGES") || continue
+    echo "$engine $image"
+    return
   done
   return 1
 }

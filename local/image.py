@@ -13,13 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.build import ROOT
+from local.build import ROOT, SAM
 from local.engine import call, engine
 from local.errors import LocalError, run
 
-AWS_IMAGE = "public.ecr.aws/lambda/python:3.13"
 STAND_IN = "feee-cancel/lambda-python3.13-stand-in"
 _UV = ROOT / ".tools/uv/bin/uv"
+_AWS_IMAGE_OF_SAM = "from samcli.local.docker.lambda_image import LambdaImage as I; print(I._INVOKE_REPO_PREFIX)"
 _LOCK = ROOT / "requirements/stand-in.txt"
 _SUITE = "trixie"  # Debian 13, the release that has Python 3.13
 _PACKAGES = "python3,ca-certificates"  # python3-minimal would leave the standard library without bytecode
@@ -49,18 +49,19 @@ _SETTINGS = (
 def image() -> str:
     """The image to run functions in; pulled or made where it isn't there yet. Raises LocalError."""
     engine()
-    if _present(AWS_IMAGE):
-        return AWS_IMAGE
+    aws_image = f"{run([str(SAM.with_name('python')), '-c', _AWS_IMAGE_OF_SAM], cwd=ROOT, env={}).strip()}/python:3.13"
+    if _present(aws_image):
+        return aws_image
     ingredients = (_SUITE, _PACKAGES, _LEFT_OUT, _BOOTSTRAP, _SETTINGS, _LOCK.read_text())
     made_from = hashlib.sha256(repr(ingredients).encode()).hexdigest()
     if _present(STAND_IN, made_from):
         return STAND_IN
     try:
-        call("pull", "--quiet", AWS_IMAGE)
+        call("pull", "--quiet", aws_image)
     except LocalError as error:
         _make(made_from, str(error))
         return STAND_IN
-    return AWS_IMAGE
+    return aws_image
 
 
 def _present(name: str, made_from: str | None = None) -> bool:
