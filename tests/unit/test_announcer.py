@@ -121,6 +121,12 @@ def test_ten_events_go_in_one_call() -> None:
     assert [len(call) for call in client.calls] == [10, 10, 5]
 
 
+def test_a_record_that_comes_twice_is_the_same_event_twice() -> None:
+    client = FakeEvents()
+    assert announced(client, [RECORD]) == announced(client, [RECORD]) == []
+    assert client.calls[0] == client.calls[1], "order_no and settled_at tell that it is one"
+
+
 def test_what_the_bus_does_not_take_is_delivered_again_and_nothing_of_that_order_goes_before_it() -> None:
     client = FakeEvents("2")
     records = [record(1, "1"), record(2, "2"), record(3, "3"), record(4, "2", now="failed"), record(5, "5")]

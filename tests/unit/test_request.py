@@ -126,6 +126,13 @@ def test_an_attempt_that_was_overtaken_changes_nothing() -> None:
     assert table.rows[ORDER_NO] == later
 
 
+def test_a_repeated_request_for_what_was_just_rejected_is_answered_from_the_table() -> None:
+    rejected = row(state=State.REJECTED, state_reason=StateReason.FILLED, due_at=NOW - 59, settled_at=NOW - 59)
+    feee, table, woken = FakeFeee(), FakeTable(rejected), list[int]()
+    assert ask(feee, table, woken=woken) == rejected
+    assert (feee.calls, table.writes, woken) == ([], 0, [])
+
+
 def test_a_request_that_cannot_be_written_is_not_accepted_and_calls_nobody() -> None:
     feee, table = FakeFeee(), FakeTable()
     table.trouble = {"begin"}
