@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.credentials import Credentials
+from urllib3.exceptions import HTTPError
 
 from local.stack import KEY, LocalStack, set_key
 from tests.builders import DOCUMENTED
@@ -63,7 +65,19 @@ def test_asking_again_for_a_cancelled_order_calls_nobody(stack: LocalStack) -> N
     assert len(stack.simulator.client.requests(order.order_no)) == 1
 
 
+def start_processes(stack: LocalStack, number: int) -> None:
+    """Have so many processes of the API's function ready: starting them all at once takes two processors long."""
+
+    def _look(_: int) -> None:
+        with suppress(HTTPError):
+            stack.api.get("1")
+
+    with ThreadPoolExecutor(number) as pool:
+        list(pool.map(_look, range(number)))
+
+
 def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(stack: LocalStack) -> None:
+    start_processes(stack, 50)
     order = stack.simulator.client.create_order(age=743)
     stack.simulator.client.misbehave("delay", order_no=order.order_no, seconds=1.0)
     with ThreadPoolExecutor(50) as pool:
