@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.import_time import import_time
+from local.bus import settled_events
 from local.containers import Containers, containers
 from local.emulator import free_port
 from local.engine import engine
@@ -34,11 +35,20 @@ class Expected:
     rows: Sequence[str | None] = field(default_factory=lambda: ["cancelled"])
 
 
+TAKEN = [
+    {"order_no": f"240822877214255104010{last}", "result": "taken", "state": "waiting", "why": "queued"}
+    for last in (0, 1)
+]
+REFUSED = {
+    "order_no": "24082x",
+    "result": "refused",
+    "detail": "order_no is required: a string of 1 to 32 digits, as feee.io gave it",
+}
 EXPECTED = {
-    "api-batch": Expected(202, {}, ["cancelled", "cancelled"]),
+    "api-batch": Expected(202, {"results": [*TAKEN, REFUSED]}, ["cancelled", "cancelled"]),
     "api-get": Expected(200, {"state": "cancelled", "refund_amount": 3.92}),
     "api-list": Expected(200, {}, ["waiting"]),
-    "api-lookup": Expected(200, {}, [None]),
+    "api-lookup": Expected(200, {"cancellable": True}, [None]),
     "api-request": Expected(200, {"state": "cancelled", "refund_amount": 3.92}),
     "api-withdraw": Expected(200, {"state": "withdrawn"}, ["withdrawn"]),
     "notify-settled": Expected(answer={"batchItemFailures": []}),
@@ -46,7 +56,7 @@ EXPECTED = {
     "schedule-request": Expected(),
     "schedule-tick": Expected(),
     "schedule-wake-up": Expected(),
-    "webhook-cancel": Expected(202, {}),
+    "webhook-cancel": Expected(202, {"state": "waiting", "state_reason": "queued"}),
 }
 SETTLED_WITHIN = 30
 
@@ -94,6 +104,18 @@ def test_a_sample_event_does_in_lambdas_image_what_it_should(local: Containers, 
         seconds=SETTLED_WITHIN,
         found=lambda: [state(local, order_no) for order_no in sample.order_nos],
     )
+
+
+def test_the_sample_record_is_told_on_the_bus(local: Containers) -> None:
+    sample = prepared(EVENTS / "notify-settled.json", local.stack)
+    settled_at = int(sample.event["Records"][0]["dynamodb"]["NewImage"]["settled_at"]["N"])
+    with settled_events(local.stack) as events:
+        assert local.invoke("NotifyFunction", sample.event) == {"batchItemFailures": []}
+
+        def told() -> list[int]:
+            return [detail["settled_at"] for detail in events.of(sample.order_nos[0])]
+
+        wait_for(lambda: settled_at in told(), seconds=SETTLED_WITHIN, found=told)
 
 
 def test_what_make_sam_local_says_is_what_happened(local: Containers) -> None:
