@@ -91,6 +91,10 @@ class FakeTable:
         rows = [row for row in self.rows.values() if not row.state.final and row.due_at <= until]
         return [Due(row.order_no, row.state, row.due_at) for row in sorted(rows, key=lambda row: row.due_at)][:limit]
 
+    def unsettled(self) -> list[int]:
+        self._check("unsettled")
+        return [row.due_at for row in self.rows.values() if not row.state.final]
+
     def find(self, order_no: str) -> Cancellation | None:
         self._check("find")
         return self.rows.get(order_no)
@@ -127,6 +131,24 @@ class FakeMessages:
         if self.trouble:
             raise TableUnavailableError(message)
         self.taken.add(message)
+
+
+class FakeTelemetry:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.rows: list[Cancellation] = []
+        self.surveys: list[tuple[int, float]] = []
+
+    def begun(self) -> None:
+        self.requests += 1
+
+    def attempted(self, row: Cancellation) -> None:
+        self.rows.append(row)
+
+    def surveyed(self, unsettled: int, *, overdue: float) -> None:
+        self.surveys.append((unsettled, overdue))
 
 
 class FakeTurn:
@@ -166,7 +188,14 @@ class InlineExecutor(Executor):
         return future
 
 
-def ports(feee: Feee, table: Cancellations, clock: Clock | None = None, woken: list[int] | None = None) -> Ports:
+def ports(
+    feee: Feee,
+    table: Cancellations,
+    telemetry: FakeTelemetry | None = None,
+    *,
+    clock: Clock | None = None,
+    woken: list[int] | None = None,
+) -> Ports:
     clock = clock or Clock()
     return Ports(
         feee=feee,
@@ -178,7 +207,7 @@ def ports(feee: Feee, table: Cancellations, clock: Clock | None = None, woken: l
         sleep=clock.sleep,
         jitter=lambda: 0.0,
         wake=(woken if woken is not None else []).append,
-        observe=lambda row: None,
+        telemetry=telemetry or FakeTelemetry(),
     )
 
 

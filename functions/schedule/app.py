@@ -23,7 +23,7 @@ def create(service: Service) -> Handler:
             case {"until": int(until), **others} if not others:
                 service.drain(until=until, seconds_left=_seconds_left(context))
             case dict() if not event:
-                service.drain(until=0, seconds_left=_seconds_left(context))
+                service.tick(seconds_left=_seconds_left(context))
             case _:
                 _request(service, event, context.aws_request_id)
 

@@ -27,6 +27,7 @@ def create(receiver: Receiver) -> Handler:
         logger.info("received", extra={"order_no": row and row.order_no, "state": row and row.state})
         return webhooks.received(row)
 
+    @receiver.published
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return app.resolve(event, context)

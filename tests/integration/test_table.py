@@ -177,6 +177,14 @@ def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(tab
     assert table.due(until=long_ago + 4.5, limit=2) == due[:2]
 
 
+def test_what_is_not_final_is_unsettled_whenever_it_is_due(table: Cancellations) -> None:
+    for place, state in enumerate(State):
+        fields = {"order_no": f"8{place}", "due_at": NOW + place}
+        table.begin(row(**fields), rejected_by=NOW)
+        table.settle(row(**fields, state=state, attempt=1))
+    assert sorted(table.unsettled()) == [NOW, NOW + 1, NOW + 2]
+
+
 def test_a_page_has_the_latest_due_of_a_state_and_goes_on_after_a_row(table: Cancellations) -> None:
     due_ats = {"51": NOW + 3, "52": NOW + 1, "53": NOW + 2, "54": NOW + 2}
     for order_no, due_at in due_ats.items():
@@ -222,6 +230,7 @@ def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[
         lambda: nowhere.settle(new()),
         lambda: nowhere.find("1"),
         lambda: nowhere.due(until=1, limit=1),
+        nowhere.unsettled,
         lambda: nowhere.page(State.WAITING, limit=1, after=None),
         lambda: TakenMessages(dynamodb[0], "no-such-table").seen("m"),
         lambda: TakenMessages(dynamodb[0], "no-such-table").remember("m", now=NOW),

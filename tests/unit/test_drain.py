@@ -17,7 +17,7 @@ from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request
 from tests.builders import NOW, answer, row, shown
-from tests.fakes import Clock, FakeTable, FakeTurn, InlineExecutor, ports
+from tests.fakes import Clock, FakeTable, FakeTelemetry, FakeTurn, InlineExecutor, ports
 
 
 class Feee:
@@ -50,10 +50,10 @@ class Case:
         self.table = FakeTable(*rows)
         self.held: dict[str, int] = {}
         self.woken: list[int] = []
-        self.observed: list[Cancellation] = []
+        self.telemetry = FakeTelemetry()
 
     def run(self, *, until: int = 0, pace: float = 1000, seconds: float = 150, holder: int = 1) -> None:
-        wired = replace(ports(self.feee, self.table, self.clock, self.woken), observe=self.observed.append)
+        wired = ports(self.feee, self.table, self.telemetry, clock=self.clock, woken=self.woken)
         turn = FakeTurn(self.held, holder)
         Drain(wired, turn, InlineExecutor(), pace=pace, deadline=self.clock() + seconds).run(until=until)
 
@@ -82,7 +82,7 @@ def test_what_is_due_is_attempted_in_the_order_in_which_it_became_due() -> None:
     case.run()
     assert [order_no for order_no, _ in case.feee.calls] == ["2", "3", "1"]
     assert case.states == [State.CANCELLED] * 3
-    assert len(case.observed) == 3
+    assert len(case.telemetry.rows) == 3
 
 
 def test_it_stays_for_what_is_due_within_the_minute_and_is_on_time() -> None:
@@ -187,7 +187,7 @@ def test_a_wish_that_comes_just_before_the_turn_is_given_back_is_not_lost(
                 FakeTurn(case.held, 2).take(now=case.clock(), lease_until=NOW + 99, until=NOW + 64)
             return super().give_back()
 
-    wired = ports(case.feee, case.table, case.clock, case.woken)
+    wired = ports(case.feee, case.table, clock=case.clock, woken=case.woken)
     Drain(wired, LateWish(case.held), InlineExecutor(), pace=1000, deadline=NOW + seconds).run(until=NOW)
     assert case.held["lease_until"] == 0
     assert case.table.rows["2"].state is state
@@ -326,7 +326,7 @@ def test_an_hour_of_feee_io_being_down_loses_nothing_and_costs_few_calls() -> No
     accepted = 0
     for minute in range(60):
         order_no = str(1000 + minute)
-        wired = ports(case.feee, case.table, case.clock, case.woken)
+        wired = ports(case.feee, case.table, clock=case.clock, woken=case.woken)
         row = request(CancellationRequest(order_no=order_no), wired, requested_by=None, deadline=case.clock() + 20)
         accepted += row.state is State.WAITING
         while case.woken:

@@ -154,7 +154,7 @@ class Model(RuleBasedStateMachine):
 
     @property
     def ports(self) -> Ports:
-        return ports(self.feee, self.table, self.clock, self.woken)
+        return ports(self.feee, self.table, clock=self.clock, woken=self.woken)
 
     # -- what happens
 

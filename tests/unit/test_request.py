@@ -26,7 +26,7 @@ def ask(
     woken: list[int] | None = None,
 ) -> Cancellation:
     asked = CancellationRequest(order_no=ORDER_NO, not_before=not_before, reason="unfilled")
-    return request(asked, ports(feee, table, Clock(now), woken), requested_by="me", deadline=deadline)
+    return request(asked, ports(feee, table, clock=Clock(now), woken=woken), requested_by="me", deadline=deadline)
 
 
 def test_a_happy_cancel_is_one_call_and_two_writes() -> None:

@@ -6,16 +6,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from feee_cancel.adapters.telemetry import Telemetry
 from feee_cancel.adapters.waker import Waker
-from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import State, StateReason
 from feee_cancel.domain.request import InvalidRequestError
 from feee_cancel.usecases.ports import TableUnavailableError
 from functions.schedule.app import create
 from tests.builders import NOW, ORDER_NO, row, shown
 from tests.events import Context, sample
-from tests.fakes import FakeFeee, FakeTable, ports, service
+from tests.fakes import FakeFeee, FakeTable, FakeTelemetry, ports, service
 
 DUE = row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW)
 
@@ -31,6 +29,23 @@ def test_the_sample_wake_up_stays_until_it_says() -> None:
     held: dict[str, int] = {}
     create(service(ports(FakeFeee(), FakeTable()), held))(sample("schedule-wake-up") | {"until": NOW + 5}, Context())
     assert held["lease_until"] == 0
+
+
+def test_a_tick_tells_how_things_stand_and_a_wake_up_does_not() -> None:
+    later = row(order_no="2", state=State.WAITING, due_at=NOW + 999)
+    wired = ports(FakeFeee(), FakeTable(later), telemetry := FakeTelemetry())
+    create(service(wired))(sample("schedule-wake-up") | {"until": NOW + 1}, Context())
+    assert telemetry.surveys == []
+    create(service(wired))(sample("schedule-tick"), Context())
+    assert telemetry.surveys == [(1, 0)]
+
+
+def test_where_how_things_stand_cannot_be_seen_the_drain_works_all_the_same() -> None:
+    table, telemetry = FakeTable(DUE), FakeTelemetry()
+    table.trouble = {"unsettled"}
+    feee = FakeFeee(cancel=[shown(status=12, refund_amount=Decimal("3.92"))])
+    create(service(ports(feee, table, telemetry)))(sample("schedule-tick"), Context())
+    assert (table.rows[ORDER_NO].state, telemetry.surveys) == (State.CANCELLED, [])
 
 
 def test_an_invocation_with_no_time_left_begins_nothing() -> None:
@@ -156,27 +171,3 @@ def test_waking_the_drain_is_an_asynchronous_invocation_where_none_is_at_work() 
 def test_a_wake_up_that_is_lost_troubles_nobody(error: Exception) -> None:
     wake(FakeLambda(error))
     wake(FakeLambda(), held=TableUnavailableError())
-
-
-@pytest.mark.parametrize(
-    ("ended", "names"),
-    [
-        (row(state=State.CANCELLED), ["Cancelled"]),
-        (row(state=State.REJECTED), ["Rejected"]),
-        (row(state=State.FAILED, answer=AnswerKind.MISCONFIGURED), ["Failed", "Misconfigured"]),
-        (row(state=State.WAITING, answer=AnswerKind.MISCONFIGURED), ["Misconfigured"]),
-        (row(state=State.WAITING, answer=AnswerKind.REFUSED), []),
-        (row(state=State.REFUNDING, since=NOW - 1199), []),
-        (row(state=State.REFUNDING, since=NOW - 1200), ["RefundMissing"]),
-    ],
-)
-def test_what_an_attempt_came_to_is_counted(
-    ended: Cancellation, names: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    telemetry = Telemetry(1200, now=lambda: NOW)
-    telemetry.published(lambda event, context: telemetry(ended))({}, None)
-    written = capsys.readouterr().out
-    assert [
-        name for name in ("Cancelled", "Rejected", "Failed", "Misconfigured", "RefundMissing") if name in written
-    ] == (names)
-    assert ('"Namespace":"FeeeCancel"' in written) == bool(names)

@@ -43,7 +43,9 @@ class Case:
         self.woken: list[int] = []
         self.intake = ports(FakeFeee(), self.table, woken=self.woken)
         webhooks = [Webhook(secret) for secret in secrets or (SECRET,)]
-        self._handler = create(Receiver(intake=self.intake, secrets=lambda: webhooks))
+        self._handler = create(
+            Receiver(intake=self.intake, secrets=lambda: webhooks, published=lambda handler: handler)
+        )
 
     def call(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         answered = self._handler(event, Context())
@@ -155,7 +157,7 @@ def test_a_signed_body_that_is_no_request_is_a_400(body: str) -> None:
 
 
 def test_another_method_is_a_405() -> None:
-    answered = create(Receiver(intake=ports(FakeFeee(), FakeTable()), secrets=list))(
+    answered = create(Receiver(intake=ports(FakeFeee(), FakeTable()), secrets=list, published=lambda handler: handler))(
         sample("webhook-cancel") | {"httpMethod": "GET"}, Context()
     )
     assert (answered["statusCode"], answered["multiValueHeaders"]["Allow"]) == (405, ["POST"])
@@ -315,7 +317,7 @@ def test_a_secret_without_a_usable_one_says_how_to_set_it(text: str) -> None:
 
 
 def test_without_a_secret_nothing_is_accepted() -> None:
-    receiver = Receiver(intake=ports(FakeFeee(), FakeTable()), secrets=secrets("{}"))
+    receiver = Receiver(intake=ports(FakeFeee(), FakeTable()), secrets=secrets("{}"), published=lambda handler: handler)
     answered = create(receiver)(event(BODY, signed(BODY)), Context())
     assert answered["statusCode"] == 503
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from http import HTTPStatus
@@ -43,10 +44,13 @@ class _SecurePool(HTTPSConnectionPool):
 class FeeeClient:
     """`cancel` and `query`, each one request (two where the key had changed), each ended by its deadline.
 
-    Never raises for anything that feee.io or the network does: the answer says what happened.
+    Never raises for anything that feee.io or the network does: the answer says what happened. `answered` is told of
+    every answer, from whichever thread called.
     """
 
-    def __init__(self, base_url: str, *, user_agent: str, key: KeySource) -> None:
+    def __init__(
+        self, base_url: str, *, user_agent: str, key: KeySource, answered: Callable[[Answer], None] = lambda _: None
+    ) -> None:
         """Raises ValueError unless `base_url` is https, or http on this machine."""
         url = urlsplit(base_url)
         if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOCAL_HOSTS)):
@@ -54,6 +58,7 @@ class FeeeClient:
         self._url = url
         self._user_agent = user_agent
         self._key = key
+        self._answered = answered
         self._pool = self._new_pool()
         self._used_at = time.time()
 
@@ -74,6 +79,7 @@ class FeeeClient:
                 answer = self._send(method, path, order_no, body, fresh, deadline)
         except SecretUnavailableError as error:
             answer = Answer(kind=AnswerKind.MISCONFIGURED, detail=str(error))
+        self._answered(answer)
         return answer
 
     def _send(self, method: str, path: str, order_no: str, body: bytes | None, key: str, deadline: float) -> Answer:
@@ -86,7 +92,8 @@ class FeeeClient:
             answer = Answer(kind=kind, detail=type(error).__name__)
         else:
             answer = interpret(status, received, order_no, key)
-        _log(path, order_no, answer, time.monotonic() - started)
+        answer = replace(answer, seconds=time.monotonic() - started)
+        _log(path, order_no, answer)
         return answer
 
     def _exchange(self, method: str, path: str, body: bytes | None, key: str) -> tuple[int, bytes]:
@@ -125,7 +132,7 @@ class FeeeClient:
         return _SecurePool(host, self._url.port, maxsize=_MAX_CONNECTIONS, cert_reqs="CERT_REQUIRED")
 
 
-def _log(path: str, order_no: str, answer: Answer, seconds: float) -> None:
+def _log(path: str, order_no: str, answer: Answer) -> None:
     logger.info(
         "feee.io answered",
         extra={
@@ -136,7 +143,7 @@ def _log(path: str, order_no: str, answer: Answer, seconds: float) -> None:
             "code": answer.code,
             "feee_request_id": answer.request_id,
             "detail": answer.detail,
-            "milliseconds": round(seconds * 1000),
+            "milliseconds": round((answer.seconds or 0) * 1000),
         },
     )
 

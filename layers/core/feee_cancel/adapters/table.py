@@ -96,6 +96,22 @@ class CancellationTable:
             )
         return [Due(item["order_no"]["S"], state, int(item["due_at"]["N"])) for item in answer["Items"]]
 
+    def unsettled(self) -> list[int]:
+        """When each row that isn't final is due: of each state as many as a page of the index (1 MB) has."""
+        return [due_at for state in _UNSETTLED for due_at in self._due_at(state)]
+
+    def _due_at(self, state: State) -> list[int]:
+        with translated(f"what is {state}"):
+            answer = self._client.query(
+                TableName=self._name,
+                IndexName=_INDEX,
+                KeyConditionExpression="#state = :state",
+                ProjectionExpression="due_at",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={":state": {"S": state}},
+            )
+        return [int(item["due_at"]["N"]) for item in answer["Items"]]
+
     def find(self, order_no: str) -> Cancellation | None:
         """The order's cancellation, read consistently."""
         with translated(f"order {order_no}"):

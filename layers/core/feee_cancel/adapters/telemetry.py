@@ -1,5 +1,6 @@
-"""What attempts came to, as metrics (CloudWatch's embedded metric format, through Powertools)."""
+"""What happened, as metrics (CloudWatch's embedded metric format, through Powertools; docs/decisions/0007)."""
 
+import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -8,32 +9,74 @@ from typing import Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 
 NAMESPACE = "FeeeCancel"
+SERVICE = "feee_cancel"
+"""The value of dimension `service`, the only one."""
 
 Handler = Callable[[Any, Any], Any]
 
-_FINAL = {State.CANCELLED: "Cancelled", State.REJECTED: "Rejected", State.FAILED: "Failed"}
+_TRX: Any = "None"
+"""CloudWatch has no such unit."""
+_REJECTED = {
+    StateReason.FILLED: "RejectedFilled",
+    StateReason.NEVER_PAID: "RejectedNeverPaid",
+    StateReason.REFUSED: "RejectedRefused",
+}
+_TROUBLE = {
+    AnswerKind.REFUSED: "FeeeRefused",
+    AnswerKind.MISCONFIGURED: "Misconfigured",
+    AnswerKind.RATE_EXCEEDED: "FeeeRateExceeded",
+    AnswerKind.NOT_SENT: "FeeeNotSent",
+    AnswerKind.NO_USABLE_ANSWER: "FeeeNoUsableAnswer",
+}
 
 
-class Telemetry:
-    """Told of every row that an attempt ended with. `refund_missing_after` is in seconds."""
+class EmbeddedMetrics:
+    """Counts what it is told, from any thread, and writes it when the handler ends (`published`).
+
+    `refund_missing_after` is in seconds.
+    """
 
     def __init__(self, refund_missing_after: int, now: Callable[[], float] = time.time) -> None:
-        self.metrics = Metrics(namespace=NAMESPACE, service="feee_cancel")
+        self._metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+        self._lock = threading.Lock()
         self._refund_missing_after = refund_missing_after
         self._now = now
 
-    def __call__(self, row: Cancellation) -> None:
-        """Count what the row tells."""
-        for name in self._names(row):
-            self.count(name)
+    def begun(self) -> None:
+        """Count a request whose row was written."""
+        self.count("Requested")
+
+    def attempted(self, row: Cancellation) -> None:
+        """Count what the row says that an attempt wrote."""
+        match row:
+            case Cancellation(state=State.CANCELLED):
+                self._cancelled(row)
+            case Cancellation(state=State.REJECTED, state_reason=StateReason() as reason):
+                self.count(_REJECTED[reason])
+            case Cancellation(state=State.FAILED):
+                self.count("Failed")
+            case Cancellation(state=State.REFUNDING, since=int(since)) if self._is_missing(since):
+                self.count("RefundMissing")
+
+    def answered(self, answer: Answer) -> None:
+        """Count a call to feee.io: how long it took, and what went wrong with it."""
+        if answer.seconds is not None:
+            self._add("FeeeLatency", MetricUnit.Milliseconds, answer.seconds * 1000)
+        if answer.kind in _TROUBLE:
+            self.count(_TROUBLE[answer.kind])
+
+    def surveyed(self, unsettled: int, *, overdue: float) -> None:
+        """Note how many rows aren't final, and for how many seconds the oldest of them has been due."""
+        self._add("Unsettled", MetricUnit.Count, unsettled)
+        self._add("OldestOverdue", MetricUnit.Seconds, overdue)
 
     def count(self, name: str) -> None:
         """Count one."""
-        self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        self._add(name, MetricUnit.Count, 1)
 
     def published(self, handler: Handler) -> Handler:
         """Write what was counted when the handler ends, however it ends; nothing where nothing was counted."""
@@ -43,15 +86,23 @@ class Telemetry:
             try:
                 return handler(event, context)
             finally:
-                if self.metrics.metric_set:
-                    self.metrics.flush_metrics()
+                if self._metrics.metric_set:
+                    self._metrics.flush_metrics()
 
         return publishing
 
-    def _names(self, row: Cancellation) -> list[str]:
-        names = [_FINAL[row.state]] if row.state in _FINAL else []
-        if row.answer is AnswerKind.MISCONFIGURED:
-            names.append("Misconfigured")
-        if row.state is State.REFUNDING and self._now() - (row.since or 0) >= self._refund_missing_after:
-            names.append("RefundMissing")
-        return names
+    def _cancelled(self, row: Cancellation) -> None:
+        """Seconds count from when feee.io would have taken it and it was wanted."""
+        self.count("Cancelled")
+        if row.refund_amount:
+            self._add("RefundedTRX", _TRX, float(row.refund_amount))
+        since = max(row.eligible_at or 0, row.not_before or 0, row.requested_at)
+        self._add("EligibleToCancelled", MetricUnit.Seconds, max(0, (row.settled_at or since) - since))
+
+    def _is_missing(self, since: int) -> bool:
+        return self._now() - since >= self._refund_missing_after
+
+    def _add(self, name: str, unit: MetricUnit, value: float) -> None:
+        """Powertools writes by itself, and begins again, when a metric has 100 values: as many as CloudWatch takes."""
+        with self._lock:
+            self._metrics.add_metric(name=name, unit=unit, value=value)

@@ -12,6 +12,7 @@ from botocore.config import Config
 from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.table import CancellationTable
+from feee_cancel.adapters.telemetry import EmbeddedMetrics
 from feee_cancel.adapters.turn import TableTurn
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.usecases.ports import Intake
@@ -29,11 +30,12 @@ _CONFIG = Config(
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """`client` makes a client of the one session; `new_turn` gives a drain its turn."""
+    """`client` makes a client of the one session; `new_turn` gives a drain its turn; `telemetry` is the intake's."""
 
     client: Callable[[str], Any]
     intake: Intake
     new_turn: Callable[[], TableTurn]
+    telemetry: EmbeddedMetrics
 
 
 def clients() -> Callable[[str], Any]:
@@ -46,11 +48,14 @@ def wire(settings: Settings) -> Wiring:
     client, table = clients(), settings.text("TABLE_NAME")
     dynamodb: DynamoDBClient = client("dynamodb")
     new_turn = partial(TableTurn, dynamodb, table)
+    policy = settings.policy()
+    telemetry = EmbeddedMetrics(policy.refund_missing_after)
     intake = Intake(
         cancellations=CancellationTable(dynamodb, table),
         messages=TakenMessages(dynamodb, table),
-        policy=settings.policy(),
+        policy=policy,
         now=time.time,
         wake=Waker(new_turn(), cache(partial(client, "lambda")), settings.drain_function()),
+        telemetry=telemetry,
     )
-    return Wiring(client, intake, new_turn)
+    return Wiring(client, intake, new_turn, telemetry)

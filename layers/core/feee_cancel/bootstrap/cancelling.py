@@ -1,5 +1,6 @@
 """Wires the API and the schedule: what cancels orders."""
 
+import logging
 import os
 import random
 import time
@@ -11,7 +12,7 @@ from functools import partial
 from feee_cancel.adapters.feee import FeeeClient
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.settings import Settings
-from feee_cancel.adapters.telemetry import Handler, Telemetry
+from feee_cancel.adapters.telemetry import Handler
 from feee_cancel.bootstrap.aws import wire
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import Cancellation, Due, State
@@ -23,6 +24,7 @@ from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import Ports, TableUnavailableError, Turn
 from feee_cancel.usecases.request import request
+from feee_cancel.usecases.survey import survey
 from feee_cancel.usecases.take import Taken, once, take_all
 from feee_cancel.usecases.withdraw import withdraw
 
@@ -30,6 +32,8 @@ _MOST_SIDE_BY_SIDE = 64
 _WRITES_SIDE_BY_SIDE = 10
 _RESERVE_SECONDS = 4.0
 """Left of an invocation for the settling write and the answer, when the calls to feee.io must be over."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +99,14 @@ class Service:
         """What a cancel of this order would do now."""
         return outlook(order, now=self.ports.now(), policy=self.ports.policy)
 
+    def tick(self, *, seconds_left: float) -> None:
+        """Look at how things stand, then drain, whether or not that could be seen."""
+        try:
+            survey(self.ports)
+        except TableUnavailableError:
+            logger.exception("how much is due couldn't be seen")
+        self.drain(until=0, seconds_left=seconds_left)
+
     def drain(self, *, until: int, seconds_left: float) -> None:
         """Make the attempts that are due, and stay for those that are due soon.
 
@@ -129,9 +141,10 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
     wiring = wire(settings)
     intake = wiring.intake
     key = SecretKey(wiring.client("secretsmanager"), settings.text("FEEE_KEY_SECRET_ARN"))
-    telemetry = Telemetry(intake.policy.refund_missing_after)
+    telemetry = wiring.telemetry
+    base_url, user_agent = settings.text("FEEE_BASE_URL"), settings.text("FEEE_USER_AGENT")
     ports = Ports(
-        feee=FeeeClient(settings.text("FEEE_BASE_URL"), user_agent=settings.text("FEEE_USER_AGENT"), key=key),
+        feee=FeeeClient(base_url, user_agent=user_agent, key=key, answered=telemetry.answered),
         cancellations=intake.cancellations,
         messages=intake.messages,
         policy=intake.policy,
@@ -140,7 +153,7 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         sleep=time.sleep,
         jitter=partial(random.uniform, 0, settings.integer("JITTER_PERCENT") / 100),
         wake=intake.wake,
-        observe=telemetry,
+        telemetry=telemetry,
     )
     return Service(
         ports=ports,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from standardwebhooks import Webhook
 
 from feee_cancel.adapters.settings import Settings
+from feee_cancel.adapters.telemetry import Handler
 from feee_cancel.adapters.webhook import WebhookSecrets, message_id
 from feee_cancel.bootstrap.aws import wire
 from feee_cancel.domain.cancellation import Cancellation
@@ -20,10 +21,14 @@ _MAX_BODY = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """What the webhook's function calls. `secrets` gives those that are valid now."""
+    """What the webhook's function calls. `secrets` gives those that are valid now.
+
+    `published` wraps a handler, so that its metrics are written.
+    """
 
     intake: Intake
     secrets: Callable[[], Sequence[Webhook]]
+    published: Callable[[Handler], Handler]
 
     def receive(self, headers: Mapping[str, Sequence[str]], body: bytes) -> Cancellation | None:
         """Take a signed request document down for the drain; a redelivery changes nothing.
@@ -56,4 +61,4 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Receiver:
     settings = Settings(environ)
     wiring = wire(settings)
     secrets = WebhookSecrets(wiring.client("secretsmanager"), settings.text("WEBHOOK_SECRET_ARN"))
-    return Receiver(intake=wiring.intake, secrets=secrets)
+    return Receiver(intake=wiring.intake, secrets=secrets, published=wiring.telemetry.published)

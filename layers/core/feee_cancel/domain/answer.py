@@ -1,6 +1,6 @@
 """What one call to feee.io came to: never more than what was seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from feee_cancel.domain.order import Order
@@ -26,7 +26,10 @@ class AnswerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """`code`, `msg` and `request_id` are feee.io's, word for word; `detail` is ours, for people."""
+    """`code`, `msg` and `request_id` are feee.io's, word for word; `detail` is ours, for people.
+
+    `seconds` is how long the call took; None where none was made.
+    """
 
     kind: AnswerKind
     order: Order | None = None
@@ -35,3 +38,4 @@ class Answer:
     msg: str | None = None
     request_id: str | None = None
     detail: str | None = None
+    seconds: float | None = field(default=None, compare=False)

@@ -30,7 +30,10 @@ def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation
     ask = _look_for_the_refund if row.state is State.REFUNDING else _ask
     cancel, query = ask(row, ports, deadline)
     decided = decide(row, cancel, query, now=ports.now(), policy=ports.policy, jitter=ports.jitter())
-    return ports.cancellations.settle(decided)
+    settled = ports.cancellations.settle(decided)
+    if settled == decided:
+        ports.telemetry.attempted(settled)
+    return settled
 
 
 def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:

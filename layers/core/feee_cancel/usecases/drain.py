@@ -127,8 +127,6 @@ class Drain:
         self._renew_turn()
         done, self._running = wait(self._running, seconds, FIRST_COMPLETED)
         rows = [row for row in map(_result, done) if row]
-        for row in rows:
-            self._ports.observe(row)
         if any(row.answer not in _NOT_SERVED for row in rows):
             self._served, self._failures = True, 0
         else:

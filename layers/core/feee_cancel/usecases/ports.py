@@ -63,6 +63,10 @@ class Cancellations(Protocol):
         """The rows that become due by then, the earliest first, perhaps a moment behind the writes."""
         ...
 
+    def unsettled(self) -> list[int]:
+        """When each row that isn't final is due, perhaps a moment behind the writes; thousands at the most."""
+        ...
+
     def settle(self, row: Cancellation) -> Cancellation:
         """End the attempt with this row, unless a later attempt took over. Returns the row as it now stands."""
         ...
@@ -88,6 +92,22 @@ class Messages(Protocol):
 
     def remember(self, message: str, *, now: float) -> None:
         """Remember that this message was taken, for longer than senders redeliver."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Counts what it is told. No method raises, and each may be called from any thread."""
+
+    def begun(self) -> None:
+        """Somebody asked, and a new cancellation was written."""
+        ...
+
+    def attempted(self, row: Cancellation) -> None:
+        """An attempt ended with this row."""
+        ...
+
+    def surveyed(self, unsettled: int, *, overdue: float) -> None:
+        """So many rows aren't final, and the oldest of them has been due for so many seconds."""
         ...
 
 
@@ -118,17 +138,17 @@ class Intake:
     policy: Policy
     now: Callable[[], float]
     wake: Callable[[int], None]
+    telemetry: Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports(Intake):
     """The collaborators of attempts besides. `monotonic` is the clock of deadlines.
 
-    `jitter` gives the share of a wait that is added to it; `observe` is told of every row that an attempt ended with.
+    `jitter` gives the share of a wait that is added to it.
     """
 
     feee: Feee
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
-    observe: Callable[[Cancellation], None]

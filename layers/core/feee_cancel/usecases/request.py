@@ -47,9 +47,7 @@ def _claim(row: Cancellation, ports: Ports, *, now: float, due_by: float) -> tup
 
 def _attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:
     try:
-        row = attempt(row, ports, deadline=deadline)
+        return attempt(row, ports, deadline=deadline)
     except TableUnavailableError:
         logger.exception("the outcome couldn't be written; it will be found out", extra={"order_no": row.order_no})
-    else:
-        ports.observe(row)
-    return row
+        return row

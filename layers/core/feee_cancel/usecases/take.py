@@ -90,7 +90,10 @@ def begin(
     )
     if lease_until and due_at <= now:
         row = replace(row, state=State.CANCELLING, state_reason=None, due_at=lease_until)
-    return intake.cancellations.begin(row, rejected_by=now - intake.policy.restarts_after)
+    row, begun = intake.cancellations.begin(row, rejected_by=now - intake.policy.restarts_after)
+    if begun:
+        intake.telemetry.begun()
+    return row, begun
 
 
 def starts_at(row: Cancellation, asked: CancellationRequest, now: float) -> int:
