@@ -26,7 +26,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> Callable[[Told], list[Datum]]
     """The data that one invocation writes in which this is told."""
 
     def _written(tell: Told) -> list[Datum]:
-        metrics = EmbeddedMetrics(1200, now=lambda: NOW)
+        metrics = EmbeddedMetrics("feee-cancel", 1200, now=lambda: NOW)
         metrics.published(lambda event, context: tell(metrics))({}, None)
         return [datum for line in capsys.readouterr().out.splitlines() for datum in embedded(line)]
 
@@ -98,7 +98,7 @@ def test_every_datum_has_the_namespace_the_one_dimension_and_its_unit(
         metrics.answered(Answer(kind=AnswerKind.ORDER, seconds=1))
 
     data = written(_tell)
-    assert {(datum.namespace, datum.dimensions) for datum in data} == {("FeeeCancel", (("service", "feee_cancel"),))}
+    assert {(datum.namespace, datum.dimensions) for datum in data} == {("FeeeCancel", (("service", "feee-cancel"),))}
     assert {datum.name: datum.unit for datum in data} == {
         "Requested": "Count",
         "Unsettled": "Count",
@@ -115,7 +115,7 @@ def test_where_nothing_happened_nothing_is_written(written: Callable[[Told], lis
 
 
 def test_a_handler_that_fails_writes_what_was_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    metrics = EmbeddedMetrics(1200)
+    metrics = EmbeddedMetrics("feee-cancel", 1200)
 
     def _fail(event: object, context: object) -> None:
         metrics.count("MalformedEvent")

@@ -13,8 +13,6 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 
 NAMESPACE = "FeeeCancel"
-SERVICE = "feee_cancel"
-"""The value of dimension `service`, the only one."""
 
 Handler = Callable[[Any, Any], Any]
 
@@ -37,11 +35,11 @@ _TROUBLE = {
 class EmbeddedMetrics:
     """Counts what it is told, from any thread, and writes it when the handler ends (`published`).
 
-    `refund_missing_after` is in seconds.
+    `service` is the value of the only dimension, `service`; `refund_missing_after` is in seconds.
     """
 
-    def __init__(self, refund_missing_after: int, now: Callable[[], float] = time.time) -> None:
-        self._metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+    def __init__(self, service: str, refund_missing_after: int, now: Callable[[], float] = time.time) -> None:
+        self._metrics = Metrics(namespace=NAMESPACE, service=service)
         self._lock = threading.Lock()
         self._refund_missing_after = refund_missing_after
         self._now = now

@@ -49,7 +49,7 @@ def wire(settings: Settings) -> Wiring:
     dynamodb: DynamoDBClient = client("dynamodb")
     new_turn = partial(TableTurn, dynamodb, table)
     policy = settings.policy()
-    telemetry = EmbeddedMetrics(policy.refund_missing_after)
+    telemetry = EmbeddedMetrics(settings.text("SERVICE_NAME"), policy.refund_missing_after)
     intake = Intake(
         cancellations=CancellationTable(dynamodb, table),
         messages=TakenMessages(dynamodb, table),
