@@ -1,0 +1,29 @@
+"""Rows and the drain's turn, put into the deployed table as no request could in the time of a test."""
+
+import time
+from typing import Any
+
+from feee_cancel.adapters.table import number
+from local.stack import LocalStack
+
+
+def put(stack: LocalStack, order_no: str, state: str, **fields: Any) -> None:
+    """A row that is due now and whose time is not up, unless the case says otherwise."""
+    now = int(time.time())
+    row = {"due_at": now - 1, "requested_at": now - 9, "gives_up_at": now + 999, "attempt": 1, **fields}
+    item = {name: number(value) if isinstance(value, int) else {"S": value} for name, value in row.items()}
+    key = {"order_no": {"S": order_no}, "state": {"S": state}}
+    stack.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item=key | item)
+
+
+def hold_the_turn(stack: LocalStack, seconds: int) -> None:
+    """Keep every drain from working for so long; 0 lets them."""
+    held = {"holder": {"S": "a test"}, "lease_until": number(time.time() + seconds), "wished_until": number(0)}
+    stack.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item={"order_no": {"S": "drain"}, **held})
+
+
+def invoke_the_drain(stack: LocalStack, payload: str) -> dict[str, Any]:
+    """Invoke the drain's function and wait for its end."""
+    name = stack.outputs["ScheduleFunctionName"]
+    answer: dict[str, Any] = stack.client("lambda").invoke(FunctionName=name, Payload=payload)
+    return answer
