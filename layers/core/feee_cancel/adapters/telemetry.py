@@ -1,4 +1,4 @@
-"""What happened, as metrics (CloudWatch's embedded metric format, through Powertools; docs/decisions/0007)."""
+"""What happened, as metrics (CloudWatch's embedded metric format, through Powertools; docs/decisions/0010)."""
 
 import threading
 import time
