@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ class LocalStack:
         """A boto3 client at the emulator."""
         return aws_client(service, self.endpoint)
 
+    def update(self, **parameters: str) -> "LocalStack":
+        """Deploy again, with these parameters besides those of a local run."""
+        outputs = _deploy(build(), self.endpoint, {"FeeeBaseUrl": self.simulator.url} | parameters)
+        return replace(self, outputs=outputs)
+
 
 def aws_client(service: str, endpoint: str) -> Any:
     """A boto3 client at an emulator."""
@@ -80,8 +85,7 @@ def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterat
             simulator = opened.enter_context(running(key=KEY))
             endpoint = opened.enter_context(emulator(directory, port=port))
         with step(console, "Deploying template.yaml to the emulator (sam deploy)"):
-            outputs = _deploy(template, endpoint, _PARAMETERS | {"FeeeBaseUrl": simulator.url} | parameters)
-        gateway.complete(aws_client("apigateway", endpoint), outputs["ApiId"])
+            outputs = _deploy(template, endpoint, {"FeeeBaseUrl": simulator.url} | parameters)
         set_key(endpoint, outputs["FeeeKeySecretArn"], KEY)
         set_secret(endpoint, outputs["WebhookSecretArn"], {"secrets": [SECRET]})
         host = f"{outputs['ApiId']}.execute-api.localhost:{endpoint.rpartition(':')[2]}"
@@ -116,11 +120,13 @@ def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dic
         "AWS_DEFAULT_REGION": REGION,
         "SAM_CLI_TELEMETRY": "0",
     }
-    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    overrides = [f'{name}="{value}"' for name, value in (_PARAMETERS | dict(parameters)).items()]
     command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(template)]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
     run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)
     stacks = aws_client("cloudformation", endpoint).describe_stacks(StackName=STACK)["Stacks"]
-    if stacks[0]["StackStatus"] != "CREATE_COMPLETE":
+    if stacks[0]["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    gateway.complete(aws_client("apigateway", endpoint), outputs["ApiId"])
+    return outputs

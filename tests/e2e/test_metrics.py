@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.metrics import Datum, emitted
-from local.stack import LocalStack
+from local.stack import STACK, LocalStack
 from tests.alarms import alarms, fires
 from tests.e2e.rows import hold_the_turn, invoke_the_drain, put
 
@@ -114,7 +114,7 @@ def test_what_happens_is_emitted_with_just_the_one_dimension_and_sets_its_alarm_
     fault(stack)
     data = emitted(stack, since=since)
     assert EMITTED[fault] <= {datum.name for datum in data}
-    of_the_stack = {("FeeeCancel", (("service", "feee-cancel-local"),))}
+    of_the_stack = {("FeeeCancel", (("service", STACK),))}
     assert {(datum.namespace, datum.dimensions) for datum in data} == of_the_stack
     if fault in SETS_OFF:
         assert fires(ALARMS[SETS_OFF[fault]], data, now=time.time())

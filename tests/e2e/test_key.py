@@ -1,0 +1,55 @@
+"""feee.io's key is replaced while requests come in."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from local.stack import KEY, LocalStack, set_key
+from tests.e2e.waiting import wait_for
+
+pytestmark = pytest.mark.long
+
+REQUESTS = 60
+SECONDS = 12
+
+
+@pytest.fixture
+def next_key(stack: LocalStack) -> Iterator[str]:
+    yield f"key-{uuid4()}"
+    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], KEY)
+
+
+@pytest.mark.parametrize("overlap", [True, False], ids=["feee.io takes both for a while", "feee.io takes one alone"])
+def test_a_key_that_is_replaced_under_load_loses_no_request(stack: LocalStack, next_key: str, *, overlap: bool) -> None:
+    feee = stack.simulator.client
+    orders = [feee.create_order(age=743).order_no for _ in range(REQUESTS)]
+
+    def _ask(place: int) -> int:
+        time.sleep(max(0, started + place * SECONDS / REQUESTS - time.monotonic()))
+        return stack.api.cancel(orders[place]).status
+
+    def _replace() -> None:
+        if overlap:
+            feee.set_key(KEY, next_key)
+            set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], next_key)
+            return
+        feee.set_key(next_key)
+        time.sleep(SECONDS / 6)
+        set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], next_key)
+
+    started = time.monotonic()
+    replacing = threading.Timer(SECONDS / 3, _replace)
+    replacing.start()
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(_ask, range(REQUESTS)))
+    replacing.join()
+    if overlap:
+        feee.set_key(next_key)  # the old one is deleted at feee.io
+    assert set(statuses) <= {200, 202}
+    assert statuses.count(202) == 0 if overlap else statuses.count(202) > 0
+    wait_for(lambda: all(feee.order(order_no).accepted_cancels == 1 for order_no in orders), seconds=120)
+    assert {stack.api.get(order_no).body["state"] for order_no in orders[-5:]} == {"cancelled"}
