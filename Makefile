@@ -45,6 +45,9 @@ lint: setup ## Style, types, layering, template and API contract
 	@AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
 	@.tools/checkov/bin/checkov --config-file .checkov.yaml
 
+dashboard: setup ## Draw docs/dashboard.png: the stack's dashboard with the metrics of a local run (5 minutes)
+	@$(RUN) -m local.dashboard
+
 format: setup ## Put the code in the house's format
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
@@ -84,4 +87,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help demo local sam-local sam-api image test test-long lint format build lock setup clean
+.PHONY: help dashboard demo local sam-local sam-api image test test-long lint format build lock setup clean

@@ -120,6 +120,23 @@ def test_what_ended_otherwise_begins_afresh_and_its_attempts_go_on(
     assert table.find(new().order_no) == new(attempt=2)
 
 
+def test_what_begins_afresh_no_longer_expires(dynamodb: tuple[Any, str], new: Rows) -> None:
+    """DynamoDB goes by the attribute, whatever a row of ours says."""
+    client, name = dynamodb
+    table = CancellationTable(client, name)
+
+    def expiry() -> object:
+        item = client.get_item(TableName=name, Key={"order_no": {"S": new().order_no}})["Item"]
+        return item.get("expires_at")
+
+    table.begin(new(), rejected_by=NOW)
+    assert expiry() is None
+    table.settle(new(state=State.FAILED, expires_at=NOW + 5))
+    assert expiry() == {"N": str(NOW + 5)}
+    table.begin(new(), rejected_by=NOW)
+    assert expiry() is None
+
+
 def test_what_was_just_rejected_is_not_begun_again(table: Cancellations, new: Rows) -> None:
     table.begin(new(), rejected_by=NOW)
     there = table.settle(new(state=State.REJECTED, due_at=NOW))

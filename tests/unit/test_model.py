@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from feee_cancel.adapters.feee import interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
+from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.order import FILLED
 from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.drain import HORIZON_SECONDS, Drain
@@ -291,6 +292,11 @@ class Model(RuleBasedStateMachine):
             if row.state_reason is StateReason.FILLED:
                 assert detail.status in FILLED
             assert row.order is None or json.loads(row.order)["order_no"] == row.order_no
+
+    @invariant()
+    def a_row_expires_if_and_only_if_it_is_final(self) -> None:
+        for row in self.table.rows.values():
+            assert row.expires_at == (row.due_at + Policy().kept_for if row.state.final else None)
 
     @invariant()
     def what_is_not_final_is_due_by_its_end(self) -> None:

@@ -141,6 +141,12 @@ def test_what_holds_data_is_encrypted_and_the_table_can_be_restored() -> None:
     assert all(queue["SqsManagedSseEnabled"] is True for queue in QUEUES.values())
 
 
+def test_the_table_forgets_by_the_attribute_that_final_rows_alone_have() -> None:
+    table = resources("AWS::DynamoDB::Table")["CancellationTable"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert TEMPLATE["Parameters"]["RetentionDays"]["Default"] == 400
+
+
 def test_no_secret_is_in_the_template() -> None:
     for secret in resources("AWS::SecretsManager::Secret").values():
         (value,) = json.loads(secret["SecretString"]).values()
