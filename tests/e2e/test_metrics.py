@@ -1,6 +1,5 @@
 """The metrics of the deployed functions, read as CloudWatch would read them, and the alarms that they set off."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -176,14 +175,26 @@ def test_a_function_without_concurrency_sets_its_alarm_off(stack: LocalStack) ->
     assert fires(ALARMS["ScheduleThrottlesAlarm"], data, now=time.time())
 
 
-def test_an_event_that_failed_for_good_sets_its_queues_alarm_off(stack: LocalStack) -> None:
-    """A message as Lambda puts it there, since it would take Lambda minutes of retries."""
-    queue = stack.client("sqs")
-    url = f"{stack.endpoint}/{'/'.join(stack.outputs['FailedEventsUrl'].split('/')[3:])}"
-    queue.send_message(QueueUrl=url, MessageBody=json.dumps({"requestPayload": {"unknown": 1}}))
-    name = ALARMS["FailedEventsAlarm"]["MetricName"]
+@pytest.mark.parametrize("queue", ["UndeliveredTicks", "FailedEvents", "UnannouncedRecords"])
+def test_what_nobody_took_sets_its_queues_alarm_off(stack: LocalStack, queue: str) -> None:
+    """A message as AWS puts it there, since that would take minutes of retries."""
+    alarm, client = ALARMS[f"{queue}Alarm"], stack.client("sqs")
+    url = f"{stack.endpoint}/{'/'.join(stack.outputs[f'{queue}Url'].split('/')[3:])}"
+    client.send_message(QueueUrl=url, MessageBody="{}")
     attribute = "ApproximateNumberOfMessages"  # SQS's attribute of the metric ApproximateNumberOfMessagesVisible
-    waiting = queue.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute]
-    of = {"namespace": "AWS/SQS", "name": name, "dimensions": (("QueueName", ""),), "unit": "Count"}
-    assert fires(ALARMS["FailedEventsAlarm"], [Datum(**of, value=float(waiting), at=time.time())], now=time.time())
-    queue.purge_queue(QueueUrl=url)
+    waiting = client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute]
+    of = {"namespace": "AWS/SQS", "name": alarm["MetricName"], "dimensions": (("QueueName", ""),), "unit": "Count"}
+    assert fires(alarm, [Datum(**of, value=float(waiting), at=time.time())], now=time.time())
+    client.purge_queue(QueueUrl=url)
+
+
+def test_an_api_that_cannot_run_its_function_sets_its_alarm_off(stack: LocalStack) -> None:
+    """What API Gateway counts as 5XXError is an answer of 5xx; the emulator emits no metric of it."""
+    function, client = stack.outputs["ApiFunctionName"], stack.client("lambda")
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    answer = stack.api.get("1")
+    client.delete_function_concurrency(FunctionName=function)
+    alarm = ALARMS["ApiServerErrorsAlarm"]
+    of = {"namespace": "AWS/ApiGateway", "name": alarm["MetricName"], "unit": "Count", "at": time.time()}
+    datum = Datum(**of, dimensions=(("ApiName", ""), ("Stage", "")), value=float(answer.status >= 500))
+    assert fires(alarm, [datum], now=time.time())

@@ -16,7 +16,7 @@ from feee_cancel.usecases.survey import survey
 from feee_cancel.usecases.take import take
 from local.metrics import Datum, embedded
 from tests.builders import NOW, ORDER_NO, row, shown
-from tests.fakes import FakeFeee, FakeTable, FakeTelemetry, ports
+from tests.fakes import Clock, FakeFeee, FakeTable, FakeTelemetry, ports
 
 Told = Callable[[EmbeddedMetrics], None]
 
@@ -124,6 +124,20 @@ def test_a_handler_that_fails_writes_what_was_counted(capsys: pytest.CaptureFixt
     with pytest.raises(LookupError):
         metrics.published(_fail)({}, None)
     assert [datum.name for datum in embedded(capsys.readouterr().out.strip())] == ["MalformedEvent"]
+
+
+def test_what_a_long_drain_counts_is_written_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    metrics = EmbeddedMetrics("feee-cancel", 1200, now=clock)
+
+    def _drain(event: object, context: object) -> None:
+        for _ in range(3):
+            clock.sleep(5)
+            metrics.count("Failed")
+
+    metrics.published(_drain)({}, None)
+    lines = [list(embedded(line)) for line in capsys.readouterr().out.splitlines()]
+    assert [len(data) for data in lines] == [2, 1]
 
 
 def test_a_drain_of_a_thousand_orders_in_threads_loses_no_value(written: Callable[[Told], list[Datum]]) -> None:

@@ -14,6 +14,9 @@ from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 
 NAMESPACE = "FeeeCancel"
 
+_WRITE_SECONDS = 10
+"""A drain works for minutes; what it counts is written so often, so that alarms hear of it in time."""
+
 Handler = Callable[[Any, Any], Any]
 
 _TRX: Any = "None"
@@ -33,7 +36,7 @@ _TROUBLE = {
 
 
 class EmbeddedMetrics:
-    """Counts what it is told, from any thread, and writes it when the handler ends (`published`).
+    """Counts what it is told, from any thread, and writes it while the handler works and when it ends (`published`).
 
     `service` is the value of the only dimension, `service`; `refund_missing_after` is in seconds.
     """
@@ -43,6 +46,7 @@ class EmbeddedMetrics:
         self._lock = threading.Lock()
         self._refund_missing_after = refund_missing_after
         self._now = now
+        self._written_at = now()
 
     def begun(self) -> None:
         """Count a request whose row was written."""
@@ -81,11 +85,11 @@ class EmbeddedMetrics:
 
         @wraps(handler)
         def publishing(event: Any, context: Any) -> Any:
+            self._written_at = self._now()
             try:
                 return handler(event, context)
             finally:
-                if self._metrics.metric_set:
-                    self._metrics.flush_metrics()
+                self._write()
 
         return publishing
 
@@ -104,3 +108,10 @@ class EmbeddedMetrics:
         """Powertools writes by itself, and begins again, when a metric has 100 values: as many as CloudWatch takes."""
         with self._lock:
             self._metrics.add_metric(name=name, unit=unit, value=value)
+            if self._now() - self._written_at >= _WRITE_SECONDS:
+                self._write()
+
+    def _write(self) -> None:
+        self._written_at = self._now()
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()
