@@ -1,5 +1,6 @@
 """The metrics of the deployed functions, read as CloudWatch would read them, and the alarms that they set off."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -188,12 +189,14 @@ def test_what_nobody_took_sets_its_queues_alarm_off(stack: LocalStack, queue: st
     client.purge_queue(QueueUrl=url)
 
 
-def test_an_api_that_cannot_run_its_function_sets_its_alarm_off(stack: LocalStack) -> None:
+def test_an_api_whose_function_crashes_sets_its_alarm_off(stack: LocalStack) -> None:
     """What API Gateway counts as 5XXError is an answer of 5xx; the emulator emits no metric of it."""
-    function, client = stack.outputs["ApiFunctionName"], stack.client("lambda")
-    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-    answer = stack.api.get("1")
-    client.delete_function_concurrency(FunctionName=function)
+    order = stack.simulator.client.create_order(age=743)
+    stack.simulator.client.misbehave("delay", order_no=order.order_no, seconds=3)
+    killer = threading.Timer(1.0, stack.kill, [stack.outputs["ApiFunctionName"]])
+    killer.start()
+    answer = stack.api.cancel(order.order_no)
+    killer.join()
     alarm = ALARMS["ApiServerErrorsAlarm"]
     of = {"namespace": "AWS/ApiGateway", "name": alarm["MetricName"], "unit": "Count", "at": time.time()}
     datum = Datum(**of, dimensions=(("ApiName", ""), ("Stage", "")), value=float(answer.status >= 500))
