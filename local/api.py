@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import EllipsisType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 from botocore.auth import SigV4Auth
@@ -26,14 +27,14 @@ class ApiAnswer:
 
 
 class ApiClient:
-    """`url` is the stage's, at the emulator."""
+    """`url` is the stage's, at the emulator or on AWS. Temporary credentials are signed with their token."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, credentials: Credentials = CREDENTIALS, region: str = REGION) -> None:
         self.url = url
         parts = urlsplit(url)
-        self._host, self._stage = parts.netloc, parts.path
-        # The API's host is a name below localhost, which not every resolver knows: connect to loopback, say the name.
-        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", parts.port, retries=False, timeout=60, maxsize=64)
+        self._base, self._host, self._stage = f"{parts.scheme}://{parts.netloc}", parts.netloc, parts.path
+        self._credentials, self._region = credentials, region
+        self._pool = _pool(parts)
 
     def cancel(self, order_no: str, **members: object) -> ApiAnswer:
         """Ask for a cancellation."""
@@ -63,19 +64,27 @@ class ApiClient:
         body: bytes | None = None,
         *,
         content_type: str | None = "application/json",
-        credentials: Credentials | None = CREDENTIALS,
+        credentials: Credentials | EllipsisType | None = ...,
         headers: Mapping[str, str] | None = None,
     ) -> ApiAnswer:
-        """One request, signed unless there are no credentials."""
+        """One request, signed with the client's credentials or with others; None: not signed."""
+        credentials = self._credentials if credentials is ... else credentials
         headers = {"Host": self._host, **(headers or {})}
         if body is not None and content_type:
             headers["Content-Type"] = content_type
-        request = AWSRequest(method, f"http://{self._host}{self._stage}{path}", headers, body)
+        request = AWSRequest(method, f"{self._base}{self._stage}{path}", headers, body)
         if credentials:
-            SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
+            SigV4Auth(credentials, "execute-api", self._region).add_auth(request)
         answer = self._pool.request(method, f"{self._stage}{path}", body=body, headers=dict(request.headers))
         return ApiAnswer(answer.status, answer.headers, json.loads(answer.data or b"{}", parse_float=Decimal))
 
     def close(self) -> None:
         """Close the connections."""
         self._pool.close()
+
+
+def _pool(url: SplitResult) -> urllib3.HTTPConnectionPool:
+    if url.scheme == "https":
+        return urllib3.HTTPSConnectionPool(url.hostname or "", url.port, retries=False, timeout=60)
+    # The local API's host is a name below localhost, which not every resolver knows: connect to loopback, say the name.
+    return urllib3.HTTPConnectionPool("127.0.0.1", url.port, retries=False, timeout=60, maxsize=64)

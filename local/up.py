@@ -7,6 +7,7 @@ import threading
 from rich.console import Console
 
 from local.errors import LocalError
+from local.running import announced
 from local.stack import LocalStack, local_stack
 
 _EMULATOR_PORT = 4566
@@ -24,6 +25,9 @@ Try it: make an order that is ten minutes old, and cancel it.
     --aws-sigv4 aws:amz:us-east-1:execute-api --user test:test \\
     -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
 
+Meanwhile ./feee-cancel list --local does the same as a command (./feee-cancel --help), and `make docs` shows the API's
+reference, where each call can be tried.
+
 Ctrl-C stops everything.
 """
 
@@ -34,7 +38,7 @@ def main() -> None:
     console = Console()
     end_on_signals()
     try:
-        with local_stack(console, port=_EMULATOR_PORT) as stack:
+        with local_stack(console, port=_EMULATOR_PORT) as stack, announced(stack):
             console.print(_usage(stack), highlight=False, soft_wrap=True, markup=False)
             stopped.wait()
     except LocalError as error:
