@@ -1,0 +1,90 @@
+"""The command line."""
+
+import argparse
+import re
+from datetime import datetime
+
+from cli.kinds import KINDS
+from cli.stack import DEFAULT_NAME
+from feee_cancel.domain.cancellation import State
+
+_EXIT_STATUSES = """exit status:
+  0    as was asked: cancelled, withdrawn, shown, cancellable, redriven
+  1    it isn't and won't be: rejected, unknown, not taken back, left in the queue
+  2    not a valid request
+  3    taken, and not settled yet
+  4    no answer: credentials, permissions, network, stack or service; the words say what mends it
+  130  Ctrl-C
+"""
+_AHEAD = re.compile(r"\+([0-9]{1,6})([smhd])")
+_MOST = 1_000_000
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def parser(*, now: float) -> argparse.ArgumentParser:
+    """What is understood; `now` is what times are relative to."""
+    top = argparse.ArgumentParser(
+        prog="feee-cancel",
+        description="Cancels feee.io orders through the deployed service, and looks after it.",
+        epilog=_EXIT_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = _common()
+
+    def add(name: str, about: str, *, order: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=about, description=about, parents=[common])
+        if order:
+            command.add_argument("order_no", metavar="ORDER_NO", help="feee.io's order number")
+        return command
+
+    cancel = add("cancel", "ask for an order to be cancelled; asking again is safe")
+    cancel.add_argument(
+        "--not-before",
+        type=lambda text: moment(text, now=now),
+        metavar="TIME",
+        help="leave the order alone until then: unix seconds, +30m, or 2026-12-24T22:00 (here, or with a zone)",
+    )
+    cancel.add_argument("--reason", help="for the record, at most 200 characters")
+    add("show", "look at an order's cancellation; feee.io isn't asked")
+    listed = add("list", "list cancellations, the latest due first; what needs attention first", order=False)
+    listed.add_argument("--state", choices=[str(state) for state in State], help="only those in this state")
+    listed.add_argument("--limit", type=_count, default=25, metavar="N", help="at most so many (25)")
+    add("withdraw", "take a request back that still waits")
+    add("lookup", "ask feee.io what a cancel would do now; changes nothing")
+    watch = add("watch", "follow a cancellation until it is final")
+    watch.add_argument("--timeout", type=_count, metavar="SECONDS", help="stop watching after so long, with status 3")
+    redrive = add("redrive", "do again what a queue of failures holds", order=False)
+    redrive.add_argument("queue", choices=KINDS, metavar="QUEUE", help=", ".join(KINDS))
+    redrive.add_argument("--yes", action="store_true", help="don't ask")
+    redrive.add_argument("--discard", action="store_true", help="delete what can't be done again, too")
+    return top
+
+
+def moment(text: str, *, now: float) -> int:
+    """Unix seconds of a time: as such, in ISO 8601, or ahead of now."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    if ahead := _AHEAD.fullmatch(text):
+        return int(now) + int(ahead[1]) * _SECONDS[ahead[2]]
+    try:
+        return int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a time: 1798120800, 2026-12-24T22:00 or +30m") from None
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} isn't a whole number from 1 to {_MOST}")
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    where = common.add_argument_group("which stack")
+    where.add_argument("--stack", default=DEFAULT_NAME, metavar="NAME", help=f"the deployed stack ({DEFAULT_NAME})")
+    where.add_argument("--profile", help="the AWS profile (AWS_PROFILE)")
+    where.add_argument("--region", help="the AWS region (AWS_DEFAULT_REGION, or the profile's)")
+    where.add_argument("--local", action="store_true", help="what make local runs on this machine, instead")
+    common.add_argument("--json", action="store_true", help="the answer as JSON")
+    return common

@@ -1,0 +1,134 @@
+"""The three queues of what failed, and what can be done about it."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from cli.queues import Message
+from cli.stack import Stack
+from cli.stream import GoneError, Span, read
+
+_MALFORMED = "InvalidRequestError"
+_FINAL = {"cancelled", "rejected", "withdrawn", "failed"}
+_RECORDS = 5
+"""Records of one invocation: an item has at most 400 KB, a record two of them, and Lambda takes 6 MB."""
+_SHOWN = 200
+
+
+class LeftError(Exception):
+    """The message stays in the queue; the words say why. `hopeless`: trying again will never help."""
+
+    def __init__(self, why: str, *, hopeless: bool = False) -> None:
+        super().__init__(why)
+        self.hopeless = hopeless
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`url` is the queue's output. `fits` says what a message is, `act` does its work again; both raise LeftError."""
+
+    url: str
+    question: str
+    done: str
+    fits: Callable[[Message], str]
+    act: Callable[[Stack, Message], None]
+
+
+def _is_failed_event(message: Message) -> str:
+    """An event that the schedule's function failed on three times, in Lambda's envelope."""
+    envelope = message.body if isinstance(message.body, dict) else {}
+    if "requestPayload" not in envelope:
+        raise LeftError("not what Lambda puts here")
+    event = json.dumps(envelope["requestPayload"], ensure_ascii=False)[:_SHOWN]
+    said = envelope.get("responsePayload")
+    error = said if isinstance(said, dict) else {}
+    words = f"{event}: {error.get('errorType', 'no error known')}: {error.get('errorMessage', '')}".rstrip(": ")
+    if error.get("errorType") == _MALFORMED:
+        raise LeftError(f"malformed, it would fail again; mend its sender: {words}", hopeless=True)
+    return words
+
+
+def _send_again(stack: Stack, message: Message) -> None:
+    """Hand the event to the schedule's function, as Lambda got it; it is tried three times again."""
+    payload = json.dumps(message.body["requestPayload"]).encode()
+    function = stack.output("ScheduleFunctionName")
+    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+
+
+def _is_tick(message: Message) -> str:
+    """A tick that EventBridge couldn't deliver: the stack's own schedule sends an empty object."""
+    if message.body != {}:
+        raise LeftError("not a tick of the stack's own schedule; send it to the function yourself if it is a request")
+    return f"tick that couldn't be delivered: {message.attributes.get('ERROR_CODE', 'no error known')}"
+
+
+def _nothing(_: Stack, __: Message) -> None:
+    """The next tick did what this one would have done."""
+
+
+def _is_span(message: Message) -> str:
+    """Where in the table's stream the records are that weren't announced."""
+    span = Span.parse(message.body)
+    if span is None:
+        raise LeftError("not what Lambda puts here")
+    return f"batch of records, written from {span.first_at} to {span.last_at}"
+
+
+def _announce(stack: Stack, message: Message) -> None:
+    """Read the records and hand them to the function that announces, in their order, a few at a time."""
+    span = Span.parse(message.body)
+    if span is None:
+        raise LeftError("not what Lambda puts here")
+    try:
+        settled = [record for record in read(stack.client("dynamodbstreams"), span) if _is_settled(record)]
+    except GoneError:
+        raise LeftError(
+            "the table's stream holds 24 hours and no longer has these records: their events are lost. The orders "
+            f"settled from {span.first_at} to {span.last_at} are in the list; tell the receivers of them",
+            hopeless=True,
+        ) from None
+    for records in _few(settled):
+        _hand_over(stack, records)
+
+
+def _hand_over(stack: Stack, records: Sequence[Any]) -> None:
+    function = stack.output("NotifyFunctionName")
+    answer = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"Records": records}).encode())
+    said = json.loads(answer["Payload"].read() or b"null")
+    if "FunctionError" in answer:
+        raise LeftError(f"the function that announces failed: {said.get('errorMessage', '')}")
+    if said["batchItemFailures"]:
+        raise LeftError("the bus didn't take an event; the log of the function that announces says why")
+
+
+def _is_settled(record: dict[str, Any]) -> bool:
+    return record["dynamodb"].get("NewImage", {}).get("state", {}).get("S") in _FINAL
+
+
+def _few(records: Sequence[Any]) -> Iterator[list[Any]]:
+    left = iter(records)
+    while few := list(islice(left, _RECORDS)):
+        yield few
+
+
+KINDS = {
+    "FailedEvents": Kind(
+        "FailedEventsUrl",
+        "Send to the schedule's function again? What was rejected, withdrawn or failed since starts afresh.",
+        "sent to the schedule's function again; what fails again comes back here",
+        _is_failed_event,
+        _send_again,
+    ),
+    "UndeliveredTicks": Kind(
+        "UndeliveredTicksUrl", "The next tick did their work. Delete?", "deleted", _is_tick, _nothing
+    ),
+    "UnannouncedRecords": Kind(
+        "UnannouncedRecordsUrl",
+        "Announce what was settled in them? Receivers may get an event late, or twice.",
+        "announced",
+        _is_span,
+        _announce,
+    ),
+}

@@ -1,0 +1,104 @@
+"""The commands about orders: each is one call of the API, or a few for a long list."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from cli import words
+from cli.outcome import Exit, Outcome, TroubleError
+from cli.stack import Api
+from local.api import ApiAnswer
+
+_PAGE = 100
+_EXIT_OF_STATE = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
+_USAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.METHOD_NOT_ALLOWED}
+_MEND = {
+    HTTPStatus.UNAUTHORIZED: "Is the stack's API the right one?",
+    HTTPStatus.FORBIDDEN: "The credentials are wrong or expired, this machine's clock is off, or they lack "
+    "execute-api:Invoke on the stack's output ApiArn with /* behind it.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Try again in a moment.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Try again in a moment.",
+}
+
+
+def cancel(api: Api, order_no: str, *, not_before: int | None, reason: str | None, now: float) -> Outcome:
+    """Ask for a cancellation; the exit status says whether it is one already."""
+    asked = {"order_no": order_no, "not_before": not_before, "reason": reason}
+    body = json.dumps({name: value for name, value in asked.items() if value is not None})
+    return _about_cancellation(ask(api, "POST", "/cancellations", body.encode()), now=now)
+
+
+def show(api: Api, order_no: str, *, now: float) -> Outcome:
+    """Look at a cancellation; shown is shown, whatever its state."""
+    outcome = _about_cancellation(look(api, order_no), now=now)
+    return Outcome(Exit.DONE, outcome.document, outcome.words) if "state" in outcome.document else outcome
+
+
+def look(api: Api, order_no: str) -> ApiAnswer:
+    """The answer to a look at a cancellation."""
+    return ask(api, "GET", f"/cancellations/{quote(order_no, safe='')}")
+
+
+def withdraw(api: Api, order_no: str, *, now: float) -> Outcome:
+    """Take a request back."""
+    answer = ask(api, "DELETE", f"/cancellations/{quote(order_no, safe='')}")
+    if answer.status == HTTPStatus.OK:
+        return Outcome(Exit.DONE, answer.body, words.headline(answer.body, now=now))
+    return refused(answer)
+
+
+def lookup(api: Api, order_no: str, *, now: float) -> Outcome:
+    """Ask feee.io what a cancel would do now."""
+    answer = ask(api, "GET", f"/orders/{quote(order_no, safe='')}")
+    if answer.status != HTTPStatus.OK:
+        return refused(answer)
+    later = Exit.PENDING if "from" in answer.body else Exit.NO
+    found = Exit.DONE if answer.body["cancellable"] else later
+    return Outcome(found, answer.body, words.lookup(answer.body, now=now))
+
+
+def listed(api: Api, *, state: str | None, limit: int, now: float) -> Outcome:
+    """The first of the list, the latest due first."""
+    rows: list[Any] = []
+    cursor: str | None = None
+    while len(rows) < limit:
+        asked = {"state": state, "limit": min(limit - len(rows), _PAGE), "cursor": cursor}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        answer = ask(api, "GET", f"/cancellations?{query}")
+        if answer.status != HTTPStatus.OK:
+            return refused(answer)
+        rows += answer.body["cancellations"]
+        cursor = answer.body.get("next_cursor")
+        if cursor is None:
+            break
+    more = f"\nThere are more: --limit {4 * limit}." if cursor else ""
+    return Outcome(Exit.DONE, {"cancellations": rows, "more": bool(cursor)}, words.table(rows, now=now) + more)
+
+
+def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
+    """One call. Raises TroubleError where it isn't this API that answers."""
+    try:
+        return api.call(method, path, body)
+    except ValueError as error:
+        raise TroubleError("What answered isn't this API. Is there a proxy in between that wants something?") from error
+
+
+def refused(answer: ApiAnswer) -> Outcome:
+    """A problem (RFC 9457) in words, with what mends it."""
+    detail = answer.body.get("detail") or answer.body.get("message") or f"HTTP status {answer.status}"
+    mend = _MEND.get(HTTPStatus(answer.status), "") if "last_answer" not in answer.body else ""
+    return Outcome(_exit_of(answer.status), answer.body, f"{detail} {mend}".rstrip())
+
+
+def _about_cancellation(answer: ApiAnswer, *, now: float) -> Outcome:
+    if answer.status in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+        found = _EXIT_OF_STATE.get(answer.body["state"], Exit.PENDING)
+        return Outcome(found, answer.body, words.cancellation(answer.body, now=now))
+    return refused(answer)
+
+
+def _exit_of(status: int) -> Exit:
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+        return Exit.NO
+    return Exit.USAGE if status in _USAGE else Exit.TROUBLE

@@ -1,0 +1,36 @@
+"""What a command came to: for scripts, for people, and as an exit status; and the trouble that is to be expected."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+
+class Exit(IntEnum):
+    """The exit status."""
+
+    DONE = 0
+    """It is as was asked: cancelled, withdrawn, shown, cancellable, redriven."""
+    NO = 1
+    """It isn't, and that is an answer: rejected, filled, unknown, not taken back, left in the queue."""
+    USAGE = 2
+    """What was asked for isn't valid."""
+    PENDING = 3
+    """Taken, and not settled yet."""
+    TROUBLE = 4
+    """No answer: credentials, permissions, the network, the stack, the service."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`document` is for scripts (amounts as Decimal), `words` are for people."""
+
+    exit: Exit
+    document: Mapping[str, Any]
+    words: str
+
+
+class TroubleError(Exception):
+    """Nothing could be found out; the message says what is wrong and how to mend it."""

@@ -1,0 +1,107 @@
+"""The stack that the commands talk to: a deployed one by its name, or the one that `make local` runs."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+
+from cli.outcome import TroubleError
+from local import running
+from local.api import CREDENTIALS, REGION, ApiAnswer, ApiClient
+
+DEFAULT_NAME = "feee-cancel"
+_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+class Api(Protocol):
+    """The stack's API. Raises urllib3's HTTPError where there is no answer."""
+
+    def call(self, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
+        """One signed request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """`client` makes boto3 clients with the user's credentials."""
+
+    outputs: Mapping[str, str]
+    api: Api
+    client: Callable[[str], Any]
+
+    def output(self, key: str) -> str:
+        """An output of the stack. Raises TroubleError where its version has none such."""
+        return _output(self.outputs, key)
+
+
+def deployed(name: str, *, profile: str | None, region: str | None) -> Stack:
+    """The stack of this name in the user's account. Raises TroubleError, or what boto3 raises."""
+    session = boto3.Session(profile_name=profile, region_name=region)
+    if not session.region_name:
+        raise NoRegionError
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    client: Any = session.client
+    outputs = _outputs(client("cloudformation", config=_CONFIG), name, f"in {session.region_name}")
+    api = ApiClient(_output(outputs, "ApiUrl"), credentials, session.region_name)
+    return Stack(outputs, api, lambda service: client(service, config=_CONFIG))
+
+
+def local(file: Path = running.FILE) -> Stack:
+    """What `make local` runs now. Raises TroubleError."""
+    there = running.read(file)
+    if there is None:
+        raise TroubleError("The local stack isn't running. Start it in another terminal: make local.")
+    client = _away_from_aws(there.endpoint)
+    try:
+        outputs = _outputs(client("cloudformation"), there.stack, "here")
+    except EndpointConnectionError as error:
+        raise TroubleError(
+            f"The local stack doesn't answer at {there.endpoint}. Start it again: make local."
+        ) from error
+    return Stack(outputs, ApiClient(there.api), client)
+
+
+def _output(outputs: Mapping[str, str], key: str) -> str:
+    if key not in outputs:
+        raise TroubleError(f"The stack has no output {key}: it isn't this project's, or it is older. Deploy it again.")
+    return outputs[key]
+
+
+def _outputs(cloudformation: Any, name: str, where: str) -> dict[str, str]:
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise TroubleError(
+            f"There is no stack {name!r} {where}. Name it with --stack, and its region with --region, "
+            "or try this machine's with --local."
+        ) from error
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _away_from_aws(endpoint: str) -> Callable[[str], Any]:
+    """Makes clients at the emulator, whatever the user's profile says."""
+    nothing = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+    session: Any = botocore.session.Session(session_vars=nothing)
+    key, secret = CREDENTIALS.access_key, CREDENTIALS.secret_key
+
+    def client(service: str) -> Any:
+        return session.create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=endpoint,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=_CONFIG.merge(Config(proxies={})),
+        )
+
+    return client

@@ -1,0 +1,94 @@
+"""Following one cancellation until it is final."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from urllib3.exceptions import HTTPError
+
+from cli import orders, words
+from cli.outcome import Exit, Outcome
+from cli.stack import Api
+from local.api import ApiAnswer
+
+_FINAL = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
+_SOON, _LATE = 1.0, 15.0
+"""Seconds between looks: the drain is within a second or two of what is due, and others may move what waits long."""
+_PASSES = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
+
+
+class Screen(Protocol):
+    """Where progress is shown."""
+
+    def line(self, text: str) -> None:
+        """Something happened."""
+        ...
+
+    def rest(self, seconds: float, text: str) -> None:
+        """Wait, and show what for."""
+        ...
+
+
+@dataclass
+class _Seen:
+    row: Mapping[str, Any]
+    words: str = ""
+
+
+def watch(
+    api: Api, order_no: str, *, screen: Screen, now: Callable[[], float], patience: float | None = None
+) -> Outcome:
+    """Follow the cancellation for at most `patience` seconds. Ctrl-C ends it; the cancellation goes on by itself.
+
+    What passes by itself (too many requests, trouble at the service or in the network) is waited for.
+    """
+    seen, ends = _Seen({"order_no": order_no}), now() + patience if patience is not None else None
+    try:
+        while ends is None or now() < ends:
+            answer = _look(api, order_no)
+            if isinstance(answer, ApiAnswer) and answer.status == HTTPStatus.OK:
+                if (final := _told(answer.body, seen, screen, now())) is not None:
+                    return Outcome(final, answer.body, words.cancellation(answer.body, now=now()))
+                wait = min(max(answer.body["due_at"] - now(), _SOON), _LATE)
+            elif isinstance(answer, ApiAnswer) and answer.status not in _PASSES:
+                return orders.refused(answer)
+            else:
+                _say(seen, screen, f"No answer for now ({_why(answer)}); trying again.")
+                wait = _LATE / 3
+            screen.rest(wait if ends is None else max(0.0, min(wait, ends - now())), seen.words)
+    except KeyboardInterrupt:
+        return Outcome(Exit.INTERRUPTED, seen.row, "Stopped watching. The cancellation goes on by itself.")
+    return Outcome(Exit.PENDING, seen.row, f"{order_no} isn't final yet. The cancellation goes on by itself.")
+
+
+def _look(api: Api, order_no: str) -> ApiAnswer | HTTPError:
+    try:
+        return orders.look(api, order_no)
+    except HTTPError as error:
+        return error
+
+
+def _told(row: Mapping[str, Any], seen: _Seen, screen: Screen, now: float) -> Exit | None:
+    """Show what changed. The exit status where it is final."""
+    final = _FINAL.get(row["state"])
+    if final is None and _step(row) != _step(seen.row):
+        seen.words = ""
+    seen.row = row
+    if final is None and not seen.words:
+        _say(seen, screen, words.headline(row, now=now))
+    return final
+
+
+def _step(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return tuple(row.get(name) for name in ("state", "state_reason", "due_at"))
+
+
+def _say(seen: _Seen, screen: Screen, text: str) -> None:
+    if seen.words != text:
+        screen.line(text)
+    seen.words = text
+
+
+def _why(answer: ApiAnswer | HTTPError) -> str:
+    return f"HTTP status {answer.status}" if isinstance(answer, ApiAnswer) else type(answer).__name__

@@ -1,0 +1,114 @@
+"""Cancellations in plain words."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from feee_cancel.domain.cancellation import StateReason
+
+WHY: Mapping[str, str] = {
+    StateReason.QUEUED: "the drain takes it next",
+    StateReason.NOT_BEFORE: "for the time that was asked for",
+    StateReason.TOO_EARLY: "feee.io cancels orders older than five minutes only",
+    StateReason.CANCEL_REFUSED: "feee.io refused to cancel, though the order is open and old enough",
+    StateReason.ORDER_REFUSED: "feee.io refuses to cancel the order and to show it",
+    StateReason.MISCONFIGURED: "feee.io doesn't take the key, or the address or User-Agent that it is used from",
+    StateReason.RATE_EXCEEDED: "feee.io had too many requests for this key",
+    StateReason.UNREACHABLE: "feee.io can't be reached",
+    StateReason.OUTCOME_UNKNOWN: "feee.io didn't tell how the last attempt ended",
+    StateReason.REFUND_PENDING: "the refund doesn't show yet",
+    StateReason.REFUNDED: "the refund shows",
+    StateReason.NOTHING_PAID: "nothing had been paid",
+    StateReason.FILLED: "the energy was delegated",
+    StateReason.NEVER_PAID: "the order closed without a payment",
+    StateReason.REFUSED: "feee.io refused time and again to cancel the order and to show it",
+    StateReason.TAKEN_BACK: "the request was taken back",
+    StateReason.GAVE_UP: "it wasn't settled in time, and nobody tries any more",
+}
+WHY_NOT: Mapping[str, str] = {
+    "too_early": "feee.io cancels orders older than five minutes only",
+    "filled": "the energy was delegated",
+    "never_paid": "the order closed without a payment",
+    "refund_pending": "it is over at feee.io, and the refund doesn't show yet",
+    "refunded": "it is cancelled already, and the refund shows",
+    "nothing_paid": "it is cancelled already, and nothing had been paid",
+}
+_COLUMNS = "{:<24}{:<12}{:<18}{:<21}{}"
+
+
+def headline(row: Mapping[str, Any], *, now: float) -> str:
+    """State, reason, money and next step, in a sentence."""
+    reason = row.get("state_reason", "")
+    why = f": {WHY.get(reason, reason)}" if reason else ""
+    money = f", {row['refund_amount']} TRX came back" if row.get("refund_amount") else ""
+    due = f". Next step {until(row['due_at'], now=now)}" if "due_at" in row else ""
+    return f"{row['order_no']} is {row['state']}{why}{money}{due}."
+
+
+def cancellation(row: Mapping[str, Any], *, now: float) -> str:
+    """All that an operator wants to know of a cancellation."""
+    lines = {
+        "asked": _joined(at(row["requested_at"]), _by(row), row.get("reason", "")),
+        "not before": "not_before" in row and at(row["not_before"]),
+        "takes cancels": "eligible_at" in row and f"from {at(row['eligible_at'])}",
+        "attempts": row["attempt"],
+        "settled": "settled_at" in row and at(row["settled_at"]),
+        "gives up": "settled_at" not in row and at(row["gives_up_at"]),
+        "partly filled": row.get("partly_filled") and "only the rest is refunded",
+        "feee.io": _answer(row.get("last_answer")),
+    }
+    shown = [f"  {name:<14}{value}" for name, value in lines.items() if value not in (None, False, "")]
+    return "\n".join([headline(row, now=now), *shown])
+
+
+def table(rows: list[Mapping[str, Any]], *, now: float) -> str:
+    """A line for each cancellation."""
+    heading = _COLUMNS.format("order", "state", "why", "when", "refund (TRX)")
+    lines = [_COLUMNS.format(*_cells(row, now=now)).rstrip() for row in rows]
+    return "\n".join([heading, *lines]) if rows else "None."
+
+
+def lookup(body: Mapping[str, Any], *, now: float) -> str:
+    """What a cancel would do now."""
+    if body["cancellable"]:
+        return f"{body['order_no']} can be cancelled, since {at(body['since'])}."
+    why = body.get("why_not", "")
+    later = f". It can be from {at(body['from'])} ({until(body['from'], now=now)})" if "from" in body else ""
+    return f"{body['order_no']} can't be cancelled now: {WHY_NOT.get(why, why)}{later}."
+
+
+def at(seconds: float) -> str:
+    """A time, in this machine's zone."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def until(seconds: float, *, now: float) -> str:
+    """How far ahead a time is."""
+    left = round(seconds - now)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if left >= 2 * length:
+            return f"in {left // length} {unit}"
+    return f"in {left} s" if left > 0 else "now"
+
+
+def _cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
+    ends = at(row["settled_at"])[:-6] if "settled_at" in row else until(row["due_at"], now=now)
+    return row["order_no"], row["state"], row.get("state_reason", ""), ends, row.get("refund_amount") or ""
+
+
+def _by(row: Mapping[str, Any]) -> str:
+    return f"by {row['requested_by']}" if "requested_by" in row else ""
+
+
+def _answer(answer: Mapping[str, Any] | None) -> str:
+    """feee.io's last answer, word for word."""
+    if not answer:
+        return ""
+    code = f"code {answer['code']}" if "code" in answer else ""
+    return _joined(
+        answer["answer"], code, answer.get("msg", ""), answer.get("detail", ""), answer.get("request_id", "")
+    )
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
