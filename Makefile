@@ -20,6 +20,9 @@ demo: setup ## Deploy the service on this machine, play a few cancellations, sho
 local: setup ## Deploy the service on this machine and keep it running until Ctrl-C
 	@$(RUN) -m local.up
 
+docs: setup ## The API's reference as a page, beside the local stack; each call can be tried there
+	@$(RUN) -m local.reference
+
 sam-local: setup ## Send EVENT (events/api-request.json) to its function in Lambda's image, through sam local invoke
 	@$(RUN) -m local.sam $(EVENT)
 
@@ -87,4 +90,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help dashboard demo local sam-local sam-api image test test-long lint format build lock setup clean
+.PHONY: help dashboard demo local docs sam-local sam-api image test test-long lint format build lock setup clean

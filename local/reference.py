@@ -1,0 +1,178 @@
+"""`make docs`: the API's reference as a page (Swagger UI over openapi.yaml) whose "try it" calls the local stack.
+
+The assets come from Powertools' package; the page loads nothing from elsewhere. The API wants signatures, which a page
+can't make, so calls go to the server of the page, which signs them with the local stack's credentials.
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from flask import Flask, Response, abort, request
+from rich.console import Console
+
+from feee_cancel.adapters.representation import to_json
+from local import running
+from local.api import ApiClient
+from local.build import ROOT
+from local.emulator import free_port
+from local.errors import LocalError
+from local.simulator.client import ControlError, SimulatorClient
+from local.simulator.listener import LOOPBACK, Listener, listening
+from local.stack import local_stack
+from local.up import end_on_signals
+from local.webhook import signed
+
+EXAMPLE = "2304170329503866885309"
+"""The order of the examples in openapi.yaml; it is made, so that they work as they stand."""
+_PORT = 8080
+_STAGE = "/v1"
+_ASSETS = files("aws_lambda_powertools.event_handler.openapi.swagger_ui")
+_FILES = {
+    "/swagger-ui.js": ("swagger-ui-bundle.min.js", "text/javascript"),
+    "/swagger-ui.css": ("swagger-ui.min.css", "text/css"),
+}
+_NOTE = """**This page calls the local stack.** Its server signs each call (Signature Version 4; the webhook's as in
+Standard Webhooks) with the local stack's own test credentials. Order {example} is there to be cancelled.
+
+"""
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>feee.io order cancellation: the API</title>
+<link rel="stylesheet" href="/swagger-ui.css">
+<div id="swagger-ui"></div>
+<script src="/swagger-ui.js"></script>
+<script src="/start.js"></script>
+"""
+_START = """SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null, tryItOutEnabled: true,
+});
+"""
+_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+_KEPT = ("Content-Type", "Retry-After", "Location", "Allow")
+
+
+def reference(api: ApiClient) -> Flask:
+    """The page, what it loads, and the API behind it."""
+    app = Flask(__name__, static_folder=None)
+    document = json.dumps(_document())
+
+    @app.before_request
+    def only_this_page() -> None:
+        """Other pages in the same browser call by another name, or say where they are from."""
+        here = f"http://{request.host}"
+        if urlsplit(here).hostname not in {LOOPBACK, "localhost"} or request.headers.get("Origin", here) != here:
+            abort(HTTPStatus.FORBIDDEN)
+
+    @app.after_request
+    def nothing_from_elsewhere(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = _POLICY
+        return response
+
+    @app.get("/")
+    def page() -> Response:
+        return Response(_PAGE, mimetype="text/html")
+
+    @app.get("/start.js")
+    def start() -> Response:
+        return Response(_START, mimetype="text/javascript")
+
+    @app.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(document, mimetype="application/json")
+
+    for path, (name, kind) in _FILES.items():
+        app.add_url_rule(path, name, _asset, defaults={"name": name, "kind": kind})
+
+    @app.route(f"{_STAGE}/<path:path>", methods=["GET", "POST", "DELETE"])
+    def call(path: str) -> Response:
+        return _call(api, f"/{path}")
+
+    return app
+
+
+def _asset(name: str, kind: str) -> Response:
+    return Response((_ASSETS / name).read_bytes(), mimetype=kind)
+
+
+def _call(api: ApiClient, path: str) -> Response:
+    """The page's call, signed, and its answer."""
+    target = urlsplit(request.full_path.rstrip("?"))
+    whole = f"{path}?{target.query}" if target.query else path
+    body = request.get_data() or None
+    if path == "/webhooks/cancel":
+        text = (body or b"").decode(errors="replace")
+        answer = api.webhook(text, signed(text))
+    else:
+        answer = api.call(request.method, whole, body, content_type=request.content_type)
+    kept = {name: answer.headers[name] for name in _KEPT if name in answer.headers}
+    return Response(to_json(answer.body), answer.status, kept)
+
+
+def _document() -> dict[str, Any]:
+    """openapi.yaml as it concerns a caller of the local stack: without what is said to API Gateway alone."""
+    document: dict[str, Any] = _without_gateway(yaml.safe_load((ROOT / "openapi.yaml").read_text()))
+    document["info"]["description"] = _NOTE.format(example=EXAMPLE) + document["info"]["description"]
+    return document | {"servers": [{"url": _STAGE, "description": "The local stack; calls are signed"}], "security": []}
+
+
+def _without_gateway(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _without_gateway(value) for name, value in node.items() if not name.startswith("x-amazon-")}
+    return [_without_gateway(one) for one in node] if isinstance(node, list) else node
+
+
+@contextmanager
+def served(api: ApiClient, port: int = 0) -> Iterator[str]:
+    """The page's URL. It listens on loopback alone."""
+    listener = Listener(reference(api), free_port(port))
+    with listening(listener):
+        yield f"{listener.url}/"
+
+
+@contextmanager
+def _somewhere(console: Console) -> Iterator[tuple[ApiClient, SimulatorClient]]:
+    """The stack that `make local` runs, or else one of its own."""
+    with ExitStack() as opened:
+        there = running.read()
+        if there and (simulator := opened.enter_context(SimulatorClient(there.simulator))).healthy():
+            yield ApiClient(there.api), simulator
+        else:
+            stack = opened.enter_context(local_stack(console))
+            opened.enter_context(running.announced(stack))
+            yield stack.api, stack.simulator.client
+
+
+def main() -> None:
+    """Serve the page until Ctrl-C or SIGTERM."""
+    console = Console()
+    end_on_signals()
+    try:
+        with _somewhere(console) as (api, simulator), served(api, _PORT) as url:
+            make_example(simulator)
+            console.print(f"\nThe API's reference is at {url}\nCtrl-C stops it.", highlight=False, soft_wrap=True)
+            threading.Event().wait()
+    except LocalError as error:
+        sys.exit(f"\n{error}")
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+
+
+def make_example(simulator: SimulatorClient) -> None:
+    """Make the order of the examples, ten minutes old, if it isn't there."""
+    try:
+        simulator.order(EXAMPLE)
+    except ControlError:
+        simulator.create_order(order_no=EXAMPLE, age=600)
+
+
+if __name__ == "__main__":
+    main()
