@@ -1,0 +1,101 @@
+"""The API's reference in a browser, beside the deployed stack: what it shows, and that "try it" works."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+
+from local.reference import EXAMPLE, make_example, served
+from local.stack import LocalStack
+from tests.chromium import Page, chromium, page
+
+PICTURE = os.environ.get("REFERENCE_PICTURE")
+
+
+@pytest.fixture
+def url(stack: LocalStack) -> Iterator[str]:
+    stack.client("dynamodb").delete_item(
+        TableName=stack.outputs["TableName"], Key={"order_no": {"S": EXAMPLE}}
+    )  # another test's example
+    make_example(stack.simulator.client)
+    with served(stack.api) as url:
+        yield url
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Page]:
+    command = chromium()
+    if command is None and not os.environ.get("REQUIRE_CHROMIUM"):
+        pytest.skip("there is no Chromium (on Debian and Ubuntu: apt install chromium)")
+    assert command, "REQUIRE_CHROMIUM is set, and there is no Chromium"
+    with page(command, tmp_path) as opened:
+        yield opened
+
+
+def operation(name: str, tag: str = "cancellations") -> str:
+    return f"#operations-{tag}-{name}"
+
+
+def executed(browser: Page, name: str, tag: str = "cancellations") -> tuple[str, str]:
+    """Open an operation, execute it as the page has filled it in. Returns the answer's status and text."""
+    block = operation(name, tag)
+    browser.click(f"{block} .opblock-summary-control")
+    browser.click(f"{block} .execute")
+    browser.wait(f"!!document.querySelector('{block} .live-responses-table .response-col_status')")
+    status = browser.run(
+        f"document.querySelector('{block} .live-responses-table .response .response-col_status').innerText"
+    )
+    text = browser.run(f"document.querySelector('{block} .live-responses-table .response .microlight').innerText")
+    return status.split()[0], text
+
+
+def test_the_page_shows_every_operation_and_each_can_be_tried(stack: LocalStack, url: str, browser: Page) -> None:
+    browser.open(url)
+    browser.wait(f"!!document.querySelector('{operation('requestCancellation')}')")
+    shown = browser.run("[...document.querySelectorAll('.opblock')].map(one => one.id)")
+    assert shown == [
+        operation(name, tag).removeprefix("#")
+        for name, tag in [
+            ("requestCancellation", "cancellations"),
+            ("listCancellations", "cancellations"),
+            ("requestCancellations", "cancellations"),
+            ("getCancellation", "cancellations"),
+            ("withdrawCancellation", "cancellations"),
+            ("getOrder", "orders"),
+            ("receiveWebhook", "webhooks"),
+        ]
+    ]
+    status, text = executed(browser, "requestCancellation")
+    assert (status, json.loads(text)["state"]) == ("200", "cancelled")
+    assert stack.simulator.client.order(EXAMPLE).accepted_cancels == 1
+    if PICTURE:
+        browser.picture(Path(PICTURE))
+        browser.run(f"document.querySelector('{operation('requestCancellation')} .responses-wrapper').scrollIntoView()")
+        browser.picture(Path(PICTURE).with_suffix(".answer.png"))
+    assert {urlsplit(asked).netloc for asked in browser.requested if asked.startswith("http")} == {urlsplit(url).netloc}
+    assert browser.complaints == []
+
+
+def test_the_other_ways_of_asking_work_from_the_page(stack: LocalStack, url: str, browser: Page) -> None:
+    browser.open(url)
+    assert executed(browser, "receiveWebhook", "webhooks")[0] == "202"
+    status, text = executed(browser, "getCancellation")
+    assert (status, json.loads(text)["order_no"]) == ("200", EXAMPLE)
+    assert executed(browser, "listCancellations")[0] == "200"
+
+
+def test_the_page_may_load_nothing_from_elsewhere_and_no_other_page_may_call(stack: LocalStack, url: str) -> None:
+    with urllib3.PoolManager() as pool:
+        own = pool.request("GET", f"{url}v1/cancellations?state=waiting")
+        assert own.status == 200
+        assert own.headers["Content-Security-Policy"].startswith("default-src 'self'")
+        for headers in ({"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}):
+            assert pool.request("GET", f"{url}v1/cancellations", headers=headers).status == 403
+        refused = pool.request(
+            "POST", f"{url}v1/cancellations", body=b"{}", headers={"Content-Type": "application/json"}
+        )
+        assert (refused.status, refused.headers["Content-Type"]) == (400, "application/problem+json")
