@@ -32,8 +32,11 @@ class Screen(Protocol):
 
 @dataclass
 class _Seen:
+    """The row as it was last seen, and the words that were last shown: `told` is its step, None after trouble."""
+
     row: Mapping[str, Any]
     words: str = ""
+    told: tuple[object, ...] | None = None
 
 
 def watch(
@@ -54,6 +57,7 @@ def watch(
             elif isinstance(answer, ApiAnswer) and answer.status not in _PASSES:
                 return orders.refused(answer)
             else:
+                seen.told = None
                 _say(seen, screen, f"No answer for now ({_why(answer)}); trying again.")
                 wait = _LATE / 3
             screen.rest(wait if ends is None else max(0.0, min(wait, ends - now())), seen.words)
@@ -72,11 +76,10 @@ def _look(api: Api, order_no: str) -> ApiAnswer | HTTPError:
 def _told(row: Mapping[str, Any], seen: _Seen, screen: Screen, now: float) -> Exit | None:
     """Show what changed. The exit status where it is final."""
     final = _FINAL.get(row["state"])
-    if final is None and _step(row) != _step(seen.row):
-        seen.words = ""
-    seen.row = row
-    if final is None and not seen.words:
+    if final is None and _step(row) != seen.told:
+        seen.told = _step(row)
         _say(seen, screen, words.headline(row, now=now))
+    seen.row = row
     return final
 
 

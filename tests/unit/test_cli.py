@@ -1,0 +1,130 @@
+"""The command line: what is understood, where the stack is looked for, and what is said when it can't be."""
+
+import json
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+    UnauthorizedSSOTokenError,
+)
+
+from cli.__main__ import main
+from cli.arguments import moment, parser
+from cli.outcome import Exit, TroubleError
+from cli.stack import local
+from cli.trouble import said
+from local.running import FILE, Running, read
+from tests.cli import NOW, client_error, stack, unreachable
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1798120800", 1_798_120_800),
+        ("+30m", int(NOW) + 1_800),
+        ("+2d", int(NOW) + 172_800),
+        ("2026-12-24T22:00+08:00", int(datetime(2026, 12, 24, 14, tzinfo=UTC).timestamp())),
+        ("2026-12-24T22:00", int(datetime(2026, 12, 24, 22).timestamp())),  # noqa: DTZ001 - this machine's zone
+    ],
+)
+def test_a_time_is_understood(text: str, expected: int) -> None:
+    assert moment(text, now=NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5", "+5", "+5y", "²", "2026-13-01"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="isn't a time"):
+        moment(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "cancel",
+        "cancel 1 2",
+        "list --state open",
+        "list --limit 0",
+        "list --limit ²",
+        "redrive Other",
+        "watch 1 --timeout x",
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser(now=NOW).parse_args(line.split())
+    assert ended.value.code == Exit.USAGE
+    assert "usage: feee-cancel" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NoCredentialsError(), "There are no AWS credentials. Set AWS_ACCESS_KEY_ID"),
+        (NoRegionError(), "No AWS region is set. Give --region"),
+        (ProfileNotFound(profile="nope"), "profile (nope) could not be found. Choose another"),
+        (UnauthorizedSSOTokenError(), "aws sso login"),
+        (client_error("ExpiredToken"), "have expired. Sign in again."),
+        (client_error("UnrecognizedClientException"), "Are they mistyped, expired"),
+        (
+            client_error("AccessDenied", "not authorized to perform: sqs:ReceiveMessage"),
+            "sqs:ReceiveMessage. These cred",
+        ),
+        (client_error("Strange", "Odd."), "Odd"),
+        (EndpointConnectionError(endpoint_url="https://x"), "https://x"),
+        (BotoCoreError(), "unspecified"),
+        (unreachable(), "The API can't be reached."),
+        (TroubleError("The stack has none."), "The stack has none."),
+    ],
+)
+def test_trouble_is_said_with_what_mends_it(error: Exception, words: str) -> None:
+    assert words in said(error)
+
+
+def test_an_output_that_isnt_there_is_named() -> None:
+    with pytest.raises(TroubleError, match=r"no output Other: .* Deploy it again"):
+        stack().output("Other")
+
+
+def test_where_no_local_stack_runs_it_is_said_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(TroubleError, match="make local"):
+        local(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"endpoint": 1, "other": 2}'])
+def test_a_file_that_is_none_of_ours_is_no_local_stack(tmp_path: Path, text: str) -> None:
+    (tmp_path / "running.json").write_text(text)
+    assert read(tmp_path / "running.json") is None
+
+
+def test_expected_trouble_is_words_on_stderr_and_4(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    assert main(["list"]) == Exit.TROUBLE
+    assert main(["list", "--region", "us-east-1"]) == Exit.TROUBLE
+    assert main(["list", "--profile", "nope"]) == Exit.TROUBLE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split(".")[0] for line in err.splitlines()] == [
+        "No AWS region is set",
+        "There are no AWS credentials",
+        "The config profile (nope) could not be found",
+    ]
+
+
+def test_the_file_of_the_running_stack_is_read_back(tmp_path: Path) -> None:
+    there = Running("http://127.0.0.1:1", "http://a", "http://b")
+    file = tmp_path / FILE.name
+    file.write_text(json.dumps({"endpoint": there.endpoint, "api": there.api, "simulator": there.simulator}))
+    assert read(file) == there

@@ -1,0 +1,188 @@
+"""Redriving each queue: what is asked, what is done, what is left and why."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.outcome import Exit, Outcome
+from cli.redrive import redrive
+from tests.cli import NOW, FakeLambda, FakeQueues, FakeStream, client_error, stack
+
+EVENT = {"order_no": "1", "reason": "schön"}
+
+
+def envelope(event: object, error: str = "TableUnavailableError", words: str = "no table") -> str:
+    said = {"errorType": error, "errorMessage": words}
+    return json.dumps({"requestContext": {}, "requestPayload": event, "responsePayload": said})
+
+
+def span(first: int, last: int, **members: object) -> str:
+    info = {
+        "shardId": "shard-1",
+        "streamArn": "arn:stream",
+        "startSequenceNumber": f"{first:05}",
+        "endSequenceNumber": f"{last:05}",
+        "approximateArrivalOfFirstRecord": "2026-11-23T01:00:00Z",
+        "approximateArrivalOfLastRecord": "2026-11-23T01:05:00Z",
+    }
+    return json.dumps({"DDBStreamBatchInfo": info | members})
+
+
+class Asked:
+    """Answers the question, and keeps it."""
+
+    def __init__(self, *, yes: bool = True) -> None:
+        self.yes, self.questions = yes, list[str]()
+
+    def __call__(self, question: str) -> bool:
+        self.questions.append(question)
+        return self.yes
+
+
+@pytest.fixture
+def sqs() -> FakeQueues:
+    return FakeQueues()
+
+
+def run(name: str, sqs: FakeQueues, *, asked: Asked | None = None, discard: bool = False, **clients: Any) -> Outcome:
+    clients.setdefault("lambda_", FakeLambda())
+    outcome = redrive(stack(sqs=sqs, **clients), name, agree=asked or Asked(), discard=discard, now=NOW)
+    assert sqs.held == {}, "nothing stays hidden from others"
+    return outcome
+
+
+@pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords"])
+def test_an_empty_queue_is_done_with_and_nothing_is_asked(sqs: FakeQueues, name: str) -> None:
+    asked = Asked()
+    outcome = run(name, sqs, asked=asked)
+    assert (outcome.exit, outcome.words, asked.questions) == (Exit.DONE, f"{name} is empty.", [])
+
+
+@pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords"])
+@pytest.mark.parametrize("body", ["no JSON", '"text"', "[]", '{"a": 1}'])
+def test_what_doesnt_belong_in_a_queue_is_left(sqs: FakeQueues, name: str, body: str) -> None:
+    sqs.send(body)
+    outcome = run(name, sqs, discard=True)
+    assert (outcome.exit, len(sqs.waiting), outcome.document["done"]) == (Exit.NO, 1, 0)
+
+
+def test_failed_events_are_sent_again_as_lambda_got_them(sqs: FakeQueues) -> None:
+    function, asked = FakeLambda(), Asked()
+    for event in [EVENT, {}, {"until": 5}] + [EVENT] * 20:
+        sqs.send(envelope(event))
+    outcome = run("FailedEvents", sqs, asked=asked, lambda_=function)
+    sent = [(name, kind, json.loads(payload)) for name, kind, payload in function.invoked]
+    assert len(sent) == 23
+    assert {(name, kind) for name, kind, _ in sent} == {("schedule", "Event")}
+    assert [event for _, _, event in sent].count(EVENT) == 21
+    assert (outcome.exit, sqs.waiting) == (Exit.DONE, {})
+    assert '21 x {"order_no": "1", "reason": "schön"}: TableUnavailableError: no table' in asked.questions[0]
+    assert "starts afresh" in asked.questions[0]
+
+
+def test_nothing_is_done_unless_it_is_agreed_to(sqs: FakeQueues) -> None:
+    function = FakeLambda()
+    sqs.send(envelope(EVENT))
+    outcome = run("FailedEvents", sqs, asked=Asked(yes=False), lambda_=function)
+    assert (outcome.exit, outcome.words, function.invoked) == (Exit.NO, "Nothing was changed.", [])
+    assert len(sqs.waiting) == 1
+
+
+def test_an_event_that_comes_back_meanwhile_is_not_met_again(sqs: FakeQueues) -> None:
+    sqs.send(envelope(EVENT), sent_at=NOW + 1)
+    outcome = run("FailedEvents", sqs)
+    assert (outcome.document["found"], len(sqs.waiting)) == (0, 1)
+
+
+def test_a_malformed_event_is_left_unless_it_is_to_be_discarded(sqs: FakeQueues) -> None:
+    sqs.send(envelope({"order_no": "x"}, "InvalidRequestError", "order_no is required"))
+    function, asked = FakeLambda(), Asked()
+    outcome = run("FailedEvents", sqs, asked=asked, lambda_=function)
+    assert (outcome.exit, len(sqs.waiting), asked.questions) == (Exit.NO, 1, [])
+    assert "mend its sender" in outcome.words
+    outcome = run("FailedEvents", sqs, asked=asked, discard=True, lambda_=function)
+    assert (outcome.exit, sqs.waiting, function.invoked) == (Exit.DONE, {}, [])
+    assert "To be deleted" in asked.questions[0]
+
+
+@pytest.mark.parametrize("error", [client_error("AccessDeniedException"), KeyboardInterrupt()])
+def test_what_wasnt_taken_is_put_back_when_it_is_broken_off(sqs: FakeQueues, error: BaseException) -> None:
+    class Failing(FakeLambda):
+        def invoke(self, **invocation: Any) -> dict[str, Any]:
+            if self.invoked:
+                raise error
+            return super().invoke(**invocation)
+
+    for _ in range(3):
+        sqs.send(envelope(EVENT))
+    with pytest.raises(type(error)):
+        run("FailedEvents", sqs, lambda_=Failing())
+    assert (len(sqs.waiting), sqs.held) == (2, {})
+
+
+def test_ticks_are_counted_and_deleted_and_nothing_else_is(sqs: FakeQueues) -> None:
+    asked = Asked()
+    for _ in range(12):
+        sqs.send("{}", ERROR_CODE="AccessDenied")
+    sqs.send(json.dumps(EVENT))
+    outcome = run("UndeliveredTicks", sqs, asked=asked)
+    assert "12 x tick that couldn't be delivered: AccessDenied" in asked.questions[0]
+    assert (outcome.exit, outcome.document["done"], len(sqs.waiting)) == (Exit.NO, 12, 1)
+    assert outcome.words.startswith("12 deleted.\n1 left in the queue: not a tick")
+
+
+def announced(function: FakeLambda) -> list[list[str]]:
+    assert {(name, kind) for name, kind, _ in function.invoked} <= {("notify", "RequestResponse")}
+    events = [json.loads(payload)["Records"] for _, _, payload in function.invoked]
+    return [[record["dynamodb"]["NewImage"]["order_no"]["S"] for record in records] for records in events]
+
+
+def test_what_was_settled_in_a_span_of_the_stream_is_announced_in_order_a_few_at_a_time(sqs: FakeQueues) -> None:
+    function, stream = FakeLambda(), FakeStream(["failed"] + ["cancelled", "waiting"] * 6 + ["rejected", "failed"])
+    sqs.send(span(2, 14))
+    outcome = run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=stream)
+    assert announced(function) == [["2", "4", "6", "8", "10"], ["12", "14"]]
+    assert (outcome.exit, outcome.words, sqs.waiting) == (Exit.DONE, "1 announced.", {})
+    (record, *_) = json.loads(function.invoked[0][2])["Records"]
+    assert (record["eventSourceARN"], record["dynamodb"]["ApproximateCreationDateTime"]) == ("arn:stream", NOW)
+
+
+@pytest.mark.parametrize(
+    ("stream", "last"),
+    [
+        (FakeStream(["failed"] * 5, trimmed=3), 5),
+        (FakeStream(["failed"] * 5, closed=True), 9),
+        (FakeStream(["failed"] * 5), 9),
+    ],
+)
+def test_what_the_stream_no_longer_has_is_said_plainly_and_left(sqs: FakeQueues, stream: FakeStream, last: int) -> None:
+    function = FakeLambda()
+    sqs.send(span(2, last))
+    outcome = run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=stream)
+    assert (outcome.exit, len(sqs.waiting), function.invoked) == (Exit.NO, 1, [])
+    assert "their events are lost" in outcome.words
+    assert "from 2026-11-23T01:00:00Z to 2026-11-23T01:05:00Z" in outcome.words
+    assert run("UnannouncedRecords", sqs, discard=True, dynamodbstreams=stream).exit is Exit.DONE
+    assert sqs.waiting == {}
+
+
+def test_other_trouble_with_the_stream_is_not_taken_for_that(sqs: FakeQueues) -> None:
+    class Denied(FakeStream):
+        def get_shard_iterator(self, **_: str) -> dict[str, str]:
+            raise client_error("AccessDeniedException")
+
+    sqs.send(span(1, 1))
+    with pytest.raises(Exception, match="AccessDenied"):
+        run("UnannouncedRecords", sqs, dynamodbstreams=Denied(["failed"]))
+    assert len(sqs.waiting) == 1
+
+
+@pytest.mark.parametrize(
+    "function",
+    [FakeLambda('{"batchItemFailures": [{"itemIdentifier": "1"}]}'), FakeLambda('{"errorMessage": "x"}', error=True)],
+)
+def test_what_cant_be_announced_is_left(sqs: FakeQueues, function: FakeLambda) -> None:
+    sqs.send(span(1, 1))
+    outcome = run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=FakeStream(["failed"]), discard=True)
+    assert (outcome.exit, len(sqs.waiting)) == (Exit.NO, 1)
