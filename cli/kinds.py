@@ -9,9 +9,9 @@ from typing import Any
 from cli.queues import Message
 from cli.stack import Stack
 from cli.stream import GoneError, Span, read
+from feee_cancel.domain.cancellation import FINAL
+from feee_cancel.domain.request import CancellationRequest, InvalidRequestError, parse_batch
 
-_MALFORMED = "InvalidRequestError"
-_FINAL = {"cancelled", "rejected", "withdrawn", "failed"}
 _RECORDS = 5
 """Records of one invocation: an item has at most 400 KB, a record two of them, and Lambda takes 6 MB."""
 _SHOWN = 200
@@ -27,48 +27,70 @@ class LeftError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`url` is the queue's output. `fits` says what a message is, `act` does its work again; both raise LeftError."""
+    """`url` is the queue's output. `fits` says what a message is, `act` does its work again; both raise LeftError.
+
+    Each is told the time, in unix seconds.
+    """
 
     url: str
     question: str
     done: str
-    fits: Callable[[Message], str]
-    act: Callable[[Stack, Message], None]
+    fits: Callable[[Message, float], str]
+    act: Callable[[Stack, Message, float], None]
 
 
-def _is_failed_event(message: Message) -> str:
+def _is_failed_event(message: Message, now: float) -> str:
     """An event that the schedule's function failed on three times, in Lambda's envelope."""
     envelope = message.body if isinstance(message.body, dict) else {}
     if "requestPayload" not in envelope:
         raise LeftError("not what Lambda puts here")
-    event = json.dumps(envelope["requestPayload"], ensure_ascii=False)[:_SHOWN]
+    event = envelope["requestPayload"]
+    shown = json.dumps(event, ensure_ascii=False)[:_SHOWN]
+    try:
+        sound(event, now=now)
+    except InvalidRequestError as error:
+        raise LeftError(f"malformed ({error}), it would fail again; mend its sender: {shown}", hopeless=True) from None
     said = envelope.get("responsePayload")
-    error = said if isinstance(said, dict) else {}
-    words = f"{event}: {error.get('errorType', 'no error known')}: {error.get('errorMessage', '')}".rstrip(": ")
-    if error.get("errorType") == _MALFORMED:
-        raise LeftError(f"malformed, it would fail again; mend its sender: {words}", hopeless=True)
-    return words
+    failure = said if isinstance(said, dict) else {}
+    return f"{shown} failed with: {failure.get('errorType', '?')} {failure.get('errorMessage', '')}".rstrip()
 
 
-def _send_again(stack: Stack, message: Message) -> None:
-    """Hand the event to the schedule's function, as Lambda got it; it is tried three times again."""
-    payload = json.dumps(message.body["requestPayload"]).encode()
+def sound(event: Any, *, now: float) -> Any:
+    """The event without what would fail again by the service's rules. Raises InvalidRequestError if nothing is left."""
+    match event:
+        case {"until": int(), **others} if not others:
+            return event
+        case dict() if not event:
+            return event
+    if not (isinstance(event, dict) and "order_nos" in event):
+        CancellationRequest.parse(event, now=now)
+        return event
+    asked = parse_batch(event, now=now)
+    good = [one.order_no for one in asked if isinstance(one, CancellationRequest)]
+    if not good:
+        raise InvalidRequestError("order_nos", "has no order number")
+    return {**event, "order_nos": good}
+
+
+def _send_again(stack: Stack, message: Message, now: float) -> None:
+    """Hand the event to the schedule's function, which Lambda tries three times again."""
+    payload = json.dumps(sound(message.body["requestPayload"], now=now)).encode()
     function = stack.output("ScheduleFunctionName")
     stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
 
 
-def _is_tick(message: Message) -> str:
+def _is_tick(message: Message, _: float) -> str:
     """A tick that EventBridge couldn't deliver: the stack's own schedule sends an empty object."""
     if message.body != {}:
         raise LeftError("not a tick of the stack's own schedule; send it to the function yourself if it is a request")
     return f"tick that couldn't be delivered: {message.attributes.get('ERROR_CODE', 'no error known')}"
 
 
-def _nothing(_: Stack, __: Message) -> None:
+def _nothing(_: Stack, __: Message, ___: float) -> None:
     """The next tick did what this one would have done."""
 
 
-def _is_span(message: Message) -> str:
+def _is_span(message: Message, _: float) -> str:
     """Where in the table's stream the records are that weren't announced."""
     span = Span.parse(message.body)
     if span is None:
@@ -76,7 +98,7 @@ def _is_span(message: Message) -> str:
     return f"batch of records, written from {span.first_at} to {span.last_at}"
 
 
-def _announce(stack: Stack, message: Message) -> None:
+def _announce(stack: Stack, message: Message, _: float) -> None:
     """Read the records and hand them to the function that announces, in their order, a few at a time."""
     span = Span.parse(message.body)
     if span is None:
@@ -104,7 +126,7 @@ def _hand_over(stack: Stack, records: Sequence[Any]) -> None:
 
 
 def _is_settled(record: dict[str, Any]) -> bool:
-    return record["dynamodb"].get("NewImage", {}).get("state", {}).get("S") in _FINAL
+    return record["dynamodb"].get("NewImage", {}).get("state", {}).get("S") in FINAL
 
 
 def _few(records: Sequence[Any]) -> Iterator[list[Any]]:

@@ -19,6 +19,7 @@ class _Work:
     stack: Stack
     queue: Queue
     held: list[Message]
+    now: float
     why: dict[str, str] = field(default_factory=dict)
 
     def sort(self) -> tuple[dict[str, list[Message]], list[Message]]:
@@ -27,7 +28,7 @@ class _Work:
         hopeless: list[Message] = []
         for message in self.held:
             try:
-                good.setdefault(self.kind.fits(message), []).append(message)
+                good.setdefault(self.kind.fits(message, self.now), []).append(message)
             except LeftError as error:
                 self.why[message.receipt] = str(error)
                 hopeless += [message] if error.hopeless else []
@@ -37,7 +38,7 @@ class _Work:
         """Do their work again, one after the other; what was taken is deleted."""
         for message in messages:
             try:
-                self.kind.act(self.stack, message)
+                self.kind.act(self.stack, message, self.now)
             except LeftError as error:
                 if not (discard and error.hopeless):
                     self.why[message.receipt] = str(error)
@@ -59,7 +60,7 @@ def redrive(stack: Stack, name: str, *, agree: Callable[[str], bool], discard: b
     """
     kind = KINDS[name]
     queue = Queue(stack.client("sqs"), stack.output(kind.url))
-    work = _Work(kind, stack, queue, queue.take_out(until=now))
+    work = _Work(kind, stack, queue, queue.take_out(until=now), now)
     found = len(work.held)
     try:
         good, hopeless = work.sort()

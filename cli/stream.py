@@ -1,5 +1,6 @@
 """The table's stream: what was written in the last 24 hours, by its position."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 
 _MOST_PAGES = 1_000
 """A span is a batch, at most 100 records with others between them; this ends the search for one that isn't there."""
+_SEQUENCE = re.compile(r"[0-9]{21,40}")
 _GONE = {"TrimmedDataAccessException", "ResourceNotFoundException"}
 
 
@@ -33,10 +35,17 @@ class Span:
         try:
             info = body["DDBStreamBatchInfo"]
             first_at, last_at = (str(info.get(f"approximateArrivalOf{one}Record", "?")) for one in ("First", "Last"))
-            first, last = (str(int(info[f"{one}SequenceNumber"])) for one in ("start", "end"))
+            first, last = (_sequence(info[f"{one}SequenceNumber"]) for one in ("start", "end"))
             return cls(str(info["streamArn"]), str(info["shardId"]), first, last, first_at, last_at)
         except (KeyError, TypeError, ValueError):
             return None
+
+
+def _sequence(value: object) -> str:
+    """A sequence number, word for word: its zeros in front belong to it. Raises ValueError."""
+    if not isinstance(value, str) or not _SEQUENCE.fullmatch(value):
+        raise ValueError(value)
+    return value
 
 
 def read(streams: Any, span: Span) -> Iterator[dict[str, Any]]:

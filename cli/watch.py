@@ -53,7 +53,7 @@ def watch(
             if isinstance(answer, ApiAnswer) and answer.status == HTTPStatus.OK:
                 if (final := _told(answer.body, seen, screen, now())) is not None:
                     return Outcome(final, answer.body, words.cancellation(answer.body, now=now()))
-                wait = min(max(answer.body["due_at"] - now(), _SOON), _LATE)
+                wait = _until_next(answer.body, now())
             elif isinstance(answer, ApiAnswer) and answer.status not in _PASSES:
                 return orders.refused(answer)
             else:
@@ -81,6 +81,11 @@ def _told(row: Mapping[str, Any], seen: _Seen, screen: Screen, now: float) -> Ex
         _say(seen, screen, words.headline(row, now=now))
     seen.row = row
     return final
+
+
+def _until_next(row: Mapping[str, Any], now: float) -> float:
+    """Seconds until there may be something new; during an attempt `due_at` is only the end of its lease."""
+    return _SOON if row["state"] == "cancelling" else min(max(row["due_at"] - now, _SOON), _LATE)
 
 
 def _step(row: Mapping[str, Any]) -> tuple[object, ...]:

@@ -102,13 +102,17 @@ class FakeLambda:
 
 @dataclass
 class FakeStream:
-    """A shard whose records have the sequence numbers 1, 2, ...; `trimmed` are gone. Two records are a page."""
+    """A shard whose records have the sequence numbers 1, 2, ...; `trimmed` are gone. Two records are a page.
+
+    Sequence numbers have 21 digits, as DynamoDB's have at least.
+    """
 
     states: list[str]
     trimmed: int = 0
     closed: bool = False
 
     def get_shard_iterator(self, *, SequenceNumber: str, **_: str) -> dict[str, str]:  # noqa: N803
+        assert len(SequenceNumber) == 21
         if int(SequenceNumber) <= self.trimmed:
             raise client_error("TrimmedDataAccessException")
         return {"ShardIterator": SequenceNumber}
@@ -121,7 +125,7 @@ class FakeStream:
 
     def _record(self, number: int) -> dict[str, Any]:
         change = {
-            "SequenceNumber": f"{number:05}",
+            "SequenceNumber": f"{number:021}",
             "ApproximateCreationDateTime": datetime.fromtimestamp(NOW, UTC),
             "NewImage": {"order_no": {"S": str(number)}, "state": {"S": self.states[number - 1]}},
         }

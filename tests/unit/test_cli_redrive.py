@@ -21,8 +21,8 @@ def span(first: int, last: int, **members: object) -> str:
     info = {
         "shardId": "shard-1",
         "streamArn": "arn:stream",
-        "startSequenceNumber": f"{first:05}",
-        "endSequenceNumber": f"{last:05}",
+        "startSequenceNumber": f"{first:021}",
+        "endSequenceNumber": f"{last:021}",
         "approximateArrivalOfFirstRecord": "2026-11-23T01:00:00Z",
         "approximateArrivalOfLastRecord": "2026-11-23T01:05:00Z",
     }
@@ -60,7 +60,7 @@ def test_an_empty_queue_is_done_with_and_nothing_is_asked(sqs: FakeQueues, name:
 
 
 @pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords"])
-@pytest.mark.parametrize("body", ["no JSON", '"text"', "[]", '{"a": 1}'])
+@pytest.mark.parametrize("body", ["no JSON", '"text"', "[]", '{"a": 1}', span(1, 2, endSequenceNumber="2")])
 def test_what_doesnt_belong_in_a_queue_is_left(sqs: FakeQueues, name: str, body: str) -> None:
     sqs.send(body)
     outcome = run(name, sqs, discard=True)
@@ -69,15 +69,17 @@ def test_what_doesnt_belong_in_a_queue_is_left(sqs: FakeQueues, name: str, body:
 
 def test_failed_events_are_sent_again_as_lambda_got_them(sqs: FakeQueues) -> None:
     function, asked = FakeLambda(), Asked()
-    for event in [EVENT, {}, {"until": 5}] + [EVENT] * 20:
+    batch = {"order_nos": ["1", "x"], "reason": "r"}
+    for event in [EVENT, {}, {"until": 5}, batch] + [EVENT] * 20:
         sqs.send(envelope(event))
     outcome = run("FailedEvents", sqs, asked=asked, lambda_=function)
     sent = [(name, kind, json.loads(payload)) for name, kind, payload in function.invoked]
-    assert len(sent) == 23
+    assert len(sent) == 24
+    assert {"order_nos": ["1"], "reason": "r"} in [event for _, _, event in sent], "but for what is malformed"
     assert {(name, kind) for name, kind, _ in sent} == {("schedule", "Event")}
     assert [event for _, _, event in sent].count(EVENT) == 21
     assert (outcome.exit, sqs.waiting) == (Exit.DONE, {})
-    assert '21 x {"order_no": "1", "reason": "schön"}: TableUnavailableError: no table' in asked.questions[0]
+    assert '21 x {"order_no": "1", "reason": "schön"} failed with: TableUnavailableError no table' in asked.questions[0]
     assert "starts afresh" in asked.questions[0]
 
 
@@ -95,8 +97,12 @@ def test_an_event_that_comes_back_meanwhile_is_not_met_again(sqs: FakeQueues) ->
     assert (outcome.document["found"], len(sqs.waiting)) == (0, 1)
 
 
-def test_a_malformed_event_is_left_unless_it_is_to_be_discarded(sqs: FakeQueues) -> None:
-    sqs.send(envelope({"order_no": "x"}, "InvalidRequestError", "order_no is required"))
+@pytest.mark.parametrize(
+    "event",
+    [{"order_no": "x"}, {"order_nos": ["x"]}, {"order_nos": 5}, "text", None, [], {"until": 5, "order_no": "x"}],
+)
+def test_a_malformed_event_is_left_unless_it_is_to_be_discarded(sqs: FakeQueues, event: object) -> None:
+    sqs.send(envelope(event))
     function, asked = FakeLambda(), Asked()
     outcome = run("FailedEvents", sqs, asked=asked, lambda_=function)
     assert (outcome.exit, len(sqs.waiting), asked.questions) == (Exit.NO, 1, [])

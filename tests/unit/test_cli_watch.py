@@ -60,6 +60,13 @@ def test_each_change_is_told_once_and_looks_come_closer_when_a_step_is_due(clock
     assert screen.rests == [15, 5, 1, 4, 1]
 
 
+def test_an_attempt_that_is_under_way_is_looked_at_every_second(clock: Clock) -> None:
+    screen = FakeScreen(clock)
+    attempt = row("cancelling", due_at=NOW + 30)
+    watch(FakeApi(shown(attempt, attempt, CANCELLED)), ORDER_NO, screen=screen, now=clock)
+    assert screen.rests == [1, 1]
+
+
 def test_trouble_that_passes_is_told_and_waited_for(clock: Clock) -> None:
     screen = FakeScreen(clock)
     trouble: list[ApiAnswer | Exception] = [unreachable(), unreachable(), problem(503), problem(429)]

@@ -1,0 +1,214 @@
+"""Every command against the deployed stack."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials
+
+from cli.__main__ import Terminal, run
+from cli.arguments import parser
+from cli.outcome import Exit, Outcome
+from cli.stack import local
+from local.api import REGION, ApiClient
+from local.bus import settled_events
+from local.running import announced
+from local.stack import STACK, LocalStack
+from tests.e2e.waiting import wait_for
+from tests.template import ROOT
+
+LATER = "+1d"
+GONE = "1".zfill(21)
+"""A sequence number that the stream doesn't hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Runs command lines against what a file says is running."""
+
+    file: Path
+
+    def __call__(self, *line: str) -> Outcome:
+        asked = parser(now=time.time()).parse_args([*line, "--local"])
+        return run(asked, local(self.file), Terminal(quiet=False))
+
+
+@pytest.fixture
+def command(stack: LocalStack, tmp_path: Path) -> Iterator[Commands]:
+    file = tmp_path / "running.json"
+    with announced(stack, file):
+        yield Commands(file)
+    assert not file.exists()
+
+
+def order(stack: LocalStack, **options: Any) -> str:
+    return stack.simulator.client.create_order(**{"age": 600, **options}).order_no
+
+
+def test_an_order_is_looked_up_cancelled_shown_and_listed(stack: LocalStack, command: Commands) -> None:
+    order_no = order(stack)
+    assert command("lookup", order_no).exit is Exit.DONE
+    assert command("show", order_no).exit is Exit.NO
+    cancelled = command("cancel", order_no, "--reason", "unfilled")
+    assert (cancelled.exit, cancelled.document["state"]) == (Exit.DONE, "cancelled")
+    assert "3.92 TRX came back" in cancelled.words
+    assert command("show", order_no).document == cancelled.document
+    assert command("lookup", order_no).exit is Exit.NO
+    listed = command("list", "--state", "cancelled", "--limit", "1")
+    assert (listed.document["cancellations"][0]["order_no"], listed.exit) == (order_no, Exit.DONE)
+    assert command("cancel", "x").exit is Exit.USAGE
+
+
+def test_what_waits_is_taken_back(stack: LocalStack, command: Commands) -> None:
+    order_no = order(stack)
+    assert command("cancel", order_no, "--not-before", LATER).exit is Exit.PENDING
+    assert command("withdraw", order_no).exit is Exit.DONE
+    assert command("watch", order_no).exit is Exit.NO
+    assert command("cancel", order_no).exit is Exit.DONE
+    assert command("withdraw", order_no).exit is Exit.NO
+
+
+def test_an_order_is_watched_until_it_is_cancelled(
+    stack: LocalStack, command: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order_no = order(stack)
+    assert command("cancel", order_no, "--not-before", "+3s").exit is Exit.PENDING
+    watched = command("watch", order_no, "--timeout", "60")
+    assert (watched.exit, watched.document["state"]) == (Exit.DONE, "cancelled")
+    told = capsys.readouterr().out
+    assert f"{order_no} is waiting: for the time that was asked for." in told
+
+
+def queued(stack: LocalStack, queue: str) -> list[str]:
+    """The bodies in a queue, which stay in it."""
+    sqs, url, bodies = stack.client("sqs"), stack.outputs[queue], list[str]()
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1).get("Messages"):
+        bodies += [message["Body"] for message in found]
+    time.sleep(1.1)
+    return bodies
+
+
+@pytest.fixture
+def emptied(stack: LocalStack) -> None:
+    """No failures of other tests."""
+    for queue in ("FailedEventsUrl", "UndeliveredTicksUrl", "UnannouncedRecordsUrl"):
+        stack.client("sqs").purge_queue(QueueUrl=stack.outputs[queue])
+
+
+@pytest.mark.usefixtures("emptied")
+def test_failed_events_are_sent_again_and_malformed_ones_are_left(stack: LocalStack, command: Commands) -> None:
+    order_no, sqs, url = order(stack), stack.client("sqs"), stack.outputs["FailedEventsUrl"]
+    malformed = {"order_no": f"x{order_no}"}
+    function, payload = stack.outputs["ScheduleFunctionName"], json.dumps(malformed).encode()
+    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+    wait_for(lambda: len(queued(stack, "FailedEventsUrl")) == 1, seconds=20)
+    failed = {"requestPayload": {"order_no": order_no}, "responsePayload": {"errorType": "TableUnavailableError"}}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(failed))
+    outcome = command("redrive", "FailedEvents", "--yes")
+    assert (outcome.exit, outcome.document["found"], outcome.document["done"]) == (Exit.NO, 2, 1)
+    wait_for(lambda: stack.api.get(order_no).body.get("state") == "cancelled", seconds=20)
+    (left,) = queued(stack, "FailedEventsUrl")
+    assert json.loads(left)["requestPayload"] == malformed
+    assert command("redrive", "FailedEvents", "--yes", "--discard").exit is Exit.DONE
+    assert queued(stack, "FailedEventsUrl") == []
+
+
+@pytest.mark.usefixtures("emptied")
+def test_records_of_the_stream_are_announced_again(stack: LocalStack, command: Commands) -> None:
+    order_no, url = order(stack), stack.outputs["UnannouncedRecordsUrl"]
+    with settled_events(stack) as bus:
+        assert command("cancel", order_no).exit is Exit.DONE
+        wait_for(lambda: len(bus.of(order_no)) == 1, seconds=20)
+        settled = [record for record in records(stack) if record["dynamodb"]["Keys"]["order_no"]["S"] == order_no]
+        first, last = (settled[place]["dynamodb"]["SequenceNumber"] for place in (0, -1))
+        for start, end in ((first, last), (GONE, GONE)):
+            stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(position(stack, start, end)))
+        outcome = command("redrive", "UnannouncedRecords", "--yes")
+        assert (outcome.exit, outcome.document["done"]) == (Exit.NO, 1)
+        assert "their events are lost" in outcome.words
+        wait_for(lambda: len(bus.of(order_no)) == 2, seconds=20)
+        once, again = bus.of(order_no)
+        assert once == again
+    (left,) = queued(stack, "UnannouncedRecordsUrl")
+    assert json.loads(left)["DDBStreamBatchInfo"]["startSequenceNumber"] == GONE
+
+
+def stream(stack: LocalStack) -> dict[str, str]:
+    (found,) = stack.client("dynamodbstreams").list_streams(TableName=stack.outputs["TableName"])["Streams"]
+    described = stack.client("dynamodbstreams").describe_stream(StreamArn=found["StreamArn"])["StreamDescription"]
+    return {"StreamArn": found["StreamArn"], "ShardId": described["Shards"][0]["ShardId"]}
+
+
+def records(stack: LocalStack) -> list[dict[str, Any]]:
+    streams, found, page = stack.client("dynamodbstreams"), list[dict[str, Any]](), list[Any]([{}])
+    iterator = streams.get_shard_iterator(**stream(stack), ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    while page:
+        answer = streams.get_records(ShardIterator=iterator)
+        page, iterator = answer["Records"], answer["NextShardIterator"]
+        found += page
+    return found
+
+
+def position(stack: LocalStack, first: str, last: str) -> dict[str, Any]:
+    """What Lambda puts into the queue, as AWS documents it: where the records are, and not what they are."""
+    where = stream(stack)
+    times = {f"approximateArrivalOf{one}Record": "2026-11-23T01:00:00Z" for one in ("First", "Last")}
+    numbers = {"startSequenceNumber": first, "endSequenceNumber": last, "batchSize": 2}
+    info = {"shardId": where["ShardId"], "streamArn": where["StreamArn"], **numbers, **times}
+    return {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0", "DDBStreamBatchInfo": info}
+
+
+def script(stack: LocalStack, *line: str) -> subprocess.CompletedProcess[str]:
+    """The command as users run it, from another folder, against the emulator as if it were AWS."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    ran = [str(ROOT / "feee-cancel"), *line]
+    return subprocess.run(ran, cwd="/", env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.usefixtures("emptied")
+def test_a_stack_is_found_by_its_name_with_the_users_credentials(stack: LocalStack) -> None:
+    sqs, url = stack.client("sqs"), stack.outputs["UndeliveredTicksUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    asked = script(stack, "redrive", "UndeliveredTicks", "--stack", STACK)
+    assert (asked.returncode, asked.stdout) == (Exit.TROUBLE, "")
+    assert "1 x tick that couldn't be delivered" in asked.stderr
+    assert "add --yes" in asked.stderr
+    done = script(stack, "redrive", "UndeliveredTicks", "--stack", STACK, "--yes", "--json")
+    assert (done.returncode, done.stderr) == (Exit.DONE, "")
+    assert json.loads(done.stdout) == {"queue": "UndeliveredTicks", "found": 1, "done": 1, "left": []}
+
+
+def test_a_stack_that_isnt_there_is_said_plainly(stack: LocalStack) -> None:
+    ran = script(stack, "list", "--stack", "no-such-stack")
+    assert (ran.returncode, ran.stdout) == (Exit.TROUBLE, "")
+    assert ran.stderr.startswith(f"There is no stack 'no-such-stack' in {REGION}. Name it with --stack")
+
+
+def test_temporary_credentials_are_signed_with_their_token(stack: LocalStack) -> None:
+    iam, sts = stack.client("iam"), stack.client("sts")
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="operator", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allowed = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{stack.outputs['ApiArn']}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName="operator", PolicyName="call", PolicyDocument=policy)
+    given = sts.assume_role(RoleArn=role, RoleSessionName="operator")["Credentials"]
+    key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+    statuses = [
+        ApiClient(stack.api.url, Credentials(key, secret, with_token)).get("404").status for with_token in (token, None)
+    ]
+    assert statuses == [404, 403]
