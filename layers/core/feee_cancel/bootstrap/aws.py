@@ -1,5 +1,6 @@
 """What every function needs of AWS: clients of one session, the table, and the way to wake the drain."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
 )
+
+
+logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells of its credentials and endpoints at each start
 
 
 @dataclass(frozen=True, slots=True)
