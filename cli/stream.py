@@ -70,10 +70,8 @@ def _read(streams: Any, span: Span) -> Iterator[dict[str, Any]]:
             break
         page = streams.get_records(ShardIterator=iterator)
         for record in page["Records"]:
-            sequence = int(record["dynamodb"]["SequenceNumber"])
-            if sequence <= int(span.last):
-                yield _plain(record, span.stream)
-            if sequence >= int(span.last):
+            yield _plain(record, span.stream)
+            if int(record["dynamodb"]["SequenceNumber"]) >= int(span.last):
                 return
         iterator = page.get("NextShardIterator")
     raise GoneError
