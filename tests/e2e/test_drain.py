@@ -39,7 +39,7 @@ def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack)
     feee = timed.simulator.client
     feee.reset()
     feee.set_access(rate_limit=1000)  # the requests all come at once
-    orders = [feee.create_order(age=ELIGIBLE_AFTER - eligible_in) for eligible_in in range(10, 110, 5)]
+    orders = [feee.create_order(age=ELIGIBLE_AFTER - eligible_in) for eligible_in in range(20, 120, 5)]
     for order in orders:
         assert timed.api.cancel(order.order_no).body["state_reason"] == "too_early"
     feee.forget_requests()
