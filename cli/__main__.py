@@ -59,10 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = run(asked, stack, Terminal(quiet=asked.json))
         print(to_json(outcome.document) if asked.json else outcome.words, flush=True)  # noqa: T201 - the command's answer
     except EXPECTED as error:
-        print(said(error), file=sys.stderr)  # noqa: T201
+        print(said(error), file=sys.stderr)  # noqa: T201 - what a command says
         return Exit.TROUBLE
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)  # noqa: T201
+        print("Interrupted.", file=sys.stderr)  # noqa: T201 - what a command says
         return Exit.INTERRUPTED
     except BrokenPipeError:  # the reader had enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -148,7 +148,7 @@ def _widget(axes: Axes, properties: Mapping[str, Any], data: list[Datum], start:
     if shown:
         axes.set_ylim(bottom=0)
         right.set_ylim(bottom=0)
-        axes.legend(handles=shown, loc="upper left", frameon=False, ncols=2 if len(shown) > 3 else 1)  # noqa: PLR2004
+        axes.legend(handles=shown, loc="upper left", frameon=False, ncols=1 + (len(shown) // 4 > 0))
     else:
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color="#999999")
 

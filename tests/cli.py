@@ -76,11 +76,11 @@ class FakeQueues:
             self.held[receipt] = self.waiting.pop(receipt)
         return {"Messages": list(taken.values())} if taken else {}
 
-    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, str]]) -> None:  # noqa: N803
+    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, str]]) -> None:  # noqa: N803 - boto3's names
         for entry in Entries:
             del self.held[entry["ReceiptHandle"]]
 
-    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> None:  # noqa: N803
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> None:  # noqa: N803 - boto3's names
         for entry in Entries:
             assert entry["VisibilityTimeout"] == 0
             self.waiting[entry["ReceiptHandle"]] = self.held.pop(entry["ReceiptHandle"])
@@ -94,7 +94,7 @@ class FakeLambda:
     error: bool = False
     invoked: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def invoke(self, *, FunctionName: str, Payload: bytes, InvocationType: str = "RequestResponse") -> dict[str, Any]:  # noqa: N803
+    def invoke(self, *, FunctionName: str, Payload: bytes, InvocationType: str = "RequestResponse") -> dict[str, Any]:  # noqa: N803 - boto3's names
         self.invoked.append((FunctionName, InvocationType, Payload))
         failed = {"FunctionError": "Unhandled"} if self.error else {}
         return {"StatusCode": 202, "Payload": BytesIO(self.answer.encode()), **failed}
@@ -111,13 +111,13 @@ class FakeStream:
     trimmed: int = 0
     closed: bool = False
 
-    def get_shard_iterator(self, *, SequenceNumber: str, **_: str) -> dict[str, str]:  # noqa: N803
+    def get_shard_iterator(self, *, SequenceNumber: str, **_: str) -> dict[str, str]:  # noqa: N803 - boto3's names
         assert len(SequenceNumber) == 21
         if int(SequenceNumber) <= self.trimmed:
             raise client_error("TrimmedDataAccessException")
         return {"ShardIterator": SequenceNumber}
 
-    def get_records(self, *, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
+    def get_records(self, *, ShardIterator: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         first = int(ShardIterator)
         page = [self._record(number) for number in range(first, min(first + 2, len(self.states) + 1))]
         over = self.closed and first + 2 > len(self.states)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,6 +161,21 @@ def test_what_cannot_be_taken_back_is_a_problem(there: Cancellation | None, stat
     answered, problem, _ = call(sample("api-withdraw"), table=FakeTable(*([there] if there else [])))
     assert (answered, problem["type"]) == (status, f"urn:feee-cancel:problem:{name}")
     assert there is None or problem["cancellation"]["state"] == there.state
+
+
+@pytest.mark.parametrize("not_before", [None, NOW + 900])
+def test_a_request_that_a_withdrawal_overtakes_is_told_so(not_before: int | None) -> None:
+    class Raced(FakeTable):
+        def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+            found, begun = super().begin(row, rejected_by=rejected_by)
+            self.rows[row.order_no] = replace(found, state=State.WITHDRAWN, state_reason=StateReason.TAKEN_BACK)
+            return found, begun
+
+    waits = row(state=State.WAITING, state_reason=StateReason.NOT_BEFORE, due_at=NOW + 500)
+    body = {"order_no": ORDER_NO} | ({} if not_before is None else {"not_before": not_before})
+    status, problem, _ = call(sample("api-request") | {"body": json.dumps(body)}, table=Raced(waits))
+    assert (status, problem["type"]) == (409, "urn:feee-cancel:problem:taken-back")
+    assert problem["cancellation"]["state"] == "withdrawn"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ _REJECTED = {
     StateReason.FILLED: "The order was filled: the energy was delegated, so it can't be cancelled any more.",
     StateReason.NEVER_PAID: "The order closed without a payment, so there is nothing to cancel.",
     StateReason.REFUSED: "feee.io refused to cancel and to show this order, time and again.",
+    StateReason.TAKEN_BACK: "The request was taken back just while you asked. A new request starts afresh.",
     StateReason.GAVE_UP: "The cancellation was still not final when its time was up. A new request starts afresh.",
 }
 _NOT_SHOWN = "feee.io shows no such order for this key; `last_answer` is what it said."
