@@ -69,7 +69,8 @@ def refund_missing(stack: LocalStack) -> None:
 
 def late(stack: LocalStack) -> None:
     order = stack.simulator.client.create_order(age=743)
-    hold_the_turn(stack, 10)
+    hold_the_turn(stack, 20)
+    time.sleep(4)  # a drain that is at work notices within three seconds that its turn is another's
     put(stack, order.order_no, "waiting", due_at=int(time.time()) - 400)
     invoke_the_drain(stack, "{}")
     hold_the_turn(stack, 0)
