@@ -59,21 +59,22 @@ build: setup ## Build what would be deployed, into .aws-sam/build
 	@$(RUN) -m local.build
 
 lock: $(UV) ## Resolve every requirement again and write the lock files
-	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/stand-in requirements/checkov requirements/dev; do \
+	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/stand-in requirements/checkov requirements/aws requirements/dev; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --output-file "$$name.txt" "$$name.in"; \
 	done
 
-setup: .venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready
+setup: .venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .tools/aws/ready
 
 .venv/ready: requirements/dev.txt layers/dependencies/requirements.txt
 .tools/sam/ready: requirements/sam.txt
 .tools/emulator/ready: requirements/emulator.txt
 .tools/checkov/ready: requirements/checkov.txt
+.tools/aws/ready: requirements/aws.txt
 
 # One environment for each lock file, named as it is: SAM CLI, the emulator and checkov pin libraries that the project
-# also uses.
-.venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready: | $(UV)
+# also uses. The AWS CLI is what the tests run the documents' commands with.
+.venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .tools/aws/ready: | $(UV)
 	@echo "Installing $< (once) ..."
 	@$(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(@D)
 	@$(UV) pip install --quiet --python $(@D) --require-hashes --requirement $(firstword $(filter requirements/%,$^))
