@@ -64,7 +64,7 @@ lock: $(UV) ## Resolve every requirement again and write the lock files
 	    --no-header --output-file "$$name.txt" "$$name.in"; \
 	done
 
-setup: .venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .tools/aws/ready
+setup: .venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .tools/aws/ready ## Install what the tasks need, below this folder
 
 .venv/ready: requirements/dev.txt layers/dependencies/requirements.txt
 .tools/sam/ready: requirements/sam.txt
