@@ -7,6 +7,8 @@ import pytest
 from hypothesis import settings
 from rich.console import Console
 
+from local.engine import engine
+from local.errors import LocalError
 from local.stack import LocalStack, local_stack
 from tests.template import default_environment
 
@@ -21,6 +23,17 @@ os.environ |= default_environment() | {
 settings.register_profile("default", deadline=None, max_examples=400, stateful_step_count=40)
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def container_engine() -> None:
+    """A machine without an engine skips, unless REQUIRE_CONTAINERS is set, as in CI."""
+    try:
+        engine()
+    except LocalError as error:
+        if os.environ.get("REQUIRE_CONTAINERS"):
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

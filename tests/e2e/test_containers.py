@@ -1,7 +1,6 @@
 """Every sample event through `sam local invoke`: the artifact of `sam build` in Lambda's image."""
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,6 @@ from benchmarks.import_time import import_time
 from local.bus import settled_events
 from local.containers import Containers, containers
 from local.emulator import free_port
-from local.engine import engine
 from local.errors import LocalError
 from local.sam import play, stop_ticks
 from local.sam_api import usage
@@ -62,14 +60,8 @@ SETTLED_WITHIN = 30
 
 
 @pytest.fixture(scope="module")
-def local() -> Iterator[Containers]:
-    """One local stack for all; a machine without an engine skips, unless REQUIRE_CONTAINERS is set, as in CI."""
-    try:
-        engine()
-    except LocalError as error:
-        if os.environ.get("REQUIRE_CONTAINERS"):
-            raise
-        pytest.skip(str(error))
+def local(container_engine: None) -> Iterator[Containers]:
+    """One local stack for all."""
     with containers(Console(quiet=True)) as found:
         stop_ticks(found.stack)
         yield found
