@@ -1,0 +1,189 @@
+"""The commands of both READMEs, run word for word as a user types them, and that they do what the page says."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from local.build import build
+from local.image import STAND_IN
+from local.simulator.client import SimulatorClient
+from tests.e2e.steps import JOURNEY
+from tests.e2e.user import User, somebody, users_environment, working_copy
+from tests.readme import CHINESE, ENGLISH, as_bash_reads, commands, fits, named_in, printed_by
+from tests.template import ROOT
+
+DEMO = "make demo"
+SAM_LOCAL, SAM_LOCAL_EVENT = "make sam-local", "make sam-local EVENT=events/webhook-cancel.json"
+SAM_API, SAM_LOCAL_INVOKE = "make sam-api", "sam local invoke"
+LOCAL, DOCS, LIST_OF_TASKS, HELP = "make local", "make docs", "make", "./feee-cancel --help"
+IN_CI = ("make test", "make test-long", "make image")
+"""What would run these tests again, or takes an image from elsewhere; .ci/run runs it by these words."""
+IN_BLOCKS = {*JOURNEY, DEMO, "make test", "make test-long", SAM_LOCAL, SAM_LOCAL_EVENT, SAM_API, SAM_LOCAL_INVOKE}
+IN_THE_TEXT = {LIST_OF_TASKS, LOCAL, DOCS, HELP, SAM_LOCAL, SAM_API, "make setup", "make image"}
+NOT_RUN = {"make dashboard": "it draws a picture of four minutes, which is looked at and committed"}
+
+
+def known(command: str) -> str | None:
+    """What a command of a block is known by: its first words, or all but its comment where it is a task of make."""
+    if command.startswith("make "):
+        command = as_bash_reads(command)
+        return command if command in IN_BLOCKS else None
+    return next((first for first in IN_BLOCKS if f"{command} ".startswith(f"{first} ")), None)
+
+
+def test_every_command_is_run_by_a_test_below() -> None:
+    assert [command for command in commands(ENGLISH) if not known(command)] == []
+    assert {known(command) for command in commands(ENGLISH)} == IN_BLOCKS
+
+
+def test_the_commands_of_both_are_the_same_to_bash() -> None:
+    english, chinese = ([as_bash_reads(command) for command in commands(page)] for page in (ENGLISH, CHINESE))
+    assert english == chinese
+    assert all(english)
+
+
+@pytest.mark.parametrize("page", [ENGLISH, CHINESE])
+def test_every_task_that_the_text_names_is_run_or_there_is_a_reason(page: str) -> None:
+    assert named_in(page) == IN_THE_TEXT | set(NOT_RUN)
+
+
+@pytest.mark.parametrize("page", [ENGLISH, CHINESE])
+def test_make_lists_every_task_of_the_page(page: str) -> None:
+    listed = {f"make {line.split()[0]}" for line in typed(LIST_OF_TASKS).splitlines()}
+    used = {as_bash_reads(command) for command in commands(page)} | named_in(page)
+    tasks = {" ".join(command.split()[:2]) for command in used if command.startswith("make ")}
+    assert tasks <= listed
+
+
+def test_the_help_lists_the_exit_statuses() -> None:
+    assert "exit status:" in typed(HELP)
+
+
+@pytest.mark.parametrize("command", IN_CI)
+def test_what_a_test_can_not_run_is_run_by_ci(command: str) -> None:
+    assert f"\n{command}\n" in (ROOT / ".ci/run").read_text()
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[subprocess.Popen[str]]:
+    """`make demo`, in this checkout. It waits most of the time, so it is begun first and looked at last."""
+    with subprocess.Popen(
+        ["bash", "-c", DEMO], cwd=ROOT, env=users_environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.terminate()
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Iterator[User]:
+    with somebody(tmp_path) as found:
+        yield found
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_page_is_followed_from_setting_up_to_operating(user: User) -> None:
+    page = "".join(commands(ENGLISH))
+    assert [placeholder for placeholder in user.fills_in if placeholder not in page] == []
+    for command in commands(ENGLISH):
+        if step := JOURNEY.get(known(command) or ""):
+            began = time.monotonic()
+            step(user, command)
+            print(f"{time.monotonic() - began:5.1f} s  {command.splitlines()[0]}")
+
+
+def test_make_local_stays_its_curl_works_and_make_docs_shows_the_reference(tmp_path: Path) -> None:
+    folder = working_copy(tmp_path / "feee-cancel")
+    build()
+    shutil.copytree(ROOT / ".aws-sam", folder / ".aws-sam")
+    with until_ctrl_c(LOCAL, folder) as printed:
+        *_, cancelled = [typed(curl) for curl in printed_curls(printed)]
+        assert json.loads(cancelled)["state"] == "cancelled"
+        assert json.loads(cancelled)["order_no"] in typed("./feee-cancel list --local", folder)
+        with until_ctrl_c(DOCS, folder) as shown, urllib3.PoolManager() as pool:
+            page = pool.request("GET", re.findall(r"http://\S+", shown)[0])
+            assert b"swagger-ui" in page.data
+
+
+def test_the_demo_prints_what_the_page_shows(demo: subprocess.Popen[str]) -> None:
+    printed, _ = demo.communicate(timeout=180)
+    assert demo.returncode == 0
+    assert fits(printed, printed_by(ENGLISH, DEMO)), printed
+
+
+@pytest.mark.container
+@pytest.mark.usefixtures("container_engine")
+def test_make_sam_local_prints_what_the_page_shows() -> None:
+    printed = typed(SAM_LOCAL)
+    assert fits(printed, printed_by(ENGLISH, SAM_LOCAL)), printed
+
+
+@pytest.mark.container
+@pytest.mark.usefixtures("container_engine")
+def test_make_sam_local_takes_any_event() -> None:
+    printed = typed(SAM_LOCAL_EVENT)
+    assert "WebhookFunction answered with HTTP status 202" in printed
+    assert re.search(r"The row of order \d+ in the table: (waiting|cancelled)", printed), printed
+
+
+@pytest.mark.container
+@pytest.mark.usefixtures("container_engine")
+def test_while_make_sam_api_runs_its_curl_works_and_so_does_sam_cli_alone() -> None:
+    with until_ctrl_c(SAM_API) as printed:
+        *_, cancelled = [typed(curl) for curl in printed_curls(printed)]
+        assert json.loads(cancelled)["state"] == "cancelled"
+        order_no = json.loads(json.loads((ROOT / "events/api-request.json").read_text())["body"])["order_no"]
+        with SimulatorClient(re.findall(r"Simulated feee.io is at (\S+);", printed)[0]) as feee:
+            feee.create_order(order_no=order_no, age=600)
+        (command,) = [command for command in commands(ENGLISH) if known(command) == SAM_LOCAL_INVOKE]
+        answer = json.loads(typed(f"{command} {stand_in()}" if STAND_IN in printed else command))
+        assert (answer["statusCode"], json.loads(answer["body"])["state"]) == (200, "cancelled")
+
+
+@contextmanager
+def until_ctrl_c(command: str, folder: Path = ROOT) -> Iterator[str]:
+    """Run a task that stays until Ctrl-C, which the end of the block is. What it prints when it is ready."""
+    shell = ["bash", "-c", command]
+    with subprocess.Popen(
+        shell, cwd=folder, env=users_environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout
+        lines = list[str]()
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith("Ctrl-C stops"):
+                    break
+            assert process.poll() is None, "".join(lines)
+            yield "".join(lines)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+        assert "Stopped." in process.stdout.read()
+
+
+def printed_curls(printed: str) -> list[str]:
+    return re.findall(r"curl .*?(?=\n\n)", printed, re.DOTALL)
+
+
+def stand_in() -> str:
+    """What has to be added, as both pages say, where the image is the stand-in."""
+    added = f"--invoke-image {STAND_IN} --skip-pull-image"
+    assert all(f"`{added}`" in (ROOT / page).read_text() for page in (ENGLISH, CHINESE))
+    return added
+
+
+def typed(command: str, folder: Path = ROOT) -> str:
+    """What it prints, where `sam` is on the PATH; what goes to stderr is shown where a test fails."""
+    environment = users_environment(ROOT / ".tools/sam/bin")
+    shell = ["bash", "-c", command]
+    return subprocess.run(shell, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
