@@ -1,8 +1,9 @@
-"""A gate between the functions and DynamoDB: kills a function's processes at a chosen point of an order's attempt."""
+"""A gate between the functions and DynamoDB: kills a function's processes at a chosen point, or throttles."""
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,16 +32,24 @@ _AT = {
 }
 """Before or after which write."""
 ANSWERING_AFTER_SECONDS = 0.3
+_THROTTLED = (
+    b'{"__type": "com.amazon.coral.availability#ThrottlingException", "message": "Throughput exceeds the limit"}'
+)
 
 
 @dataclass(slots=True)
 class Gate:
-    """`plan` says for an order where the process that attempts it dies; each entry holds once."""
+    """`plan` says for an order where the process that attempts it dies; each entry holds once.
+
+    `throttled` are the operations that are refused, in the words that DynamoDB throttles with; `refused` counts them.
+    """
 
     url: str
     kill: Callable[[], None]
     plan: dict[str, Point] = field(default_factory=dict)
     killed: list[Point] = field(default_factory=list)
+    throttled: frozenset[str] = frozenset()
+    refused: Counter[str] = field(default_factory=Counter)
 
     def kills(self, operation: str, order_no: str, *, written: bool) -> bool:
         """Kill if this is the point. Returns whether the process is dead."""
@@ -71,6 +80,10 @@ def gate(endpoint: str, kill: Callable[[], None]) -> Iterator[Gate]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             operation = self.headers.get("X-Amz-Target", "").partition(".")[2]
             order_no = _order_no(operation, body)
+            if operation in opened.throttled:
+                opened.refused[operation] += 1
+                self.answer(400, {"Content-Type": "application/x-amz-json-1.0"}, _THROTTLED)
+                return
             if opened.kills(operation, order_no, written=False):
                 self.close_connection = True
                 return
@@ -78,13 +91,16 @@ def gate(endpoint: str, kill: Callable[[], None]) -> Iterator[Gate]:
             if opened.kills(operation, order_no, written=True):
                 self.close_connection = True
                 return
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
+            self.answer(answer.status, answer.headers, answer.data)
+
+        def answer(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
                 if name.lower() not in {"transfer-encoding", "content-length", "connection"}:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.data)))
+            self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(answer.data)
+            self.wfile.write(data)
 
         def log_message(self, *_: Any) -> None:
             pass
