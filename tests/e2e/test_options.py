@@ -33,26 +33,67 @@ ALL_ON = {
 
 
 def there(stack: LocalStack) -> dict[str, Any]:
-    """The optional parts that the stack has. (The emulator has no VPCs: of that part there is the permission.)"""
+    """The optional parts that the stack has."""
     cloudwatch, sns = stack.client("cloudwatch"), stack.client("sns")
-    function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["ApiFunctionName"])
-    role = stack.client("iam").list_attached_role_policies(RoleName=function["Role"].rpartition("/")[2])
     return {
         "alarms": len(cloudwatch.describe_alarms()["MetricAlarms"]),
         "dashboards": len(cloudwatch.list_dashboards()["DashboardEntries"]),
         "mailed": [subscription["Endpoint"] for subscription in sns.list_subscriptions()["Subscriptions"]],
-        "network": [policy["PolicyName"] for policy in role["AttachedPolicies"]],
         "topic": "AlarmTopicArn" in stack.outputs,
+        "network": {name: network(stack, name) for name in ("Api", "Webhook", "Schedule", "Notify")},
     }
 
 
-NOTHING = {"alarms": 0, "dashboards": 0, "mailed": [], "network": [], "topic": False}
+def network(stack: LocalStack, function: str) -> dict[str, Any]:
+    """A function's network: its VPC, what its role may do for it, and what is denied to the function's own code."""
+    iam, name = stack.client("iam"), stack.outputs[f"{function}FunctionName"]
+    found = stack.client("lambda").get_function_configuration(FunctionName=name)
+    role = found["Role"].rpartition("/")[2]
+    policies = [
+        iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]["Statement"]
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    denied = [one for statements in policies for one in statements if one["Effect"] == "Deny"]
+    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    return {
+        "vpc": vpc(stack, f"{function}Function"),
+        "managed": [policy["PolicyName"] for policy in attached],
+        "denied": [one["Action"] for one in denied if found["FunctionArn"] in str(one["Condition"])],
+    }
+
+
+def vpc(stack: LocalStack, function: str) -> dict[str, list[str]]:
+    """As CloudFormation has it: the emulator's functions know of no VPC."""
+    cloudformation = stack.client("cloudformation")
+    template = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
+    parameters = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]
+    values = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in parameters}
+    match template["Resources"][function]["Properties"].get("VpcConfig"):
+        case {"Fn::If": ["InVpc", there, _]} if values["SubnetIds"]:
+            return {name: values[value["Ref"]].split(",") for name, value in there.items()}
+        case _:
+            return {}
+
+
+OUTSIDE: dict[str, Any] = {"vpc": {}, "managed": [], "denied": []}
+INSIDE = {
+    "vpc": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]},
+    "managed": ["AWSLambdaENIManagementAccess"],
+    "denied": ["ec2:*"],
+}
+NOTHING = {
+    "alarms": 0,
+    "dashboards": 0,
+    "mailed": [],
+    "topic": False,
+    "network": dict.fromkeys(("Api", "Webhook", "Schedule", "Notify"), OUTSIDE),
+}
 EVERYTHING = {
     "alarms": len(alarms()),
     "dashboards": 1,
     "mailed": ["operator@example.com"],
-    "network": ["AWSLambdaENIManagementAccess"],
     "topic": True,
+    "network": {"Api": INSIDE, "Webhook": OUTSIDE, "Schedule": INSIDE, "Notify": OUTSIDE},
 }
 
 
