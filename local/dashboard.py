@@ -1,13 +1,14 @@
-"""`make dashboard`: a picture of the dashboard with the metrics of a local run. A rendering of ours, not AWS's."""
+"""`make dashboard`: a picture of the dashboard with the metrics of a local run. A rendering of ours, not AWS's.
+
+The statistics are those of the emulator's CloudWatch, which is given what the functions emitted.
+"""
 
 import json
 import random
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from feee_cancel.adapters.telemetry import NAMESPACE
 from local.build import ROOT
 from local.errors import LocalError
 from local.metrics import Datum, emitted
@@ -30,46 +32,33 @@ _CAPTION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One metric of a widget: which data, which statistic, and how it is shown."""
-
-    namespace: str
-    name: str
-    dimensions: tuple[tuple[str, str], ...]
-    stat: str
-    label: str
-    right: bool
-
-    @classmethod
-    def parse(cls, metric: list[Any], stat: str) -> "Line":
-        """From CloudWatch's notation: namespace, name, dimensions' names and values, options."""
-        options = metric[-1] if isinstance(metric[-1], dict) else {}
-        pairs = [part for part in metric[2:] if isinstance(part, str)]
-        return cls(
-            metric[0],
-            metric[1],
-            tuple(sorted(zip(pairs[::2], pairs[1::2], strict=True))),
-            options.get("stat", stat),
-            options.get("label", metric[1]),
-            options.get("yAxis") == "right",
-        )
-
-    def points(self, data: Iterable[Datum], start: float) -> tuple[list[float], list[float]]:
-        """Minutes since the start, and the statistic of each period that has data."""
-        periods: dict[int, list[float]] = {}
-        for datum in data:
-            if (datum.namespace, datum.name, datum.dimensions) == (self.namespace, self.name, self.dimensions):
-                periods.setdefault(int((datum.at - start) // _PERIOD), []).append(datum.value)
-        shown = sorted(period for period in periods if period >= 0)
-        return [period * _PERIOD / 60 for period in shown], [statistic(self.stat, periods[n]) for n in shown]
+def query(place: int, metric: Sequence[Any], stat: str) -> dict[str, Any]:
+    """A metric of a widget (namespace, name, dimensions in pairs, options) as GetMetricData asks for it."""
+    namespace, name, *pairs = [part for part in metric if isinstance(part, str)]
+    dimensions = [{"Name": key, "Value": value} for key, value in zip(pairs[::2], pairs[1::2], strict=True)]
+    found = {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions}
+    shown = options(metric)
+    return {
+        "Id": f"m{place}",
+        "Label": shown.get("label", name),
+        "MetricStat": {"Metric": found, "Period": _PERIOD, "Stat": shown.get("stat", stat)},
+    }
 
 
-def statistic(stat: str, values: list[float]) -> float:
-    """CloudWatch's statistic of these values."""
-    if stat.startswith("p"):
-        return sorted(values)[min(len(values) - 1, int(len(values) * float(stat[1:]) / 100))]
-    return {"Sum": sum(values), "Maximum": max(values), "SampleCount": float(len(values))}[stat]
+def options(metric: Sequence[Any]) -> Mapping[str, Any]:
+    """How a metric is shown, where that isn't as its widget says."""
+    return metric[-1] if isinstance(metric[-1], dict) else {}
+
+
+def recorded(datum: Datum) -> dict[str, Any]:
+    """A value as PutMetricData takes it."""
+    return {
+        "MetricName": datum.name,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in datum.dimensions],
+        "Timestamp": datetime.fromtimestamp(datum.at, UTC),
+        "Value": datum.value,
+        "Unit": datum.unit,
+    }
 
 
 def play(stack: LocalStack, seconds: float) -> None:
@@ -92,59 +81,39 @@ def play(stack: LocalStack, seconds: float) -> None:
         time.sleep(chosen.uniform(0.2, 1.6))
 
 
-def of_the_emulator(stack: LocalStack, lines: Iterable[Line], start: float) -> Iterator[Datum]:
-    """The data of AWS's own metrics, as far as the emulator has them: one for each period."""
-    for line in lines:
-        answer = stack.client("cloudwatch").get_metric_statistics(
-            Namespace=line.namespace,
-            MetricName=line.name,
-            Dimensions=[{"Name": name, "Value": value} for name, value in line.dimensions],
-            StartTime=datetime.fromtimestamp(start, UTC),
-            EndTime=datetime.now(UTC) + timedelta(minutes=1),
-            Period=_PERIOD,
-            Statistics=["Sum", "Maximum"],
-        )
-        for point in answer["Datapoints"]:
-            yield Datum(
-                namespace=line.namespace,
-                name=line.name,
-                dimensions=line.dimensions,
-                unit=point["Unit"],
-                value=point["Sum" if line.stat == "Sum" else "Maximum"],
-                at=point["Timestamp"].timestamp(),
-            )
-
-
-def draw(body: Mapping[str, Any], data: list[Datum], start: float, to: Path) -> None:
-    """Draw the widgets where the dashboard has them, on its 24 columns."""
+def draw(body: Mapping[str, Any], read: Callable[[list[dict[str, Any]]], list[Any]], start: float) -> Figure:
+    """Draw the widgets where the dashboard has them, on its 24 columns; `read` answers as GetMetricData does."""
     mpl.rcParams.update({"font.size": 7, "axes.titlesize": 8, "axes.titleweight": "bold", "legend.fontsize": 6})
     rows = 1 + max(widget["y"] + widget["height"] for widget in body["widgets"])
     figure = Figure(figsize=(14, rows * 0.42), dpi=90, facecolor="white")
     for widget in body["widgets"]:
         left, bottom = widget["x"] / 24, 1 - (widget["y"] + widget["height"]) / rows
+        properties = widget["properties"]
         if widget["type"] == "text":
-            title = widget["properties"]["markdown"].lstrip("# ")
+            title = properties["markdown"].lstrip("# ")
             figure.text(0.01, bottom + 0.008, title, fontsize=12, fontweight="bold", color="#333333")
             continue
         frame = (left + 0.025, bottom + 0.022, widget["width"] / 24 - 0.05, widget["height"] / rows - 0.055)
-        _widget(figure.add_axes(frame), widget["properties"], data, start)
+        results = read([query(place, metric, properties["stat"]) for place, metric in enumerate(properties["metrics"])])
+        _plot(figure.add_axes(frame), properties, results, start)
     figure.text(0.01, 0.003, _CAPTION, fontsize=6.5, color="#666666")
-    figure.savefig(to, pil_kwargs={"optimize": True})
+    return figure
 
 
-def _widget(axes: Axes, properties: Mapping[str, Any], data: list[Datum], start: float) -> None:
-    axes.set_title(properties["title"], loc="left")
+def _plot(axes: Axes, widget: Mapping[str, Any], results: Sequence[Any], start: float) -> None:
+    axes.set_title(widget["title"], loc="left")
     axes.grid(visible=True, color="#eeeeee")
     axes.set_xlim(0, _SECONDS / 60)
     axes.spines[["top", "right"]].set_visible(False)
-    lines = [Line.parse(metric, properties["stat"]) for metric in properties["metrics"]]
-    right = axes.twinx() if any(line.right for line in lines) else axes
+    on_the_right = [options(metric).get("yAxis") == "right" for metric in widget["metrics"]]
+    right = axes.twinx() if any(on_the_right) else axes
     shown = []
-    for place, line in enumerate(lines):
-        minutes, values = line.points(data, start)
-        if minutes:
-            on = right if line.right else axes
-            shown += on.plot(minutes, values, label=line.label, color=f"C{place}", lw=1, marker=".", ms=3)
+    for place, result in enumerate(results):
+        if result["Values"]:
+            on = right if on_the_right[place] else axes
+            minutes = [(at.timestamp() - start) / 60 for at in result["Timestamps"]]
+            style = {"label": result["Label"], "color": f"C{place}", "lw": 1, "marker": ".", "ms": 3}
+            shown += on.plot(minutes, result["Values"], **style)
     if shown:
         axes.set_ylim(bottom=0)
         right.set_ylim(bottom=0)
@@ -153,30 +122,35 @@ def _widget(axes: Axes, properties: Mapping[str, Any], data: list[Datum], start:
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color="#999999")
 
 
+def picture(stack: LocalStack, start: float) -> Figure:
+    """The deployed stack's dashboard, with what happened since the start, a reading of unix seconds."""
+    cloudwatch = stack.client("cloudwatch")
+    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[recorded(datum) for datum in emitted(stack)])
+    (listed,) = cloudwatch.list_dashboards()["DashboardEntries"]
+    body = json.loads(cloudwatch.get_dashboard(DashboardName=listed["DashboardName"])["DashboardBody"])
+    span = {"StartTime": datetime.fromtimestamp(start, UTC), "EndTime": datetime.now(UTC)}
+
+    def _read(queries: list[dict[str, Any]]) -> list[Any]:
+        return list(cloudwatch.get_metric_data(MetricDataQueries=queries, **span)["MetricDataResults"])
+
+    return draw(body, _read, start)
+
+
 def main() -> None:
     """Deploy, play, draw, clean up."""
     console = Console()
     end_on_signals()
     try:
         with local_stack(console) as stack:
-            start = time.time()
+            start = time.time() // _PERIOD * _PERIOD
             with step(console, f"Playing {_SECONDS // 60} minutes of cancellations"):
                 play(stack, _SECONDS)
             with step(console, f"Drawing {PICTURE.relative_to(ROOT)}"):
-                cloudwatch = stack.client("cloudwatch")
-                name = cloudwatch.list_dashboards()["DashboardEntries"][0]["DashboardName"]
-                body = json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
-                draw(body, [*emitted(stack), *of_the_emulator(stack, _of_aws(body), start)], start, PICTURE)
+                picture(stack, start).savefig(PICTURE, pil_kwargs={"optimize": True})
     except LocalError as error:
         sys.exit(f"\n{error}")
     except KeyboardInterrupt:
         sys.exit("\nInterrupted; everything was stopped.")
-
-
-def _of_aws(body: Mapping[str, Any]) -> list[Line]:
-    widgets = [widget["properties"] for widget in body["widgets"] if widget["type"] == "metric"]
-    lines = [Line.parse(metric, widget["stat"]) for widget in widgets for metric in widget["metrics"]]
-    return [line for line in lines if line.namespace.startswith("AWS/")]
 
 
 if __name__ == "__main__":
