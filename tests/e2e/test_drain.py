@@ -39,11 +39,11 @@ def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack)
     feee = timed.simulator.client
     feee.reset()
     feee.set_access(rate_limit=1000)  # the requests all come at once
-    orders = [feee.create_order(age=ELIGIBLE_AFTER - eligible_in) for eligible_in in range(20, 120, 5)]
+    orders = [feee.create_order(age=ELIGIBLE_AFTER - eligible_in) for eligible_in in range(20, 80, 3)]
     for order in orders:
         assert timed.api.cancel(order.order_no).body["state_reason"] == "too_early"
     feee.forget_requests()
-    wait_for(lambda: all(feee.order(order.order_no).status == 12 for order in orders), seconds=130)
+    wait_for(lambda: all(feee.order(order.order_no).status == 12 for order in orders), seconds=90)
     late = []
     for order in orders:
         (cancel,) = [request for request in feee.requests(order.order_no) if request.endpoint == "cancel"]
