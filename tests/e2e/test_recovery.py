@@ -91,31 +91,30 @@ def assert_the_refunds_add_up(stack: LocalStack, order_nos: list[str]) -> None:
     assert in_the_table == sum(Decimal(str(order.detail["refund_amount"])) for order in orders) > 0
 
 
-def test_a_hundred_orders_survive_a_drain_that_is_killed_again_and_again(stack: LocalStack, drain_gate: Gate) -> None:
+@pytest.fixture(scope="module")
+def drained(stack: LocalStack, drain_gate: Gate) -> list[str]:
+    """A hundred orders that are due in half a minute; the drain will be killed at each point of one's attempt."""
     feee = stack.simulator.client
-    feee.reset()
     feee.set_access(rate_limit=1000)
-    due_at = int(time.time()) + 25
     amounts = random.Random(7)
     orders = [
         feee.create_order(age=3600, pay_amount=Decimal(amounts.randrange(1, 10**9)).scaleb(-6)) for _ in range(100)
     ]
+    due_at = int(time.time()) + 30
     order_nos = [order.order_no for order in orders]
-    for order_no in order_nos:
-        assert stack.api.cancel(order_no, not_before=due_at).status == 202
-    points = [*Point]
-    drain_gate.plan = dict(zip(random.sample(order_nos, len(points)), points, strict=True))
+    taken = stack.api.batch(order_nos, not_before=due_at).body["results"]
+    assert [one["result"] for one in taken] == ["taken"] * 100
+    drain_gate.plan = dict(zip(random.sample(order_nos, len(Point)), Point, strict=True))
     for order_no, point in drain_gate.plan.items():
         if point is Point.WHILE_FEEE_IO_ANSWERS:
             feee.misbehave("delay", order_no=order_no, seconds=1.0)
-    settle_all(stack, order_nos)
-    assert sorted(drain_gate.killed) == sorted(points), "each point was met"
-    assert_the_refunds_add_up(stack, order_nos)
+    return order_nos
 
 
-def test_requests_whose_function_is_killed_are_finished_by_the_drain(stack: LocalStack, api_gate: Gate) -> None:
+@pytest.fixture(scope="module")
+def interrupted(stack: LocalStack, api_gate: Gate, drained: list[str]) -> list[str]:
+    """Orders whose request's function was killed at each point, while the hundred weren't due yet."""
     feee = stack.simulator.client
-    feee.reset()
     orders = {point: feee.create_order(age=3600).order_no for point in Point}
     feee.misbehave("delay", order_no=orders[Point.WHILE_FEEE_IO_ANSWERS], seconds=1.0)
     for point, order_no in orders.items():
@@ -124,5 +123,18 @@ def test_requests_whose_function_is_killed_are_finished_by_the_drain(stack: Loca
         assert api_gate.killed.pop() is point
     assert orders[Point.BEFORE_THE_CLAIM] not in items(stack), "nothing was accepted"
     assert stack.api.cancel(orders[Point.BEFORE_THE_CLAIM]).status == 200
-    settle_all(stack, list(orders.values()))
-    assert_the_refunds_add_up(stack, list(orders.values()))
+    return [*orders.values()]
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_a_hundred_orders_survive_a_drain_that_is_killed_again_and_again(
+    stack: LocalStack, drain_gate: Gate, drained: list[str]
+) -> None:
+    settle_all(stack, drained)
+    assert sorted(drain_gate.killed) == sorted(Point), "each point was met"
+    assert_the_refunds_add_up(stack, drained)
+
+
+def test_requests_whose_function_is_killed_are_finished_by_the_drain(stack: LocalStack, interrupted: list[str]) -> None:
+    settle_all(stack, interrupted)
+    assert_the_refunds_add_up(stack, interrupted)
