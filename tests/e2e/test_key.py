@@ -1,4 +1,4 @@
-"""feee.io's key is replaced while requests come in."""
+"""feee.io's key is wrong for a while, and is replaced while requests come in."""
 
 import threading
 import time
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from local.metrics import emitted
 from local.stack import KEY, LocalStack, set_key
 from tests.e2e.waiting import wait_for
 
@@ -23,9 +24,26 @@ def next_key(stack: LocalStack) -> Iterator[str]:
     set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], KEY)
 
 
+def ask_with_a_wrong_key(stack: LocalStack) -> list[str]:
+    """Orders that were asked for while the secret held a wrong key, which it does no more."""
+    feee, right, since = stack.simulator.client, f"key-{uuid4()}", time.time()
+    feee.set_key(right)
+    orders = [feee.create_order(age=600).order_no for _ in range(10)]
+    for order_no in orders:
+        assert stack.api.cancel(order_no).body["state_reason"] == "misconfigured"
+    told = [datum.value for datum in emitted(stack, since=since) if datum.name == "Misconfigured"]
+    assert sum(told) >= 10, "a wrong key is told by a metric"
+    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], right)
+    return orders
+
+
 @pytest.mark.parametrize("overlap", [True, False], ids=["feee.io takes both for a while", "feee.io takes one alone"])
-def test_a_key_that_is_replaced_under_load_loses_no_request(stack: LocalStack, next_key: str, *, overlap: bool) -> None:
+def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
+    stack: LocalStack, next_key: str, *, overlap: bool
+) -> None:
+    """Where it takes one alone, some asked with a wrong key before: all that waits is waited for together."""
     feee = stack.simulator.client
+    waiting = [] if overlap else ask_with_a_wrong_key(stack)
     orders = [feee.create_order(age=743).order_no for _ in range(REQUESTS)]
 
     def _ask(place: int) -> int:
@@ -51,5 +69,5 @@ def test_a_key_that_is_replaced_under_load_loses_no_request(stack: LocalStack, n
         feee.set_key(next_key)  # the old one is deleted at feee.io
     assert set(statuses) <= {200, 202}
     assert statuses.count(202) == 0 if overlap else statuses.count(202) > 0
-    wait_for(lambda: all(feee.order(order_no).accepted_cancels == 1 for order_no in orders), seconds=120)
+    wait_for(lambda: all(feee.order(order_no).accepted_cancels == 1 for order_no in orders + waiting), seconds=120)
     assert {stack.api.get(order_no).body["state"] for order_no in orders[-5:]} == {"cancelled"}

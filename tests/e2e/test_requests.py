@@ -14,7 +14,6 @@ from urllib3.exceptions import HTTPError
 
 from local.stack import KEY, LocalStack, set_key
 from tests.builders import DOCUMENTED
-from tests.e2e.waiting import wait_for
 
 NOTHING_ALLOWED = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "execute-api:Invoke", "Resource": "*"}]}
@@ -275,18 +274,3 @@ def test_a_secret_without_a_key_is_said_so(stack: LocalStack, other_key: str) ->
     answer = stack.api.cancel(order.order_no)
     assert (answer.status, answer.body["state_reason"]) == (202, "misconfigured")
     assert "aws secretsmanager put-secret-value" in answer.body["last_answer"]["detail"]
-
-
-@pytest.mark.long
-def test_a_wrong_key_is_told_by_a_metric_and_once_it_is_right_everything_completes(
-    stack: LocalStack, other_key: str
-) -> None:
-    feee = stack.simulator.client
-    orders = [feee.create_order(age=600) for _ in range(10)]
-    for order in orders:
-        assert stack.api.cancel(order.order_no).body["state_reason"] == "misconfigured"
-    events = stack.client("logs").filter_log_events(logGroupName=stack.outputs["ApiFunctionLogGroup"])["events"]
-    metrics = [json.loads(line) for event in events for line in event["message"].splitlines() if '"_aws"' in line]
-    assert sum(sum(metric.get("Misconfigured", [])) for metric in metrics) >= 10
-    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], other_key)
-    wait_for(lambda: all(feee.order(order.order_no).status == 12 for order in orders), seconds=120)
