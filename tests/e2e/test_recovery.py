@@ -1,4 +1,4 @@
-"""Recovery on the deployed stack: killed processes and a wrong key lose nothing."""
+"""Recovery on the deployed stack: killed processes lose nothing."""
 
 import random
 import time
