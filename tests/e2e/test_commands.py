@@ -20,12 +20,11 @@ from local.api import REGION, ApiClient
 from local.bus import settled_events
 from local.running import announced
 from local.stack import STACK, LocalStack
+from tests.e2e.records import GONE, position, span
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 
 LATER = "+1d"
-GONE = "1".zfill(21)
-"""A sequence number that the stream doesn't hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +121,8 @@ def test_records_of_the_stream_are_announced_again(stack: LocalStack, command: C
     with settled_events(stack) as bus:
         assert command("cancel", order_no).exit is Exit.DONE
         wait_for(lambda: len(bus.of(order_no)) == 1, seconds=20)
-        settled = [record for record in records(stack) if record["dynamodb"]["Keys"]["order_no"]["S"] == order_no]
-        first, last = (settled[place]["dynamodb"]["SequenceNumber"] for place in (0, -1))
-        for start, end in ((first, last), (GONE, GONE)):
-            stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(position(stack, start, end)))
+        for message in (span(stack, order_no), position(stack, GONE, GONE)):
+            stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(message))
         outcome = command("redrive", "UnannouncedRecords", "--yes")
         assert (outcome.exit, outcome.document["done"]) == (Exit.NO, 1)
         assert "their events are lost" in outcome.words
@@ -134,31 +131,6 @@ def test_records_of_the_stream_are_announced_again(stack: LocalStack, command: C
         assert once == again
     (left,) = queued(stack, "UnannouncedRecordsUrl")
     assert json.loads(left)["DDBStreamBatchInfo"]["startSequenceNumber"] == GONE
-
-
-def stream(stack: LocalStack) -> dict[str, str]:
-    (found,) = stack.client("dynamodbstreams").list_streams(TableName=stack.outputs["TableName"])["Streams"]
-    described = stack.client("dynamodbstreams").describe_stream(StreamArn=found["StreamArn"])["StreamDescription"]
-    return {"StreamArn": found["StreamArn"], "ShardId": described["Shards"][0]["ShardId"]}
-
-
-def records(stack: LocalStack) -> list[dict[str, Any]]:
-    streams, found, page = stack.client("dynamodbstreams"), list[dict[str, Any]](), list[Any]([{}])
-    iterator = streams.get_shard_iterator(**stream(stack), ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    while page:
-        answer = streams.get_records(ShardIterator=iterator)
-        page, iterator = answer["Records"], answer["NextShardIterator"]
-        found += page
-    return found
-
-
-def position(stack: LocalStack, first: str, last: str) -> dict[str, Any]:
-    """What Lambda puts into the queue, as AWS documents it: where the records are, and not what they are."""
-    where = stream(stack)
-    times = {f"approximateArrivalOf{one}Record": "2026-11-23T01:00:00Z" for one in ("First", "Last")}
-    numbers = {"startSequenceNumber": first, "endSequenceNumber": last, "batchSize": 2}
-    info = {"shardId": where["ShardId"], "streamArn": where["StreamArn"], **numbers, **times}
-    return {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0", "DDBStreamBatchInfo": info}
 
 
 def script(stack: LocalStack, *line: str) -> subprocess.CompletedProcess[str]:

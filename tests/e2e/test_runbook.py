@@ -1,0 +1,442 @@
+"""The runbook, tried as a new operator would: a fault for each alarm, and then nothing but the runbook's commands.
+
+Each test brings about a fault on a stack of its own, looks with the commands, and sees the stuck cancellation finished.
+What the emulator doesn't do is said where it matters; the nearest thing is done instead.
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local.bus import settled_events
+from local.metrics import emitted
+from local.running import announced
+from local.stack import KEY, LocalStack, local_stack, set_key
+from local.webhook import signed
+from tests.alarms import alarms, fires
+from tests.e2e.records import GONE, position, span
+from tests.e2e.rows import hold_the_turn, invoke_the_drain, put
+from tests.e2e.waiting import wait_for
+from tests.runbook import Operator, about_alarms, sections
+
+ALARMS = alarms()
+SHORTER = {"MisconfiguredBackoff": "8-8", "RefundMissingAfterSeconds": "60"}
+"""What the runbook says takes minutes; a row that waits for the key is attempted three times before the drain rests."""
+COVERED: dict[str, set[str]] = {}
+"""The sections that each test is about, by its name."""
+FROM_NOW = "2304170329503866885320"
+
+Test = Callable[..., None]
+
+
+def about(*headings: str) -> Callable[[Test], Test]:
+    """The test runs every command of these sections."""
+
+    def marked(test: Test) -> Test:
+        COVERED[test.__name__] = set(headings)
+        return test
+
+    return marked
+
+
+@pytest.fixture(scope="module")
+def deployed_for_operators() -> Iterator[LocalStack]:
+    with local_stack(Console(quiet=True), **SHORTER) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(deployed_for_operators: LocalStack) -> LocalStack:
+    """A stack whose functions, permissions and key may be spoilt."""
+    deployed_for_operators.simulator.client.reset()
+    deployed_for_operators.simulator.client.set_access(rate_limit=10_000)
+    for queue in ("FailedEventsUrl", "UndeliveredTicksUrl", "UnannouncedRecordsUrl"):
+        deployed_for_operators.client("sqs").purge_queue(QueueUrl=deployed_for_operators.outputs[queue])
+    hold_the_turn(deployed_for_operators, 0)
+    return deployed_for_operators
+
+
+@pytest.fixture
+def operator(stack: LocalStack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Operator]:
+    with announced(stack, tmp_path / "running.json"):
+        at_work = Operator(stack, tmp_path)
+        yield at_work
+    assert at_work.left(COVERED[request.function.__name__]) == set()
+
+
+def test_every_section_about_an_alarm_and_every_command_is_tried() -> None:
+    tried = {heading for headings in COVERED.values() for heading in headings}
+    with_commands = {heading for heading, commands in sections().items() if commands}
+    assert tried == with_commands | about_alarms()
+
+
+def order(stack: LocalStack, **options: Any) -> str:
+    return stack.simulator.client.create_order(**{"age": 743, **options}).order_no
+
+
+def state(stack: LocalStack, order_no: str) -> str:
+    return str(stack.api.get(order_no).body.get("state"))
+
+
+def is_finished(stack: LocalStack, order_no: str, *, seconds: float = 30) -> None:
+    wait_for(lambda: state(stack, order_no) == "cancelled", seconds=seconds, found=lambda: stack.api.get(order_no).body)
+
+
+def sounds(stack: LocalStack, alarm: str, *, since: float) -> bool:
+    """Whether the metrics since then set the alarm off."""
+    return fires(ALARMS[alarm], emitted(stack, since=since), now=time.time())
+
+
+def fails_later(stack: LocalStack, order_no: str, payload: object) -> None:
+    """Hand an event to the drain's function, and wait until it is among those that failed three times."""
+    name, sqs = stack.outputs["ScheduleFunctionName"], stack.client("sqs")
+    stack.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(payload).encode())
+    asked = {"QueueUrl": stack.outputs["FailedEventsUrl"], "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}
+    wait_for(
+        lambda: any(order_no in one["Body"] for one in sqs.receive_message(**asked).get("Messages", [])), seconds=60
+    )
+
+
+def waiting_in(stack: LocalStack, queue: str) -> int:
+    name = "ApproximateNumberOfMessages"
+    asked = {"QueueUrl": stack.outputs[queue], "AttributeNames": [name]}
+    return int(stack.client("sqs").get_queue_attributes(**asked)["Attributes"][name])
+
+
+@about("Cancellation failed", "Looking", "Finishing a stuck cancellation")
+def test_an_order_that_nobody_tries_any_more(stack: LocalStack, operator: Operator) -> None:
+    feee, since = stack.simulator.client, time.time()
+    orders = [order(stack), order(stack)]
+    for order_no in orders:
+        feee.misbehave("error_code", order_no=order_no, endpoint="cancel", code=20009, msg="no resource", times=None)
+        put(stack, order_no, "waiting", gives_up_at=int(time.time()) - 1)
+    invoke_the_drain(stack, "{}")
+    assert sounds(stack, "CancellationFailedAlarm", since=since)
+    listed, queried = operator("./feee-cancel list"), operator("aws dynamodb query")
+    for order_no in orders:
+        assert re.search(f"{order_no} +failed +gave_up", listed)
+        assert f'"order_no":"{order_no}"' in queried
+    (stuck, another) = orders
+    shown = operator("./feee-cancel show", order_no=stuck)
+    assert "is failed: it wasn't settled in time" in shown
+    assert "refused, code 20009, no resource" in shown
+    row = json.loads(operator("aws dynamodb get-item", order_no=stuck))
+    assert (row["state"], row["code"], row["msg"]) == ("failed", "20009", "no resource")
+    assert "can be cancelled" in operator("./feee-cancel lookup", order_no=stuck)
+    said = operator.logged("logged ScheduleFunction '{ $.order_no", order_no=stuck)
+    assert {json.loads(line)["code"] for line in said} == {20009, 0}
+    feee.behave()
+    assert f"{stuck} is cancelled" in operator("./feee-cancel cancel", order_no=stuck)
+    assert "3.92 TRX came back" in operator("./feee-cancel watch", order_no=stuck)
+    assert "202" in operator('drain --invocation-type Event <<< \'{"order_no"', order_no=another)
+    is_finished(stack, another)
+
+
+@about("Misconfigured", "Setting and replacing the key")
+def test_feee_io_takes_no_call_of_ours(stack: LocalStack, operator: Operator) -> None:
+    feee, since = stack.simulator.client, time.time()
+    replaced, unlisted = order(stack), order(stack)
+    feee.misbehave("error_code", order_no=unlisted, code=20012, msg="ip not allowed", times=None)
+    feee.set_key("key-that-is-good-now")
+    for order_no in (replaced, unlisted):
+        assert stack.api.cancel(order_no).body["state_reason"] == "misconfigured"
+    assert sounds(stack, "MisconfiguredAlarm", since=since)
+    assert re.search(f"{replaced} +waiting +misconfigured", operator("./feee-cancel list", failed="waiting"))
+    assert "code 10001" in operator("./feee-cancel show", order_no=replaced)
+    assert "code 20012" in operator("./feee-cancel show", order_no=unlisted)
+    (operator.folder / "key.json").write_text('{"key": "key-that-is-good-now"}')
+    assert "VersionId" in operator('aws secretsmanager put-secret-value --secret-id "$(output FeeeKeySecretArn)"')
+    feee.behave()
+    is_finished(stack, replaced)
+    is_finished(stack, unlisted)
+
+
+@about("Misconfigured")
+def test_the_secret_holds_no_key(stack: LocalStack, operator: Operator) -> None:
+    stuck = order(stack)
+    stack.simulator.client.set_key("key-that-nobody-has")
+    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], "")
+    assert stack.api.cancel(stuck).body["state_reason"] == "misconfigured"
+    shown = operator("./feee-cancel show", order_no=stuck)
+    assert "code" not in shown
+    (command,) = re.findall(r"aws secretsmanager put-secret-value .*'\{.*\}'", shown)
+    stack.simulator.client.set_key(KEY)
+    assert "VersionId" in operator.told(command.replace("<key>", KEY))
+    is_finished(stack, stuck)
+
+
+@about("Refund missing")
+def test_a_refund_that_doesnt_show(stack: LocalStack, operator: Operator) -> None:
+    feee, since = stack.simulator.client, time.time()
+    stuck = order(stack, status=11, refund="never")
+    put(stack, stuck, "refunding", state_reason="refund_pending", since=int(time.time()) - 100)
+    stack.api.cancel(stuck)
+    assert sounds(stack, "RefundMissingAlarm", since=since)
+    assert re.search(f"{stuck} +refunding +refund_pending", operator("./feee-cancel list", failed="refunding"))
+    request_id = stack.api.get(stuck).body["last_answer"]["request_id"]
+    assert request_id in operator("./feee-cancel show", order_no=stuck)
+    assert f"{stuck} is refunding" in operator("./feee-cancel cancel", order_no=stuck)
+    feee.change_order(stuck, status=14)
+    is_finished(stack, stuck, seconds=90)
+
+
+@about("Drain late")
+def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, operator: Operator) -> None:
+    """The dashboard is CloudWatch's: its metrics are read here as they were emitted."""
+    feee, since = stack.simulator.client, time.time()
+    stuck = [order(stack) for _ in range(3)]
+    for order_no in stuck:
+        feee.misbehave("http_error", order_no=order_no, status=503, times=None)
+        put(stack, order_no, "waiting", due_at=int(time.time()) - 400)
+    invoke_the_drain(stack, "{}")
+    assert sounds(stack, "DrainLateAlarm", since=since)
+    names = [datum.name for datum in emitted(stack, since=since)]
+    assert "FeeeNoUsableAnswer" in names
+    calls = len(feee.requests())
+    assert operator("drain <<< '{}'").startswith("null")
+    assert len(feee.requests()) == calls, "the drain rests"
+    assert "no_usable_answer" in operator("./feee-cancel show", order_no=stuck[0])
+    feee.behave()
+    assert f"{stuck[0]} is cancelled" in operator("./feee-cancel cancel", order_no=stuck[0])
+    hold_the_turn(stack, 0)  # the half minute is over
+    invoke_the_drain(stack, "{}")
+    is_finished(stack, stuck[1])
+    is_finished(stack, stuck[2])
+
+
+@about("Drain late")
+def test_a_pace_that_is_too_slow_is_raised(stack: LocalStack, operator: Operator) -> None:
+    operator("set_parameter DrainPace 8")
+    wait_for(lambda: variable(stack, "DRAIN_PACE") == "8", seconds=60)
+    assert variable(stack, "MISCONFIGURED_BACKOFF") == "8-8", "the other parameters are as they were"
+
+
+def variable(stack: LocalStack, name: str) -> str:
+    asked = {"FunctionName": stack.outputs["ScheduleFunctionName"]}
+    return str(stack.client("lambda").get_function_configuration(**asked)["Environment"]["Variables"][name])
+
+
+@about("Drain not running")
+def test_the_schedule_was_switched_off(stack: LocalStack, operator: Operator) -> None:
+    scheduler, name, stuck = stack.client("scheduler"), stack.outputs["TickName"], order(stack)
+    made = {"Name", "Target", "ScheduleExpression", "FlexibleTimeWindow", "State"}
+    before = {key: value for key, value in scheduler.get_schedule(Name=name).items() if key in made}
+    scheduler.update_schedule(**{**before, "State": "DISABLED"})
+    put(stack, stuck, "waiting")
+    assert operator("aws scheduler get-schedule").strip() == "DISABLED"
+    assert operator("drain <<< '{}'").startswith("null")
+    is_finished(stack, stuck)
+    for there in ("", "ResourceNotFoundException"):
+        assert there in operator("aws scheduler delete-schedule")
+        assert "ScheduleArn" in operator("aws scheduler create-schedule")
+        assert {key: value for key, value in scheduler.get_schedule(Name=name).items() if key in made} == before
+        scheduler.delete_schedule(Name=name)
+    assert "ResourceNotFoundException" in operator("aws scheduler get-schedule")
+    operator("aws scheduler create-schedule")
+    assert operator("aws scheduler get-schedule").strip() == "ENABLED"
+
+
+@about("Malformed event", "Failed events")
+def test_an_event_that_is_no_request(stack: LocalStack, operator: Operator) -> None:
+    since, good, event = time.time(), order(stack), {"order_nos": []}
+    event = {"order_nos": [good, "x1234"]}
+    fails_later(stack, good, event)
+    assert sounds(stack, "MalformedEventAlarm", since=since)
+    is_finished(stack, good)
+    (failed,) = [
+        json.loads(line) for line in operator('aws sqs receive-message --queue-url "$(output Fai').splitlines()
+    ]
+    assert failed["requestPayload"] == event
+    assert "order_nos/1" in failed["responsePayload"]["errorMessage"] or "digits" in str(failed["responsePayload"])
+    print(operator("./feee-cancel redrive FailedEvents"))
+    mended = order(stack)
+    operator("drain --invocation-type Event <<< '<requestPayload>'", requestPayload=json.dumps({"order_no": mended}))
+    is_finished(stack, mended)
+    operator('aws sqs purge-queue --queue-url "$(output Fai')
+    assert waiting_in(stack, "FailedEventsUrl") == 0
+
+
+@about("Function errors")
+def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: Operator) -> None:
+    """The emulator doesn't log why a function couldn't start, as Lambda does; the tick by hand tells it here too."""
+    stuck = order(stack)
+    operator("set_parameter RefundCheckBackoff", **{"5-60": "60-5"})
+    wait_for(lambda: variable(stack, "REFUND_CHECK_BACKOFF") == "60-5", seconds=60)
+    assert stack.api.cancel(stuck).status >= 500
+    fails_later(stack, stuck, {"order_no": stuck})
+    assert operator.logged('logged ApiFunction "$ERRORS"') == []
+    assert "environment variable REFUND_CHECK_BACKOFF must be seconds such as 5-60" in operator("drain <<< '{}'")
+    operator("set_parameter RefundCheckBackoff")
+    wait_for(lambda: variable(stack, "REFUND_CHECK_BACKOFF") == "5-60", seconds=60)
+    assert stuck in operator('aws sqs receive-message --queue-url "$(output Fai')
+    assert "1 sent to the schedule's function again" in operator("./feee-cancel redrive FailedEvents")
+    is_finished(stack, stuck)
+
+
+@about("Function throttles")
+def test_a_function_that_may_not_run(stack: LocalStack, operator: Operator) -> None:
+    """What the emulator says of the account's limits is made up."""
+    client, name, stuck = stack.client("lambda"), stack.outputs["ScheduleFunctionName"], order(stack)
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    put(stack, stuck, "waiting")
+    assert "TooManyRequestsException" in operator("drain <<< '{}'")
+    assert len(json.loads(operator("aws lambda get-account-settings"))) == 2
+    shown = operator("aws lambda get-function-concurrency")
+    assert json.loads(shown) == {"ReservedConcurrentExecutions": 0}
+    assert operator("aws lambda delete-function-concurrency") == ""
+    assert operator("drain <<< '{}'").startswith("null")
+    is_finished(stack, stuck)
+    operator("set_parameter WebhookConcurrency")
+    webhook = stack.outputs["WebhookFunctionName"]
+    reserved = {"ReservedConcurrentExecutions": 20}
+    wait_for(lambda: reserved.items() <= client.get_function_concurrency(FunctionName=webhook).items(), seconds=60)
+
+
+@about("Undelivered ticks")
+def test_ticks_that_eventbridge_couldnt_deliver(stack: LocalStack, operator: Operator) -> None:
+    """The emulator's scheduler needs no permission, so the message is put there as EventBridge documents it."""
+    iam, sqs, url = stack.client("iam"), stack.client("sqs"), stack.outputs["UndeliveredTicksUrl"]
+    tick = {"RoleName": stack.outputs["ScheduleRoleArn"].rpartition("/")[2], "PolicyName": "tick"}
+    allowed = may(iam.get_role_policy(**tick)["PolicyDocument"])
+    iam.delete_role_policy(**tick)
+    for _ in range(2):
+        said = {
+            "ERROR_CODE": "AccessDeniedException",
+            "ERROR_MESSAGE": "not authorized to perform lambda:InvokeFunction",
+        }
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in said.items()}
+        sqs.send_message(QueueUrl=url, MessageBody="{}", MessageAttributes=attributes)
+        shown = operator('aws sqs receive-message --queue-url "$(output Und')
+        assert json.loads(shown) == said
+        operator("aws iam put-role-policy")
+        assert allowed <= may(iam.get_role_policy(**tick)["PolicyDocument"])
+        emptied = (
+            "./feee-cancel redrive UndeliveredTicks" if _ == 0 else 'aws sqs purge-queue --queue-url "$(output Und'
+        )
+        operator(emptied)
+        assert waiting_in(stack, "UndeliveredTicksUrl") == 0
+
+
+def may(document: Any) -> set[tuple[str, str]]:
+    """The actions and resources that a policy allows."""
+
+    def several(value: Any) -> list[Any]:
+        return value if isinstance(value, list) else [value]
+
+    return {
+        (action, resource)
+        for statement in several(document["Statement"])
+        for action in several(statement["Action"])
+        for resource in several(statement["Resource"])
+    }
+
+
+@about("Announcements late", "Unannounced records")
+def test_the_bus_doesnt_take_the_settled_events(stack: LocalStack, operator: Operator) -> None:
+    """Emulator: a batch that the function reports as failed isn't delivered again, so none grows old.
+
+    The message is put into the queue as Lambda documents it, once for records that the stream has and once for others.
+    """
+    iam, sqs, url = stack.client("iam"), stack.client("sqs"), stack.outputs["UnannouncedRecordsUrl"]
+    name = stack.outputs["NotifyFunctionName"]
+    role = stack.client("lambda").get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2]
+    announce = {"RoleName": role, "PolicyName": "announce"}
+    document = iam.get_role_policy(**announce)["PolicyDocument"]
+    iam.delete_role_policy(**announce)
+    unannounced = order(stack)
+    with settled_events(stack) as bus:
+        assert stack.api.cancel(unannounced).status == 200
+        wait_for(lambda: "events:PutEvents" in "".join(operator.logged("logged NotifyFunction")), seconds=30)
+        iam.put_role_policy(**announce, PolicyDocument=json.dumps(document))
+        assert bus.of(unannounced) == []
+        for message in (span(stack, unannounced), position(stack, GONE, GONE)):
+            sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))
+        assert "their events are lost" in operator("./feee-cancel redrive UnannouncedRecords")
+        wait_for(lambda: len(bus.of(unannounced)) == 1, seconds=20)
+    assert waiting_in(stack, "UnannouncedRecordsUrl") == 1
+
+
+@contextmanager
+def throttled(stack: LocalStack, *functions: str) -> Iterator[None]:
+    """DynamoDB refuses all that these functions ask of it: the emulator itself has no throttles."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "Rate exceeded"}'
+            self.send_response(400)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    client = stack.client("lambda")
+    before = {name: client.get_function_configuration(FunctionName=name)["Environment"] for name in functions}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        refusing = {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{server.server_port}"}
+        for name in functions:
+            spoilt = {"Variables": before[name]["Variables"] | refusing}
+            client.update_function_configuration(FunctionName=name, Environment=spoilt)
+        yield
+        for name in functions:
+            client.update_function_configuration(FunctionName=name, Environment=before[name])
+        server.shutdown()
+
+
+@about("Api server errors", "Table throttled")
+def test_dynamodb_refuses_so_the_api_does(stack: LocalStack, operator: Operator) -> None:
+    """The emulator writes no access log: the line is put there in the template's format."""
+    api, drain = stack.outputs["ApiFunctionName"], stack.outputs["ScheduleFunctionName"]
+    stuck, refused = order(stack), order(stack)
+    put(stack, stuck, "waiting")
+    with throttled(stack, api, drain):
+        assert stack.api.cancel(refused).status == 503
+        tick = operator("drain <<< '{}'")
+        assert "ThrottlingException" in tick
+        write_to_the_access_log(stack, status="503")
+        write_to_the_access_log(stack, status="200")
+        (asked,) = [json.loads(line) for line in operator.logged("logged ApiAccess")]
+        assert (asked["status"], asked["caller"]) == ("503", "arn:aws:iam::000000000000:user/caller")
+        (line,) = operator.logged('logged ApiFunction "$ERRORS"')
+        assert "TableUnavailableError" in line
+        assert "ThrottlingException" in line
+    assert stack.api.get(refused).status == 404, "nothing was accepted"
+    assert f"{refused} is cancelled" in operator("./feee-cancel cancel", order_no=refused)
+    assert operator("drain <<< '{}'").startswith("null")
+    is_finished(stack, stuck)
+
+
+def write_to_the_access_log(stack: LocalStack, *, status: str) -> None:
+    logs, group = stack.client("logs"), stack.outputs["ApiAccessLogGroup"]
+    line = {"requestId": "1", "caller": "arn:aws:iam::000000000000:user/caller", "method": "POST", "status": status}
+    logs.create_log_stream(logGroupName=group, logStreamName=status)
+    event = {"timestamp": int(time.time() * 1000), "message": json.dumps(line)}
+    logs.put_log_events(logGroupName=group, logStreamName=status, logEvents=[event])
+
+
+@about("Setting and replacing the webhook's secrets")
+def test_the_webhooks_secret_is_replaced(stack: LocalStack, operator: Operator) -> None:
+    old = json.loads(
+        stack.client("secretsmanager").get_secret_value(SecretId=stack.outputs["WebhookSecretArn"])["SecretString"]
+    )
+    new = operator("printf").strip()
+    (operator.folder / "webhook.json").write_text(json.dumps({"secrets": [new, *old["secrets"]]}))
+    assert "VersionId" in operator('aws secretsmanager put-secret-value --secret-id "$(output WebhookSecretArn)"')
+    asked = order(stack)
+    body = json.dumps({"order_no": asked})
+    answer = stack.api.webhook(body, signed(body, secret=new))
+    assert answer.status == 202
+    is_finished(stack, asked)
