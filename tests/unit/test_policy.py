@@ -177,3 +177,21 @@ def test_the_roles_have_the_networks_permissions_in_a_vpc_alone() -> None:
         elif managed:
             assert name == "ApiGatewayLogRole"
     assert RESOURCES["CodeMayNotUseTheNetworksApi"]["Condition"] == "InVpc"
+
+
+def test_no_name_is_another_stacks_of_this_account_too() -> None:
+    """Names that AWS has once for each account and region are CloudFormation's own, or have the stack's in them."""
+    kinds = ("Name", "TableName", "QueueName", "FunctionName", "RoleName", "TopicName", "AlarmName", "DashboardName")
+    given = [
+        properties[kind]
+        for resource in RESOURCES.values()
+        for properties in [resource.get("Properties", {})]
+        for kind in {*kinds, "LogGroupName"} & properties.keys()
+    ]
+    assert len(given) > 20
+    assert all("AWS::StackName" in json.dumps(name) or resource_of(name) for name in given)
+
+
+def resource_of(name: object) -> bool:
+    """Whether the name is one that CloudFormation gave to a resource of this stack."""
+    return isinstance(name, dict) and bool({"Ref", "Fn::GetAtt"} & name.keys())
