@@ -21,11 +21,11 @@ _CONDITION = re.compile(r"\$\.([a-z_.]+) = \"([^\"]*)\"")
 _ON_THIS_MACHINE = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
 """AWS CLI 1 has an address of its own for SQS in us-east-1, which comes before AWS_ENDPOINT_URL."""
 _FEEE_CANCEL = """#!{python}
-# ./feee-cancel, on the stack of the test; where it asks, yes.
+# ./feee-cancel, on the stack of the test; where it asks, yes. Its bytecode is kept out of the project.
 import sys
+sys.pycache_prefix = {bytecode!r}
 from pathlib import Path
 sys.path[:0] = {path!r}
-sys.dont_write_bytecode = True
 from local import running
 running.FILE = Path({file!r})
 from cli.__main__ import main
@@ -144,7 +144,8 @@ class Operator:
         script = self.folder / "feee-cancel"
         path = [str(ROOT), str(ROOT / "layers/core")]
         file = str(self.folder / "running.json")
-        script.write_text(_FEEE_CANCEL.format(python=sys.executable, path=path, file=file))
+        bytecode = str(self.folder / "bytecode")
+        script.write_text(_FEEE_CANCEL.format(python=sys.executable, path=path, file=file, bytecode=bytecode))
         script.chmod(0o755)
 
     def _bash(self, script: str) -> str:
