@@ -47,6 +47,18 @@ def test_a_key_that_was_just_set_is_taken_up_at_once() -> None:
     assert (source(), source(), secrets.reads) == (KEY, KEY, 3)
 
 
+def test_the_key_is_read_again_after_five_minutes_and_when_the_clock_was_set_back() -> None:
+    secrets = FakeSecrets(*[f'{{"key": "{KEY}-{count}"}}' for count in range(3)])
+    clock = [0.0]
+    source = SecretKey(secrets, "feee-key", now=lambda: clock[0])  # type: ignore[arg-type] # a fake of the client
+
+    def at(seconds: float) -> str:
+        clock[0] = seconds
+        return source()[-1]
+
+    assert [at(seconds) for seconds in (1_000, 1_299.9, 1_300, 1_200)] == ["0", "0", "1", "2"]
+
+
 @pytest.mark.parametrize(
     "value",
     ["", "{}", "[]", KEY, '"text"', '{"key": ""}', '{"key": null}', '{"key": 12345678}', '{"key": "short"}']

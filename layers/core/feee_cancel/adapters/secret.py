@@ -1,16 +1,16 @@
-"""The secrets, JSON documents in Secrets Manager, through Powertools: kept for five minutes.
+"""The secrets, JSON documents in Secrets Manager: kept for five minutes.
 
 No value is in a message, and no exception that holds one is chained.
 """
 
 import json
+import math
 import re
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from feee_cancel.usecases.ports import SecretUnavailableError
 
@@ -27,19 +27,28 @@ _KEY = re.compile(r"[!#-\[\]-~]{8,256}")
 class Secret:
     """One secret, by its ARN or name. `example` is what it should hold, for the message where it doesn't."""
 
-    def __init__(self, client: "SecretsManagerClient", name: str, example: str) -> None:
-        self._provider = SecretsProvider(boto3_client=client)
+    def __init__(
+        self, client: "SecretsManagerClient", name: str, example: str, now: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
         self._name = name
         self._example = example
+        self._now = now
+        self._text: object = None
+        self._read_at = -math.inf
 
     def document(self, *, refresh: bool = False) -> dict[str, Any]:
         """What it holds, at most five minutes old; empty where it is no JSON object. Raises SecretUnavailableError."""
+        if refresh or not 0 <= self._now() - self._read_at < _MAX_AGE_SECONDS:
+            self._text = self._read()
+            self._read_at = self._now()
+        return _object(self._text)
+
+    def _read(self) -> object:
         try:
-            text = self._provider.get(self._name, max_age=_MAX_AGE_SECONDS, force_fetch=refresh)
-        except GetParameterError as error:
-            cause = _code_of(error.__context__)
-            raise SecretUnavailableError(f"secret {self._name} can't be read: {cause}") from error
-        return _object(text)
+            return self._client.get_secret_value(SecretId=self._name).get("SecretString")
+        except (BotoCoreError, ClientError) as error:
+            raise SecretUnavailableError(f"secret {self._name} can't be read: {_code_of(error)}") from error
 
     def usable(self, usable: Callable[[dict[str, Any]], T | None], *, refresh: bool = False) -> T:
         """What `usable` finds in it; read afresh where it finds nothing, for it may just have been set.
@@ -58,8 +67,8 @@ class Secret:
 class SecretKey:
     """feee.io's key: `{"key": "..."}`."""
 
-    def __init__(self, client: "SecretsManagerClient", name: str) -> None:
-        self._secret = Secret(client, name, '{"key": "<key>"}')
+    def __init__(self, client: "SecretsManagerClient", name: str, now: Callable[[], float] = time.time) -> None:
+        self._secret = Secret(client, name, '{"key": "<key>"}', now)
 
     def __call__(self, *, refresh: bool = False) -> str:
         """The key. Raises SecretUnavailableError, which says what to do."""
@@ -71,7 +80,7 @@ def _key_in(document: dict[str, Any]) -> str | None:
     return key if isinstance(key, str) and _KEY.fullmatch(key) else None
 
 
-def _code_of(error: BaseException | None) -> str:
+def _code_of(error: BaseException) -> str:
     """AWS's error code, or the kind of error: AWS's messages name roles and accounts."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
