@@ -5,7 +5,7 @@ from base64 import b64decode
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from feee_cancel.adapters.representation import known, represent

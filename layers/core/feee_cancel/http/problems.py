@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
 
 from feee_cancel.adapters.representation import to_json
 from feee_cancel.domain.request import InvalidRequestError

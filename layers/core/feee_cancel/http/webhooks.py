@@ -4,7 +4,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from feee_cancel.adapters.representation import known
