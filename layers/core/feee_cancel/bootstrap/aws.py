@@ -26,6 +26,9 @@ _CONFIG = Config(
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
+    # Work for each call: AWS checks what is sent anyway, and botocore's own name is put together of a dozen parts.
+    parameter_validation=False,
+    user_agent="feee-cancel",
 )
 
 
@@ -43,7 +46,7 @@ class Wiring:
 
 
 def clients() -> Callable[[str], Any]:
-    """Makes clients of one session; botocore's own, which boto3 would only wrap (docs/decisions/0008)."""
+    """Makes clients of one session; botocore's own, which boto3 would only wrap (docs/decisions/0010)."""
     return partial(Session().create_client, config=_CONFIG)
 
 
