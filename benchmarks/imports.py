@@ -1,0 +1,43 @@
+"""What each function imports besides the standard library: `make imports` renews the list that a test holds it to."""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.runtime import ENVIRONMENT, FUNCTIONS, LAYERS
+from local.build import ROOT, build
+
+LIST = ROOT / "tests/unit/imports.txt"
+_IMPORT = "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import app; print(json.dumps(list(sys.modules)))"
+
+
+def imported(function: str) -> set[str]:
+    """The modules that a fresh process has imported, with only the artifact's packages."""
+    built = build().parent
+    path = [built / f"{function.capitalize()}Function", *(built / layer / "python" for layer in LAYERS)]
+    command = [sys.executable, "-I", "-S", "-B", "-c", _IMPORT, json.dumps(list(map(str, path)))]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    return {name for name in json.loads(done.stdout) if _is_ours(name, path)}
+
+
+def _is_ours(name: str, path: Iterable[Path]) -> bool:
+    """Whether the artifact has it; the standard library's modules differ from one Python to the next."""
+    top = name.partition(".")[0]
+    return any((place / top).is_dir() or (place / f"{top}.py").is_file() for place in path)
+
+
+def listed() -> str:
+    """Every module, and the functions that import it."""
+    importers = defaultdict(list)
+    for function in FUNCTIONS:
+        for module in imported(function):
+            importers[module].append(function)
+    return "".join(f"{module}: {' '.join(importers[module])}\n" for module in sorted(importers))
+
+
+if __name__ == "__main__":
+    LIST.write_text(listed())
+    print(f"{LIST.relative_to(ROOT)}: {len(LIST.read_text().splitlines())} modules")

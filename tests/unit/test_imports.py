@@ -1,0 +1,17 @@
+"""The import budget: a newcomer in a cold start shows up in a review."""
+
+import pytest
+
+from benchmarks.imports import LIST, imported, listed
+from benchmarks.runtime import FUNCTIONS
+
+TOO_DEAR = {"aws_xray_sdk", "boto3", "boto3.resources", "pydantic", "requests"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_imports_what_is_too_dear(function: str) -> None:
+    assert not imported(function) & TOO_DEAR
+
+
+def test_what_the_functions_import_is_on_the_list() -> None:
+    assert LIST.read_text() == listed(), "renew it with `make imports`, and say in the commit why"
