@@ -38,6 +38,18 @@ test: lint ## Linters, types, contract, and every test that doesn't have to wait
 test-long: setup ## The tests that watch the clock for minutes: the drain's timing, crashes, a wrong key
 	@$(RUN) -m pytest -m long -rP
 
+bench: setup ## Measure cold starts, warm calls, the drain and the bill against a floor (6 minutes)
+	@$(RUN) -m benchmarks
+
+bench-json: setup ## The same figures as JSON
+	@$(RUN) -m benchmarks --json
+
+profile: setup ## Show where the cold start of FUNCTION (api) goes
+	@$(RUN) -m benchmarks.profile $(FUNCTION)
+
+imports: setup ## Renew the list of what each function imports, which a test holds them to
+	@$(RUN) -m benchmarks.imports
+
 lint: setup ## Style, types, layering, template and API contract
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
@@ -91,4 +103,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help dashboard demo local docs sam-local sam-api image test test-long lint format build lock setup clean
+.PHONY: help dashboard demo local docs sam-local sam-api image test test-long bench bench-json profile imports lint format build lock setup clean

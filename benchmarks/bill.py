@@ -1,0 +1,82 @@
+"""What a million cancels and an idle month cost, from what was counted and AWS's list prices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmarks.table import Row
+
+PRICES_OF = "list prices of us-east-1 as of 2025, without the free tier; check them before you rely on them"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """`dollars` for so many of a unit."""
+
+    dollars: float
+    per: float
+    source: str
+
+
+PRICES = {
+    "requests to API Gateway": Price(3.50, 1e6, "https://aws.amazon.com/api-gateway/pricing/"),
+    "invocations": Price(0.20, 1e6, "https://aws.amazon.com/lambda/pricing/"),
+    "GB-seconds": Price(0.0000133334, 1, "https://aws.amazon.com/lambda/pricing/"),
+    "write units": Price(0.625, 1e6, "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "read units": Price(0.125, 1e6, "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "secret calls": Price(0.05, 1e4, "https://aws.amazon.com/secrets-manager/pricing/"),
+    "secrets, a month": Price(0.40, 1, "https://aws.amazon.com/secrets-manager/pricing/"),
+    "settled events": Price(1.00, 1e6, "https://aws.amazon.com/eventbridge/pricing/"),
+    "ticks": Price(1.00, 1e6, "https://aws.amazon.com/eventbridge/pricing/"),
+    "GB of logs": Price(0.50, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
+    "traces": Price(5.00, 1e6, "https://aws.amazon.com/xray/pricing/"),
+}
+MILLION = 1_000_000
+TICKS = 60 * 24 * 365 / 12
+TICK_SECONDS = 0.05
+"""Billed for a tick that finds nothing due. Taken for granted, as the next ones: only AWS can confirm it."""
+NOTIFY_SECONDS = 0.02
+LOG_BYTES = 1_500
+"""Of a cancel: two lines of the function, one of metrics, one of API Gateway, START and REPORT."""
+SAMPLED = 0.05
+"""X-Ray's default rule, beside one request a second."""
+SECRET_READS = 12 * 24 * 365 / 12
+"""One every five minutes while an environment is in use."""
+API_GB, SMALL_GB = 0.5, 0.25
+
+
+def million(seconds: float, write_units: float, read_units: float) -> dict[str, float]:
+    """What a million happy cancels through the API use, warm, each taking so long."""
+    return {
+        "requests to API Gateway": MILLION,
+        "invocations": 2 * MILLION,
+        "GB-seconds": MILLION * (seconds * API_GB + NOTIFY_SECONDS * SMALL_GB),
+        "write units": MILLION * write_units,
+        "read units": MILLION * read_units,
+        "secret calls": SECRET_READS,
+        "settled events": MILLION,
+        "GB of logs": MILLION * LOG_BYTES / 1e9,
+        "traces": 2 * MILLION * SAMPLED,
+    }
+
+
+def idle_month(read_units: float) -> dict[str, float]:
+    """What a month without requests uses: the ticks, each reading so many units, and the two secrets."""
+    return {
+        "ticks": TICKS,
+        "invocations": TICKS,
+        "GB-seconds": TICKS * TICK_SECONDS * SMALL_GB,
+        "read units": TICKS * read_units,
+        "traces": TICKS * SAMPLED,
+        "secrets, a month": 2,
+    }
+
+
+def cost(used: Mapping[str, float]) -> float:
+    """In dollars."""
+    return sum(count * PRICES[name].dollars / PRICES[name].per for name, count in used.items())
+
+
+def row(figure: str, used: Mapping[str, float]) -> Row:
+    """The bill, with what it is for."""
+    parts = ", ".join(f"{count:,.0f} {name}" for name, count in used.items() if count >= 1)
+    return Row(figure, f"${cost(used):.2f}   {parts}", figures={"dollars": cost(used), "used": dict(used)})

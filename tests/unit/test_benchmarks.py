@@ -1,0 +1,50 @@
+"""The benchmarks' own arithmetic, and a start of what they start."""
+
+import sys
+
+import pytest
+
+from benchmarks import bill
+from benchmarks.inside import cold, worker
+from benchmarks.meter import item_bytes, query_units
+from benchmarks.runtime import ENVIRONMENT, FLOOR
+from benchmarks.table import at_most, percentile
+from local.build import ROOT
+
+
+def test_an_items_size_is_that_of_its_names_and_values() -> None:
+    assert (
+        item_bytes({"order_no": {"S": "é1"}, "due_at": {"N": "12345"}, "is": {"BOOL": True}}) == 8 + 3 + 6 + 4 + 2 + 1
+    )
+
+
+def test_a_query_that_returns_nothing_takes_half_a_unit_and_four_kilobytes_another() -> None:
+    item = {"reason": {"S": "x" * 4_090}}
+    assert [query_units([]), query_units([item]), query_units([item, {"a": {"S": "b"}}])] == [0.5, 0.5, 1.0]
+
+
+def test_a_row_is_met_up_to_its_bar() -> None:
+    assert [at_most("x", ratio, 1.25, "").met for ratio in (1.25, 1.26)] == [True, False]
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert [percentile(range(100), 99), percentile([7], 99)] == [99, 7]
+
+
+def test_the_bill_is_what_was_used_times_the_prices() -> None:
+    assert bill.cost({"requests to API Gateway": 2e6, "secrets, a month": 2}) == pytest.approx(7.80)
+    assert set(bill.million(0.1, 6, 0)) | set(bill.idle_month(1.5)) == set(bill.PRICES)
+
+
+def test_the_standard_librarys_time_is_shared_out_among_its_callers() -> None:
+    own, vendor, library = ("/x/feee_cancel/a.py", 1, "a"), ("/x/botocore/b.py", 1, "b"), ("/lib/json.py", 1, "c")
+    edge = {own: (1, 1, 0.0, 3.0), vendor: (1, 1, 0.0, 1.0)}
+    stats = {own: (1, 1, 2.0, 5.0, {}), vendor: (1, 1, 4.0, 5.0, {}), library: (2, 2, 4.0, 4.0, edge)}
+    assert worker.own_share(stats) == pytest.approx((2 + 0.75 * 4) / 10)
+
+
+def test_the_floor_starts() -> None:
+    floor = [str(ROOT / "benchmarks" / FLOOR), *[part for part in sys.path if part.endswith("site-packages")]]
+    ((processor, seconds),) = cold.main(rounds=1, paths={FLOOR: floor}, environment=ENVIRONMENT)[FLOOR]
+    assert 0 < processor < 60
+    assert seconds > 0
