@@ -15,7 +15,7 @@ from local.simulator.server import running
 
 TIMES = 2_000
 SLOW_TIMES = 200
-BLOCK = 50
+BLOCK = 10
 _HAPPY = {"feee.io": 1, "updateitem": 1, "putitem": 1, "getitem": 0, "getsecretvalue": 0}
 _CONNECTIONS = ("AWS connections", "feee.io connections")
 
@@ -44,8 +44,11 @@ def warm_calls(runtime: Runtime, times: int = TIMES, slow_times: int = SLOW_TIME
 def _times(when: str, found: dict[str, list[list[float]]], bar: float) -> Iterator[Row]:
     clock = {name: [one[0] for one in took] for name, took in found.items()}
     ours, floor = clock["api"], clock[FLOOR]
-    detail = f"{median(ours) * 1000:.2f} ms, floor {median(floor) * 1000:.2f} ms; of {len(ours)}"
-    figures = {"p50": median(ours), "floor_p50": median(floor), "times": len(ours)}
+    processor = {name: [one[1] for one in took] for name, took in found.items()}
+    by_processor = ratio(processor["api"], processor[FLOOR])
+    milliseconds = f"{median(ours) * 1000:.2f} ms, floor {median(floor) * 1000:.2f} ms"
+    detail = f"{milliseconds}, of {len(ours)}; processor time {by_processor:.2f}"
+    figures = {"p50": median(ours), "floor_p50": median(floor), "times": len(ours), "by_processor": by_processor}
     yield at_most(f"Warm cancel, {when}, p50", ratio(ours, floor), bar, detail, **figures)
     tails = percentile(ours, 99), percentile(floor, 99)
     measured = f"{tails[0] / tails[1]:.2f}   {tails[0] * 1000:.2f} ms, floor {tails[1] * 1000:.2f} ms"

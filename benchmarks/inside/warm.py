@@ -16,6 +16,7 @@ from typing import Any
 HERE = Path(__file__).parent
 SLOW_SECONDS = 0.1
 WARM_UP = 50
+PROFILED = 100
 
 
 class Worker:
@@ -79,7 +80,7 @@ def _measured(
     _control(control, SLOW_SECONDS)
     slow = _alternating(workers, slow_times, max(1, slow_times // 4))
     _control(control, 0)
-    own = [workers["api"].ask(f"profile {block}") for _ in range(3)]
+    own = [workers["api"].ask(f"profile {PROFILED}") for _ in range(3)]
     return {"at_once": at_once, "slow": slow, "calls": calls, "memory": memory, "own_share": sorted(own)[1]}
 
 

@@ -46,7 +46,7 @@ class Wiring:
 
 
 def clients() -> Callable[[str], Any]:
-    """Makes clients of one session; botocore's own, which boto3 would only wrap (docs/decisions/0010)."""
+    """Makes clients of one session; botocore's own, which boto3 would only wrap (docs/decisions/0011)."""
     return partial(Session().create_client, config=_CONFIG)
 
 
