@@ -124,7 +124,7 @@ def _drained(stack: LocalStack, table: str, finished: int, due: int) -> Run:
     settled = _Settled()
     with metered() as meter:
         wired = _service(stack, table)
-        service = replace(wired, drain_pace=_PACE, ports=replace(wired.ports, observe=settled))
+        service = replace(wired, drain_pace=_PACE, ports=replace(wired.ports, telemetry=settled))
     _make_due(stack, service, due)
     meter.forget()
     service.drain(until=0, seconds_left=170)
@@ -145,14 +145,20 @@ def _drained(stack: LocalStack, table: str, finished: int, due: int) -> Run:
 
 
 class _Settled:
-    """When each attempt's end was noticed."""
+    """Telemetry that remembers when each order was cancelled."""
 
     def __init__(self) -> None:
         self.at: list[float] = []
 
-    def __call__(self, row: Cancellation) -> None:
+    def attempted(self, row: Cancellation) -> None:
         if row.state is State.CANCELLED:
             self.at.append(time.monotonic())
+
+    def begun(self) -> None:
+        """Nothing is measured here."""
+
+    def surveyed(self, unsettled: int, *, overdue: float) -> None:
+        """Nothing is measured here."""
 
 
 def _make_due(stack: LocalStack, service: Service, count: int) -> None:
