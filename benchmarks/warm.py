@@ -16,7 +16,7 @@ from local.simulator.server import running
 TIMES = 2_000
 SLOW_TIMES = 200
 BLOCK = 10
-_HAPPY = {"feee.io": 1, "updateitem": 1, "putitem": 1, "getitem": 0, "getsecretvalue": 0}
+_HAPPY = {"feee.io": 1, "putitem": 2, "updateitem": 0, "getitem": 0, "getsecretvalue": 0}
 _CONNECTIONS = ("AWS connections", "feee.io connections")
 
 

@@ -61,8 +61,7 @@ class FakeTable:
         just_rejected = old and old.state is State.REJECTED and old.due_at > int(rejected_by)
         if old and (old.state not in RESTARTABLE or just_rejected):
             return old, False
-        attempt = (old.attempt if old else 0) + (row.state is State.CANCELLING)
-        return self._written(replace(row, attempt=attempt)), True
+        return self._written(replace(row, attempt=row.attempt + (old.attempt if old else 0))), True
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         self._check("claim")

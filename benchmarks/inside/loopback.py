@@ -1,6 +1,6 @@
 """AWS and feee.io on loopback, with answers that cost next to nothing to give: what is measured is the caller.
 
-Standard library only. DynamoDB keeps no rows: an update answers with the values that it sets, as for a new item. Counts
+Standard library only. DynamoDB keeps no rows: every write is taken. Counts
 what reaches the sockets: requests by operation, and connections. Listens on two ports, which it prints; argument 1 is
 the text of feee.io's answer to a cancel, with ORDER_NO for the order's number.
 """
@@ -49,23 +49,11 @@ class Peer(asyncio.Protocol):
             self._transport.write(written)
 
 
-def aws(head: bytes, body: bytes) -> tuple[bytes, float]:
+def aws(head: bytes, _: bytes) -> tuple[bytes, float]:
     """DynamoDB and Secrets Manager, by the operation that the request's head names."""
     operation = head.lower().partition(b"x-amz-target:")[2].split(b"\r\n")[0].strip().decode().rpartition(".")[2]
     counts[operation] += 1
-    match operation:
-        case "getsecretvalue":
-            return json.dumps(SECRET).encode(), 0
-        case "updateitem":
-            return _updated(json.loads(body)), 0
-        case _:
-            return b"{}", 0
-
-
-def _updated(request: dict[str, Any]) -> bytes:
-    values = request["ExpressionAttributeValues"].items()
-    item = {name.removeprefix(":set_"): value for name, value in values if name.startswith(":set_")}
-    return json.dumps({"Attributes": {**request["Key"], **item, "attempt": {"N": "1"}}}).encode()
+    return json.dumps(SECRET).encode() if operation == "getsecretvalue" else b"{}", 0
 
 
 def feee(head: bytes, body: bytes) -> tuple[bytes, float]:

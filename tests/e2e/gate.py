@@ -24,11 +24,11 @@ class Point(StrEnum):
 
 
 _AT = {
-    Point.BEFORE_THE_CLAIM: ("UpdateItem", False),
-    Point.AFTER_THE_CLAIM: ("UpdateItem", True),
-    Point.WHILE_FEEE_IO_ANSWERS: ("UpdateItem", True),
-    Point.BEFORE_THE_SETTLE: ("PutItem", False),
-    Point.AFTER_THE_SETTLE: ("PutItem", True),
+    Point.BEFORE_THE_CLAIM: ("claim", False),
+    Point.AFTER_THE_CLAIM: ("claim", True),
+    Point.WHILE_FEEE_IO_ANSWERS: ("claim", True),
+    Point.BEFORE_THE_SETTLE: ("settle", False),
+    Point.AFTER_THE_SETTLE: ("settle", True),
 }
 """Before or after which write."""
 ANSWERING_AFTER_SECONDS = 0.3
@@ -51,10 +51,10 @@ class Gate:
     throttled: frozenset[str] = frozenset()
     refused: Counter[str] = field(default_factory=Counter)
 
-    def kills(self, operation: str, order_no: str, *, written: bool) -> bool:
+    def kills(self, write: str, order_no: str, *, written: bool) -> bool:
         """Kill if this is the point. Returns whether the process is dead."""
         point = self.plan.get(order_no)
-        if point is None or _AT[point] != (operation, written):
+        if point is None or _AT[point] != (write, written):
             return False
         del self.plan[order_no]
         if point is Point.WHILE_FEEE_IO_ANSWERS:
@@ -79,16 +79,16 @@ def gate(endpoint: str, kill: Callable[[], None]) -> Iterator[Gate]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             operation = self.headers.get("X-Amz-Target", "").partition(".")[2]
-            order_no = _order_no(operation, body)
             if operation in opened.throttled:
                 opened.refused[operation] += 1
                 self.answer(400, {"Content-Type": "application/x-amz-json-1.0"}, _THROTTLED)
                 return
-            if opened.kills(operation, order_no, written=False):
+            write, order_no = _write(operation, body)
+            if opened.kills(write, order_no, written=False):
                 self.close_connection = True
                 return
             answer = pool.request("POST", endpoint + self.path, body=body, headers=dict(self.headers.items()))
-            if opened.kills(operation, order_no, written=True):
+            if opened.kills(write, order_no, written=True):
                 self.close_connection = True
                 return
             self.answer(answer.status, answer.headers, answer.data)
@@ -119,8 +119,11 @@ def gate(endpoint: str, kill: Callable[[], None]) -> Iterator[Gate]:
     pool.clear()
 
 
-def _order_no(operation: str, body: bytes) -> str:
+def _write(operation: str, body: bytes) -> tuple[str, str]:
+    """Which write of an attempt it is, and of which order; a request's first write claims its row."""
     if operation not in {"UpdateItem", "PutItem"}:
-        return ""
+        return "", ""
     document = json.loads(body)
-    return str((document.get("Key") or document["Item"])["order_no"]["S"])
+    begins = "attribute_not_exists" in document.get("ConditionExpression", "")
+    write = "claim" if begins or operation == "UpdateItem" else "settle"
+    return write, str((document.get("Key") or document["Item"])["order_no"]["S"])

@@ -31,5 +31,5 @@ def test_a_happy_cancel_is_one_call_to_feee_io_two_writes_no_read_and_one_secret
             (request,) = stack.simulator.client.requests(order.order_no)
             ports.add(request.port)
     made = [re.findall(r"Making request for OperationModel\(name=(\w+)\)", text) for text in caplog.messages]
-    assert Counter(chain(*made)) == {"UpdateItem": 3, "PutItem": 3, "GetSecretValue": 1}
+    assert Counter(chain(*made)) == {"PutItem": 6, "GetSecretValue": 1}
     assert len(ports) == 1, "one connection, kept"

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
@@ -87,7 +88,7 @@ Rows = Callable[..., Cancellation]
 
 def test_what_was_begun_is_found(table: Cancellations, new: Rows) -> None:
     assert table.find(new().order_no) is None
-    begun, written = table.begin(new(attempt=0), rejected_by=NOW)
+    begun, written = table.begin(new(), rejected_by=NOW)
     assert (begun, written) == (new(attempt=1), True)
     assert table.find(new().order_no) == begun
 
@@ -144,8 +145,19 @@ def test_what_was_just_rejected_is_not_begun_again(table: Cancellations, new: Ro
     assert table.begin(new(), rejected_by=NOW) == (new(attempt=2), True)
 
 
+def test_of_those_that_begin_it_afresh_at_once_one_does(dynamodb: tuple[Any, str], new: Rows) -> None:
+    table = CancellationTable(*dynamodb)
+    table.begin(new(), rejected_by=NOW)
+    table.settle(new(state=State.FAILED))
+    with ThreadPoolExecutor(8) as executor:
+        begun = list(executor.map(lambda _: table.begin(new(), rejected_by=NOW), range(8)))
+    assert sorted(written for _, written in begun) == [False] * 7 + [True]
+    assert {row for row, _ in begun} == {new(attempt=2)}
+
+
 def test_what_waits_begins_without_an_attempt(table: Cancellations, new: Rows) -> None:
-    assert table.begin(new(state=State.WAITING), rejected_by=NOW)[0].attempt == 0
+    waiting = new(state=State.WAITING, attempt=0)
+    assert table.begin(waiting, rejected_by=NOW) == (waiting, True)
 
 
 @pytest.mark.parametrize(

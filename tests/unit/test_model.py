@@ -105,7 +105,7 @@ class ModelFeee:
         self.clock.sleep(options.get("seconds", 0))
         scene = Scene(reply, None, KEY, "/elsewhere")  # type: ignore[arg-type] # these kinds don't touch the connection
         sent = KINDS[kind](scene, **options) if kind in KINDS else respond(reply)
-        return interpret(sent.status_code, sent.get_data(), order_no, KEY)
+        return interpret(sent.status_code, sent.get_data(), order_no, KEY, seconds=0.0)
 
 
 class ModelTable(FakeTable):

@@ -4,7 +4,6 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -89,10 +88,9 @@ class FeeeClient:
             status, received = self._exchange(method, path, body, key)
         except (HTTPError, OSError) as error:
             kind = AnswerKind.NO_USABLE_ANSWER if PROGRESS.sent else AnswerKind.NOT_SENT
-            answer = Answer(kind=kind, detail=type(error).__name__)
+            answer = Answer(kind=kind, detail=type(error).__name__, seconds=time.monotonic() - started)
         else:
-            answer = interpret(status, received, order_no, key)
-        answer = replace(answer, seconds=time.monotonic() - started)
+            answer = interpret(status, received, order_no, key, seconds=time.monotonic() - started)
         _log(path, order_no, answer)
         return answer
 
@@ -148,21 +146,26 @@ def _log(path: str, order_no: str, answer: Answer) -> None:
     )
 
 
-def interpret(http_status: int, body: bytes, order_no: str, key: str) -> Answer:
+def interpret(http_status: int, body: bytes, order_no: str, key: str, *, seconds: float) -> Answer:
     """What an HTTP answer says; the documented envelope and nothing else counts as one."""
     try:
         envelope = _envelope(body, key)
     except (ValueError, RecursionError) as error:
-        return Answer(kind=_kind_of(http_status, None), http_status=http_status, detail=_words(error))
-    code = envelope["code"]
-    answer = Answer(
-        kind=_kind_of(http_status, code),
+        kind = _kind_of(http_status, None)
+        return Answer(kind=kind, http_status=http_status, detail=_words(error), seconds=seconds)
+    kind, order, detail = _kind_of(http_status, envelope["code"]), None, None
+    if kind is AnswerKind.ACCEPTED:
+        kind, order, detail = _read_order(envelope.get("data"), order_no)
+    return Answer(
+        kind=kind,
+        order=order,
         http_status=http_status,
-        code=code,
+        code=envelope["code"],
         msg=_words(envelope.get("msg")),
         request_id=_words(envelope.get("request_id")),
+        detail=detail,
+        seconds=seconds,
     )
-    return _with_order(answer, envelope.get("data"), order_no) if answer.kind is AnswerKind.ACCEPTED else answer
 
 
 def _envelope(body: bytes, key: str) -> dict[str, Any]:
@@ -170,24 +173,26 @@ def _envelope(body: bytes, key: str) -> dict[str, Any]:
     if len(body) > _MAX_BODY:
         raise ValueError("longer than 1 MiB")
     try:
-        envelope = _load(body.decode())
+        text = body.decode()
+        envelope = _JSON.decode(text)
     except ValueError:
         raise ValueError("not JSON") from None
-    plain = json.dumps(envelope, default=str, ensure_ascii=False)
-    if key in plain:
-        envelope = _load(plain.replace(key, "[key]"))
+    if key in text or "\\" in text:  # an escape may hide it
+        plain = json.dumps(envelope, default=str, ensure_ascii=False)
+        if key in plain:
+            envelope = _JSON.decode(plain.replace(key, "[key]"))
     code = envelope.get("code") if isinstance(envelope, dict) else None
     if not isinstance(code, int) or isinstance(code, bool) or abs(code) >= 10**15:
         raise ValueError("no code")
     return dict(envelope)
 
 
-def _load(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-
-
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+"""Numbers are exact, as `int` and `Decimal`."""
 
 
 def _words(value: object) -> str | None:
@@ -209,14 +214,14 @@ def _kind_of(http_status: int, code: int | None) -> AnswerKind:
     return AnswerKind.REFUSED if success or http_status >= HTTPStatus.BAD_REQUEST else AnswerKind.NO_USABLE_ANSWER
 
 
-def _with_order(answer: Answer, data: object, order_no: str) -> Answer:
-    """`data` is optional on cancel; where it is there, it must be this order."""
+def _read_order(data: object, order_no: str) -> tuple[AnswerKind, Order | None, str | None]:
+    """What an accepted call shows: `data` is optional on cancel; where it is there, it must be this order."""
     if not data:
-        return answer
+        return AnswerKind.ACCEPTED, None, None
     try:
         order = Order.parse(data)
     except (MalformedOrderError, RecursionError) as error:
-        return replace(answer, kind=AnswerKind.NO_USABLE_ANSWER, detail=_words(error))
+        return AnswerKind.NO_USABLE_ANSWER, None, _words(error)
     if order.order_no != order_no:
-        return replace(answer, kind=AnswerKind.NO_USABLE_ANSWER, detail="data is another order")
-    return replace(answer, kind=AnswerKind.ORDER, order=order)
+        return AnswerKind.NO_USABLE_ANSWER, None, "data is another order"
+    return AnswerKind.ORDER, order, None

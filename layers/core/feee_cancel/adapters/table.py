@@ -1,8 +1,8 @@
 """The table over botocore: every step of a cancellation is one conditional write, and the condition is the rule."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,6 @@ _Item = Mapping[str, Any]
 _UNDER_WAY = {":cancelling": {"S": State.CANCELLING}, ":refunding": {"S": State.REFUNDING}}
 _UNSETTLED = tuple(state for state in State if not state.final)
 _INDEX = "state-due_at"
-_RESTARTABLE = {f":{state}": {"S": state} for state in sorted(RESTARTABLE)}
-_MAY_BEGIN = (
-    "attribute_not_exists(order_no)"
-    f" OR (#state IN ({', '.join(_RESTARTABLE)}) AND (#state <> :rejected OR due_at <= :rejected_by))"
-)
 
 
 class CancellationTable:
@@ -38,36 +33,44 @@ class CancellationTable:
         """Write a new cancellation where there is none or where one ended that may start afresh.
 
         One that was rejected starts afresh only if that was by `rejected_by`. The count of attempts goes on over a
-        restart, so that nothing left of an earlier life can settle this one.
+        restart, so that nothing left of an earlier life can settle this one. That takes a second write; most orders
+        are new, and begin with one.
         """
-        values = {name: value for name, value in _item(row).items() if name not in {"order_no", "attempt"}}
-        absent = [name for name in _DECODERS if name not in values and name not in {"order_no", "attempt"}]
-        sets = ", ".join(f"#{name} = :set_{name}" for name in values)
-        return self._update(
-            row.order_no,
-            f"SET {sets} REMOVE {', '.join(f'#{name}' for name in absent)} ADD attempt :claims",
-            _MAY_BEGIN,
-            names=(*values, *absent),
-            values={f":set_{name}": value for name, value in values.items()}
-            | {":claims": number(row.state is State.CANCELLING), ":rejected_by": number(rejected_by)}
-            | _RESTARTABLE,
+        there, begun = self._put(row, "attribute_not_exists(order_no)")
+        just_rejected = there.state is State.REJECTED and there.due_at > int(rejected_by)
+        if begun or there.state not in RESTARTABLE or just_rejected:
+            return there, begun
+        return self._put(
+            replace(row, attempt=there.attempt + row.attempt),
+            "attempt = :attempt AND #state = :ended AND due_at = :due_at",
+            {
+                ":attempt": number(there.attempt),
+                ":ended": {"S": there.state},
+                ":due_at": number(there.due_at),
+            },
         )
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         """Take the lease on a row that is still in that state and due by `due_by`."""
-        return self._update(
-            order_no,
-            "SET #state = :claimed, due_at = :lease_until ADD attempt :one",
-            "#state = :state AND due_at <= :due_by",
-            names=("state",),
-            values={
-                ":state": {"S": state},
-                ":claimed": {"S": State.REFUNDING if state is State.REFUNDING else State.CANCELLING},
-                ":due_by": number(due_by),
-                ":lease_until": number(lease_until),
-                ":one": number(1),
-            },
-        )
+        with translated(f"order {order_no}") as found:
+            answer = self._client.update_item(
+                TableName=self._name,
+                Key={"order_no": {"S": order_no}},
+                UpdateExpression="SET #state = :claimed, due_at = :lease_until ADD attempt :one",
+                ConditionExpression="#state = :state AND due_at <= :due_by",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":state": {"S": state},
+                    ":claimed": {"S": State.REFUNDING if state is State.REFUNDING else State.CANCELLING},
+                    ":due_by": number(due_by),
+                    ":lease_until": number(lease_until),
+                    ":one": number(1),
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+            return to_row(answer["Attributes"]), True
+        return to_row(found[0]), False
 
     def settle(self, row: Cancellation) -> Cancellation:
         """End the attempt with this row, unless a later attempt took over."""
@@ -134,34 +137,19 @@ class CancellationTable:
             )
         return [to_row(item) for item in answer["Items"]]
 
-    def _put(self, row: Cancellation, condition: str, values: _Item) -> tuple[Cancellation, bool]:
+    def _put(self, row: Cancellation, condition: str, values: _Item | None = None) -> tuple[Cancellation, bool]:
+        names: Any = (
+            {"ExpressionAttributeNames": {"#state": "state"}, "ExpressionAttributeValues": values} if values else {}
+        )
         with translated(f"order {row.order_no}") as found:
             self._client.put_item(
                 TableName=self._name,
                 Item=_item(row),
                 ConditionExpression=condition,
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=values,
+                **names,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         return (to_row(found[0]), False) if found else (row, True)
-
-    def _update(
-        self, order_no: str, update: str, condition: str, *, names: Iterable[str], values: _Item
-    ) -> tuple[Cancellation, bool]:
-        with translated(f"order {order_no}") as found:
-            answer = self._client.update_item(
-                TableName=self._name,
-                Key={"order_no": {"S": order_no}},
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in names},
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-            return to_row(answer["Attributes"]), True
-        return to_row(found[0]), False
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """The cancellation of an order: its state, why it is in it, and what is known of the order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.order import Order
@@ -109,19 +109,6 @@ class Cancellation:
     partly_filled: bool | None = None
     order: str | None = None
 
-    def showing(self, answer: Answer, order: Order | None) -> Self:
-        """The same cancellation with the last answer of feee.io, word for word, and what is known of the order."""
-        seen = replace(
-            self,
-            answer=answer.kind,
-            http_status=answer.http_status,
-            code=answer.code,
-            msg=answer.msg,
-            request_id=answer.request_id,
-            detail=answer.detail,
-        )
-        return seen if order is None else replace(seen, **_facts(order))
-
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -132,8 +119,19 @@ class Due:
     due_at: int
 
 
-def _facts(order: Order) -> dict[str, Any]:
-    return {
+def facts(answer: Answer, order: Order | None) -> dict[str, Any]:
+    """Fields that show the last answer of feee.io, word for word, and what is known of the order where it was seen."""
+    said = {
+        "answer": answer.kind,
+        "http_status": answer.http_status,
+        "code": answer.code,
+        "msg": answer.msg,
+        "request_id": answer.request_id,
+        "detail": answer.detail,
+    }
+    if order is None:
+        return said
+    return said | {
         "status": order.status,
         "pay_amount": order.pay_amount,
         "refund_amount": order.refund_amount,

@@ -6,9 +6,10 @@ Only an order's own state decides (never a code, never a message); where no orde
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason, facts
 from feee_cancel.domain.order import ENDED_UNFILLED, FILLED, Order, Status
 
 
@@ -86,12 +87,13 @@ def decide(
     accepted = row.state is State.REFUNDING or (
         cancel is not None and cancel.kind in {AnswerKind.ORDER, AnswerKind.ACCEPTED}
     )
+    changes = facts(_telling(cancel, query), order)
     if order:
-        row = replace(row, eligible_at=policy.eligible_at(order))
-        step = _from_order(row, order, cancel, accepted=accepted, now=now)
+        changes["eligible_at"] = eligible_at = policy.eligible_at(order)
+        step = _from_order(order, cancel, accepted=accepted, eligible_at=eligible_at, now=now)
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
-    return _settle(row.showing(_telling(cancel, query), order), step, now=now, policy=policy, jitter=jitter)
+    return _settle(row, step, changes, now=now, policy=policy, jitter=jitter)
 
 
 def must_cancel_again(row: Cancellation, query: Answer, *, now: float, policy: Policy) -> bool:
@@ -106,13 +108,13 @@ def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
     return next((answer for answer in answers if answer.code), answers[-1])
 
 
-def _from_order(row: Cancellation, order: Order, cancel: Answer | None, *, accepted: bool, now: float) -> Step:
+def _from_order(order: Order, cancel: Answer | None, *, accepted: bool, eligible_at: int, now: float) -> Step:
     if ended := over(order):
         return ended
     if accepted or not order.unfinished:
         return _REFUNDING
-    if row.eligible_at is not None and now < row.eligible_at:
-        return Step(State.WAITING, StateReason.TOO_EARLY, due_at=row.eligible_at)
+    if now < eligible_at:
+        return Step(State.WAITING, StateReason.TOO_EARLY, due_at=eligible_at)
     if cancel is not None and cancel.kind is AnswerKind.REFUSED:
         return Step(State.WAITING, StateReason.CANCEL_REFUSED)
     return Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
@@ -144,7 +146,9 @@ def _from_answers(cancel: Answer | None, query: Answer | None) -> Step:
     return Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
 
 
-def _settle(row: Cancellation, step: Step, *, now: float, policy: Policy, jitter: float) -> Cancellation:
+def _settle(
+    row: Cancellation, step: Step, changes: dict[str, Any], *, now: float, policy: Policy, jitter: float
+) -> Cancellation:
     again = step.reason is row.state_reason and step.refusals == row.refusals
     tries = row.tries + 1 if again else 1
     since = row.since if again and row.since is not None else math.floor(now)
@@ -152,18 +156,25 @@ def _settle(row: Cancellation, step: Step, *, now: float, policy: Policy, jitter
         step = Step(State.REJECTED, StateReason.REFUSED, refusals=step.refusals)
     elif not step.state.final and now >= row.gives_up_at:
         step = Step(State.FAILED, StateReason.GAVE_UP)
-    row = replace(row, state=step.state, state_reason=step.reason, tries=tries, since=since, refusals=step.refusals)
+    changes |= {
+        "state": step.state,
+        "state_reason": step.reason,
+        "tries": tries,
+        "since": since,
+        "refusals": step.refusals,
+    }
     if step.state.final:
-        return settled(row, now=now, policy=policy)
+        return settled(row, now=now, policy=policy, **changes)
     due_at = step.due_at or math.ceil(now + policy.backoff[step.reason].wait(tries, jitter))
-    return replace(row, due_at=min(due_at, row.gives_up_at))
+    return replace(row, due_at=min(due_at, row.gives_up_at), **changes)
 
 
-def settled(row: Cancellation, *, now: float, policy: Policy) -> Cancellation:
-    """The final row: when it became so, and until when it is kept."""
+def settled(row: Cancellation, *, now: float, policy: Policy, **changes: Any) -> Cancellation:
+    """The final row, so changed: when it became so, and until when it is kept."""
     settled_at = math.ceil(now)
     return replace(
         row,
+        **changes,
         due_at=settled_at,
         settled_at=settled_at,
         expires_at=settled_at + policy.kept_for if policy.kept_for else None,

@@ -180,10 +180,12 @@ def _read(name: str, value: object) -> Any:
 
 
 def _kept_text(data: dict[str, Any]) -> str:
-    without_parts = {name: value for name, value in data.items() if name != "sub_order"}
-    decisive = {name: data.get(name) for name in _DECISIVE}
-    texts = (json.dumps(kept, default=json_number) for kept in (data, without_parts, decisive))
-    return next(text for text in texts if len(text) <= _MAX_KEPT_CHARACTERS)
+    kept = json.dumps(data, default=json_number)
+    if len(kept) > _MAX_KEPT_CHARACTERS:
+        kept = json.dumps({name: value for name, value in data.items() if name != "sub_order"}, default=json_number)
+    if len(kept) > _MAX_KEPT_CHARACTERS:
+        kept = json.dumps({name: data.get(name) for name in _DECISIVE}, default=json_number)
+    return kept
 
 
 def _parts(cls: type[Order], parts: list[object]) -> tuple[Order, ...]:

@@ -44,7 +44,8 @@ class Cancellations(Protocol):
         """Write a new cancellation where there is none or where one ended that may start afresh.
 
         One that was rejected starts afresh only if that was by `rejected_by`. Returns the row as it now stands, and
-        whether it was written. A row begun as `cancelling` is claimed by it.
+        whether it was written: its attempts are those of the row that was there, and `row.attempt`, which is 1 where
+        it is claimed by this.
         """
         ...
 

@@ -77,19 +77,23 @@ def begin(
     Returns the row as it now stands, and whether it is this one.
     """
     due_at = max(math.floor(now), asked.not_before or 0)
+    gives_up_at = due_at + intake.policy.gives_up_after
+    state = State.WAITING
+    state_reason: StateReason | None = StateReason.NOT_BEFORE if due_at > now else StateReason.QUEUED
+    if lease_until and due_at <= now:
+        state, state_reason, due_at = State.CANCELLING, None, lease_until
     row = Cancellation(
         order_no=asked.order_no,
-        state=State.WAITING,
-        state_reason=StateReason.NOT_BEFORE if due_at > now else StateReason.QUEUED,
+        state=state,
+        state_reason=state_reason,
         due_at=due_at,
         requested_at=math.floor(now),
-        gives_up_at=due_at + intake.policy.gives_up_after,
+        gives_up_at=gives_up_at,
+        attempt=int(state is State.CANCELLING),
         requested_by=requested_by,
         reason=asked.reason,
         not_before=asked.not_before,
     )
-    if lease_until and due_at <= now:
-        row = replace(row, state=State.CANCELLING, state_reason=None, due_at=lease_until)
     row, begun = intake.cancellations.begin(row, rejected_by=now - intake.policy.restarts_after)
     if begun:
         intake.telemetry.begun()

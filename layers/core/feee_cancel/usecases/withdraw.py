@@ -1,7 +1,5 @@
 """Taking a request back, as long as its order wasn't touched."""
 
-from dataclasses import replace
-
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import settled
 from feee_cancel.usecases.ports import Intake
@@ -15,7 +13,7 @@ def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
     """
     row = intake.cancellations.find(order_no)
     while row and row.state is State.WAITING and row.state_reason is not StateReason.OUTCOME_UNKNOWN:
-        taken_back = replace(row, state=State.WITHDRAWN, state_reason=StateReason.TAKEN_BACK)
-        final = settled(taken_back, now=intake.now(), policy=intake.policy)
+        taken_back = {"state": State.WITHDRAWN, "state_reason": StateReason.TAKEN_BACK}
+        final = settled(row, now=intake.now(), policy=intake.policy, **taken_back)
         row = intake.cancellations.move(final, due_at=row.due_at)[0]
     return row
