@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.table import Row
+from tests.template import resources
 
 PRICES_OF = "list prices of us-east-1 as of 2025, without the free tier; check them before you rely on them"
 
@@ -27,6 +28,9 @@ PRICES = {
     "secrets, a month": Price(0.40, 1, "https://aws.amazon.com/secrets-manager/pricing/"),
     "settled events": Price(1.00, 1e6, "https://aws.amazon.com/eventbridge/pricing/"),
     "ticks": Price(1.00, 1e6, "https://aws.amazon.com/eventbridge/pricing/"),
+    "custom metrics, a month": Price(0.30, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
+    "alarms, a month": Price(0.10, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
+    "dashboards, a month": Price(3.00, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
     "GB of logs": Price(0.50, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
     "traces": Price(5.00, 1e6, "https://aws.amazon.com/xray/pricing/"),
 }
@@ -35,8 +39,12 @@ TICKS = 60 * 24 * 365 / 12
 TICK_SECONDS = 0.05
 """Billed for a tick that finds nothing due. Taken for granted, as the next ones: only AWS can confirm it."""
 NOTIFY_SECONDS = 0.02
-LOG_BYTES = 1_500
-"""Of a cancel: two lines of the function, one of metrics, one of API Gateway, START and REPORT."""
+LOG_BYTES, TICK_LOG_BYTES = 1_500, 800
+"""Of a cancel: two lines of the function, one of metrics, one of API Gateway, START and REPORT. Of a tick: without the
+function's and API Gateway's."""
+CANCEL_METRICS = ("Requested", "Cancelled", "RefundedTRX", "EligibleToCancelled", "FeeeLatency")
+TICK_METRICS = ("Unsettled", "OldestOverdue")
+"""What each of these puts; a metric is paid for in the hours in which something puts it."""
 SAMPLED = 0.05
 """X-Ray's default rule, beside one request a second."""
 SECRET_READS = 12 * 24 * 365 / 12
@@ -54,19 +62,24 @@ def million(seconds: float, write_units: float, read_units: float) -> dict[str, 
         "read units": MILLION * read_units,
         "secret calls": SECRET_READS,
         "settled events": MILLION,
+        "custom metrics, a month": len(CANCEL_METRICS),
         "GB of logs": MILLION * LOG_BYTES / 1e9,
         "traces": 2 * MILLION * SAMPLED,
     }
 
 
 def idle_month(read_units: float) -> dict[str, float]:
-    """What a month without requests uses: the ticks, each reading so many units, and the two secrets."""
+    """What a month without requests uses: the ticks, each reading so many units, and all that stands there."""
     return {
         "ticks": TICKS,
         "invocations": TICKS,
         "GB-seconds": TICKS * TICK_SECONDS * SMALL_GB,
         "read units": TICKS * read_units,
         "traces": TICKS * SAMPLED,
+        "GB of logs": TICKS * TICK_LOG_BYTES / 1e9,
+        "custom metrics, a month": len(TICK_METRICS),
+        "alarms, a month": len(resources("AWS::CloudWatch::Alarm")),
+        "dashboards, a month": len(resources("AWS::CloudWatch::Dashboard")),
         "secrets, a month": 2,
     }
 
@@ -78,5 +91,5 @@ def cost(used: Mapping[str, float]) -> float:
 
 def row(figure: str, used: Mapping[str, float]) -> Row:
     """The bill, with what it is for."""
-    parts = ", ".join(f"{count:,.0f} {name}" for name, count in used.items() if count >= 1)
+    parts = ", ".join(f"{count:,.0f} {name}" for name, count in used.items() if round(count))
     return Row(figure, f"${cost(used):.2f}   {parts}", figures={"dollars": cost(used), "used": dict(used)})

@@ -1,6 +1,8 @@
 """The benchmarks' own arithmetic, and a start of what they start."""
 
 import sys
+from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -9,7 +11,12 @@ from benchmarks.inside import cold, worker
 from benchmarks.meter import item_bytes, query_units
 from benchmarks.runtime import ENVIRONMENT, FLOOR
 from benchmarks.table import at_most, percentile
+from feee_cancel.adapters.telemetry import EmbeddedMetrics
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import State
 from local.build import ROOT
+from local.metrics import embedded
+from tests.builders import NOW, row
 
 
 def test_an_items_size_is_that_of_its_names_and_values() -> None:
@@ -34,6 +41,21 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
 def test_the_bill_is_what_was_used_times_the_prices() -> None:
     assert bill.cost({"requests to API Gateway": 2e6, "secrets, a month": 2}) == pytest.approx(7.80)
     assert set(bill.million(0.1, 6, 0)) | set(bill.idle_month(1.5)) == set(bill.PRICES)
+
+
+def test_the_bill_counts_the_metrics_that_a_cancel_and_a_tick_put(capsys: pytest.CaptureFixture[str]) -> None:
+    def _cancel(metrics: EmbeddedMetrics) -> None:
+        metrics.begun()
+        metrics.answered(Answer(kind=AnswerKind.ORDER, seconds=0.1))
+        metrics.attempted(row(state=State.CANCELLED, refund_amount=Decimal("3.92"), settled_at=NOW))
+
+    def _put(tell: Callable[[EmbeddedMetrics], None]) -> set[str]:
+        metrics = EmbeddedMetrics("feee-cancel", 1200)
+        metrics.published(lambda event, context: tell(metrics))({}, None)
+        return {datum.name for line in capsys.readouterr().out.splitlines() for datum in embedded(line)}
+
+    assert _put(_cancel) == set(bill.CANCEL_METRICS)
+    assert _put(lambda metrics: metrics.surveyed(0, overdue=0)) == set(bill.TICK_METRICS)
 
 
 def test_the_standard_librarys_time_is_shared_out_among_its_callers() -> None:
