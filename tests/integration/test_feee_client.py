@@ -324,3 +324,30 @@ def test_a_peer_that_is_trusted_is_spoken_to_over_tls(
     assert feee.cancel(order.order_no, deadline=soon()).kind is AnswerKind.ORDER
     simulator.client.misbehave("drip", part="body", interval=0.05)
     assert feee.query(order.order_no, deadline=soon(0.6)).kind is UNUSABLE
+
+
+def test_who_is_trusted_is_read_once_for_all_connections(
+    secure: tuple[RunningSimulator, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, pem = secure
+    monkeypatch.setattr(feee_module, "_IDLE_SECONDS", 0.0)
+    simulator.client.forget_requests()
+    with monkeypatch.context() as while_made:
+        while_made.setenv("SSL_CERT_FILE", str(pem))
+        feee = client(simulator.url)
+    order_no = simulator.client.create_order(age=743).order_no
+    assert [feee.query(order_no, deadline=soon()).kind for _ in range(2)] == [AnswerKind.ORDER] * 2
+    assert len({request.port for request in simulator.client.requests(order_no)}) == 2
+    assert client(simulator.url).query(order_no, deadline=soon()).detail == "SSLError"
+
+
+def test_a_peer_that_goes_by_another_name_gets_nothing(
+    secure: tuple[RunningSimulator, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, pem = secure
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    simulator.client.forget_requests()
+    not_in_its_certificate = simulator.url.replace("127.0.0.1", "127.1")
+    answer = client(not_in_its_certificate).cancel("1", deadline=soon())
+    assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "SSLError")
+    assert simulator.client.requests() == []
