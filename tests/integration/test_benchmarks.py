@@ -7,10 +7,12 @@ from decimal import Decimal
 import pytest
 
 from benchmarks import bill
-from benchmarks.inside import cold, worker
+from benchmarks.inside import worker
 from benchmarks.meter import item_bytes, query_units
-from benchmarks.runtime import ENVIRONMENT, FLOOR
+from benchmarks.runtime import FLOOR, Runtime
+from benchmarks.starts import cold_starts
 from benchmarks.table import at_most, percentile
+from benchmarks.warm import warm_calls
 from feee_cancel.adapters.telemetry import EmbeddedMetrics
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import State
@@ -65,8 +67,27 @@ def test_the_standard_librarys_time_is_shared_out_among_its_callers() -> None:
     assert worker.own_share(stats) == pytest.approx((2 + 0.75 * 4) / 10)
 
 
-def test_the_floor_starts() -> None:
-    floor = [str(ROOT / "benchmarks" / FLOOR), *[part for part in sys.path if part.endswith("site-packages")]]
-    ((processor, seconds),) = cold.main(rounds=1, paths={FLOOR: floor}, environment=ENVIRONMENT)[FLOOR]
-    assert 0 < processor < 60
-    assert seconds > 0
+class Sources(Runtime):
+    """This Python, on the sources."""
+
+    def path(self, function: str, *, compiled: bool = True) -> list[str]:
+        packages = [part for part in sys.path if part.endswith("site-packages")]
+        if function == FLOOR:
+            return [str(ROOT / "benchmarks" / FLOOR), *packages]
+        return [str(ROOT / "functions" / function), str(ROOT / "layers/core"), *packages]
+
+
+HERE = Sources("this Python", [sys.executable], str(ROOT / "benchmarks"), contained=False)
+
+
+def test_cold_starts_are_measured() -> None:
+    rows = list(cold_starts(HERE, rounds=1))
+    assert len(rows) == 4
+    assert all(0 < second < 60 for row in rows for second in row.figures["processor_seconds"] + row.figures["floor"])
+
+
+def test_warm_calls_are_measured_and_counted() -> None:
+    rows = {row.figure: row for row in warm_calls(HERE, times=20, slow_times=4)}
+    assert rows["Calls per happy cancel, at the sockets"].met, rows
+    assert rows["Warm cancel, feee.io takes 100 ms, p50"].figures["p50"] > 0.1
+    assert rows["Processor time of our own code, a request"].figures["milliseconds"] > 0
