@@ -14,7 +14,7 @@ import trustme
 from urllib3 import HTTPConnectionPool
 
 from feee_cancel.adapters import feee as feee_module
-from feee_cancel.adapters.feee import FeeeClient
+from feee_cancel.adapters.feee import FeeeClient, interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.order import Order
 from feee_cancel.usecases.ports import SecretUnavailableError
@@ -237,6 +237,19 @@ def test_redirect_false_alone_keeps_a_redirect_from_being_followed(
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/open", "https://feee.invalid/open"])
 def test_where_nobody_listens_nothing_was_sent(url: str) -> None:
     assert client(url).cancel("1", deadline=soon()).kind is AnswerKind.NOT_SENT
+
+
+@pytest.mark.parametrize(
+    ("msg", "kept"),
+    [
+        (f"key {KEY}", "key [key]"),
+        (f"key \\u{ord(KEY[0]):04x}{KEY[1:]}", "key [key]"),
+        ("\\u4f59\\u989d \\\\ \\/", "余额 \\ /"),
+    ],
+)
+def test_the_key_is_found_behind_an_escape_too(msg: str, kept: str) -> None:
+    body = f'{{"code": 1, "msg": "{msg}"}}'.encode()
+    assert interpret(200, body, "1", KEY, seconds=0.0).msg == kept
 
 
 def test_the_key_that_feee_io_echoes_is_blotted_out(

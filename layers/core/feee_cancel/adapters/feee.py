@@ -187,10 +187,9 @@ def _envelope(body: bytes, key: str) -> dict[str, Any]:
         envelope = _JSON.decode(text)
     except ValueError:
         raise ValueError("not JSON") from None
-    if key in text or "\\" in text:  # an escape may hide it
-        plain = json.dumps(envelope, default=str, ensure_ascii=False)
-        if key in plain:
-            envelope = _JSON.decode(plain.replace(key, "[key]"))
+    plain = json.dumps(envelope, default=str, ensure_ascii=False) if "\\" in text else text  # an escape may hide it
+    if key in plain:
+        envelope = _JSON.decode(plain.replace(key, "[key]"))
     code = envelope.get("code") if isinstance(envelope, dict) else None
     if not isinstance(code, int) or isinstance(code, bool) or abs(code) >= 10**15:
         raise ValueError("no code")
