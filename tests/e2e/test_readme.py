@@ -30,7 +30,10 @@ IN_CI = ("make test", "make test-long", "make image")
 """What would run these tests again, or takes an image from elsewhere; .ci/run runs it by these words."""
 IN_BLOCKS = {*JOURNEY, DEMO, "make test", "make test-long", SAM_LOCAL, SAM_LOCAL_EVENT, SAM_API, SAM_LOCAL_INVOKE}
 IN_THE_TEXT = {LIST_OF_TASKS, LOCAL, DOCS, HELP, SAM_LOCAL, SAM_API, "make setup", "make image"}
-NOT_RUN = {"make dashboard": "it draws a picture of four minutes, which is looked at and committed"}
+NOT_RUN = {
+    "make dashboard": "it draws a picture of four minutes, which is looked at and committed",
+    "make bench": "it measures for six minutes; tests/integration/test_benchmarks.py tries its parts",
+}
 
 
 def known(command: str) -> str | None:
