@@ -8,7 +8,6 @@ PYTHON ?= python3
 UV := .tools/uv/bin/uv
 RUN := .venv/bin/python
 export SAM_CLI_TELEMETRY := 0
-export PYTHONDONTWRITEBYTECODE := 1
 export PYTHONPATH := layers/core:.
 
 help: ## List the tasks

@@ -24,13 +24,13 @@ QUEUES = ("FailedEvents", "UndeliveredTicks", "UnannouncedRecords")
 THROTTLED = {
     "GetItem": ["TableReadsThrottledAlarm"],
     "Query": ["IndexReadsThrottledAlarm"],
-    "UpdateItem": ["TableWritesThrottledAlarm", "IndexWritesThrottledAlarm"],
+    "PutItem": ["TableWritesThrottledAlarm", "IndexWritesThrottledAlarm"],
 }
 """The operation that DynamoDB refuses, and what it sets off; a write that the index can't take is refused whole."""
 NEEDING: Mapping[str, tuple[str, str, bytes | None]] = {
     "GetItem": ("GET", "/cancellations/2404170329503866", None),
     "Query": ("GET", "/cancellations?state=waiting", None),
-    "UpdateItem": ("POST", "/cancellations", b'{"order_no": "2404170329503866"}'),
+    "PutItem": ("POST", "/cancellations", b'{"order_no": "2404170329503866"}'),
 }
 """A request that needs the operation."""
 NOT_BROUGHT_ABOUT = {

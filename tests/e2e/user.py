@@ -102,7 +102,7 @@ def somebody(directory: Path) -> Iterator[User]:
 
 def users_environment(*on_the_path: Path, **own: str) -> dict[str, str]:
     """What a shell of this user has, without what `make test` and the tests add to theirs."""
-    added = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", *default_environment()}
+    added = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", *default_environment()}
     path = ":".join([*map(str, on_the_path), os.environ["PATH"]])
     kept = surroundings(own | {"PATH": path, "SAM_CLI_TELEMETRY": "0"})
     return {name: value for name, value in kept.items() if name not in added}
