@@ -60,14 +60,16 @@ def _route_requests(app: APIGatewayRestResolver, service: Service) -> None:
 
 
 def _route_looks(app: APIGatewayRestResolver, service: Service) -> None:
-    @app.get("/cancellations")
-    def page() -> Response[str]:
-        query = listing.Query.parse(app.current_event.multi_value_query_string_parameters)
-        return listing.page(*service.page(query.states, limit=query.limit, after=query.after))
-
     @app.get("/cancellations/<order_no>")
     def find(order_no: str) -> Response[str]:
         return cancellations.found(service.find(order_no))
+
+    @app.get("/cancellations")
+    def page() -> Response[str]:
+        if order_no := app.current_event.path_parameters.get("order_no"):
+            return find(order_no)  # slashes or a line's end, which Powertools passes over in a path
+        query = listing.Query.parse(app.current_event.multi_value_query_string_parameters)
+        return listing.page(*service.page(query.states, limit=query.limit, after=query.after))
 
     @app.get("/orders/<order_no>")
     def look_up(order_no: str) -> Response[str]:

@@ -113,6 +113,13 @@ def test_a_parameter_that_is_none_is_named(parameters: dict[str, Any], member: s
     assert (status, problem["errors"][0]["pointer"]) == (400, f"#/{member}")
 
 
+@pytest.mark.parametrize("order_no", ["\n", "/", "//", "/\n"])
+def test_what_is_no_order_number_is_not_taken_for_the_list(order_no: str) -> None:
+    look = sample("api-get") | {"path": f"/cancellations/{order_no}", "pathParameters": {"order_no": order_no}}
+    status, problem, _ = call(look)
+    assert (status, problem["errors"][0]["pointer"]) == (400, "#/order_no")
+
+
 def encoded(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 

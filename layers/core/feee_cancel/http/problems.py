@@ -49,7 +49,7 @@ def answer_errors(app: APIGatewayRestResolver, logger: Logger, *, methods: Mappi
 
     def _unavailable(error: TableUnavailableError | SecretUnavailableError) -> Response[str]:
         logger.error("the request could not be taken", exc_info=error)
-        detail = "The request could not be written, so nothing was accepted. Try again."
+        detail = "The table or a secret can't be reached just now, so nothing was accepted or changed. Try again."
         return problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=retry_after()))
 
     def _unexpected(error: Exception) -> Response[str]:
