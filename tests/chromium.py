@@ -56,6 +56,13 @@ class Page:
         """The expression's value as soon as it is true."""
         return _until(lambda: self.run(script), seconds, script)
 
+    def soon(self, script: str) -> bool:
+        """Whether the expression is true within five seconds."""
+        try:
+            return bool(self.wait(script, seconds=5))
+        except AssertionError:
+            return False
+
     def click(self, selector: str) -> None:
         self.wait(f"!!document.querySelector({json.dumps(selector)})")
         self.run(f"document.querySelector({json.dumps(selector)}).click()")

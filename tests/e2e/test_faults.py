@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from local.metrics import Datum, emitted
-from local.stack import LocalStack
+from local.stack import LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.gate import Gate, gate
 from tests.e2e.waiting import wait_for
@@ -39,8 +40,15 @@ NOT_BROUGHT_ABOUT = {
 """Besides DynamoDB's throttles: the emulator's takes whatever comes, so a gate before it refuses."""
 
 
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[LocalStack]:
+    """A stack of their own: another test's drain mustn't be caught by these faults."""
+    with local_stack(Console(quiet=True)) as stack:
+        yield stack
+
+
 @pytest.fixture(scope="module", autouse=True)
-def last_tick(deployed: LocalStack) -> Iterator[float]:
+def last_tick(deployed: LocalStack) -> float:
     """When the drain ticked last: the stack's schedule is disabled for all of these tests, as the last one needs it."""
     scheduler = deployed.client("scheduler")
     (listed,) = scheduler.list_schedules()["Schedules"]
@@ -50,8 +58,7 @@ def last_tick(deployed: LocalStack) -> Iterator[float]:
     scheduler.update_schedule(**schedule, State="DISABLED")
     if not ticks(deployed):
         invoke(deployed, "Schedule")
-    yield ticks(deployed)[-1].at
-    scheduler.update_schedule(**schedule, State="ENABLED")
+    return ticks(deployed)[-1].at
 
 
 def ticks(stack: LocalStack) -> list[Datum]:

@@ -41,11 +41,18 @@ def operation(name: str, tag: str = "cancellations") -> str:
 
 
 def executed(browser: Page, name: str, tag: str = "cancellations") -> tuple[str, str]:
-    """Open an operation, execute it as the page has filled it in. Returns the answer's status and text."""
+    """Open an operation, execute it as the page has filled it in. Returns the answer's status and text.
+
+    The page sends nothing where it hasn't filled it in yet, so that one may have to click again.
+    """
     block = operation(name, tag)
     browser.click(f"{block} .opblock-summary-control")
-    browser.click(f"{block} .execute")
-    browser.wait(f"!!document.querySelector('{block} .live-responses-table .response-col_status')")
+    answered = f"!!document.querySelector('{block} .live-responses-table .response-col_status')"
+    for _ in range(6):
+        browser.click(f"{block} .execute")
+        if browser.soon(answered):
+            break
+    assert browser.run(answered), (browser.requested, browser.run(f"document.querySelector('{block}').innerText"))
     status = browser.run(
         f"document.querySelector('{block} .live-responses-table .response .response-col_status').innerText"
     )
