@@ -31,8 +31,8 @@ sam-api: setup ## Run the API in Lambda's image, through sam local start-api, un
 image: setup ## Pull Lambda's image, or make a stand-in for it where it can't be pulled
 	@$(RUN) -m local.image
 
-test: lint ## Linters, types, contract, and every test that doesn't have to wait long
-	@$(RUN) -m pytest -m "not long" --cov --cov-report=term-missing:skip-covered
+test: lint build ## Linters, types, contract, and every test that doesn't have to wait long
+	@$(RUN) -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 test-long: setup ## The tests that watch the clock for minutes: the drain's timing, crashes, a wrong key
 	@$(RUN) -m pytest -m long -rP

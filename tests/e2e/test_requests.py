@@ -76,6 +76,7 @@ def start_processes(stack: LocalStack, number: int) -> None:
             list(pool.map(_look, range(at_once)))
 
 
+@pytest.mark.long
 def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(stack: LocalStack) -> None:
     start_processes(stack, 50)
     order = stack.simulator.client.create_order(age=743)
