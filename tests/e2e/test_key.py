@@ -20,8 +20,11 @@ SECONDS = 12
 
 @pytest.fixture
 def next_key(stack: LocalStack) -> Iterator[str]:
+    """The old key is back afterwards, and no process is left that keeps this one for its five minutes."""
     yield f"key-{uuid4()}"
     set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], KEY)
+    for function in ("ApiFunctionName", "ScheduleFunctionName"):
+        stack.kill(stack.outputs[function])
 
 
 def ask_with_a_wrong_key(stack: LocalStack) -> list[str]:

@@ -85,7 +85,8 @@ def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(stack: Loca
         answers = list(pool.map(lambda _: stack.api.cancel(order.order_no), range(50)))
     assert {answer.status for answer in answers} <= {200, 202}
     assert [answer.status for answer in answers].count(200) >= 1
-    assert len(stack.simulator.client.requests(order.order_no)) == 1
+    requests = stack.simulator.client.requests(order.order_no)
+    assert len(requests) == 1, [(one.method, one.path, one.at, one.code) for one in requests]
     assert stack.simulator.client.order(order.order_no).accepted_cancels == 1
 
 
