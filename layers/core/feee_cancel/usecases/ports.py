@@ -38,14 +38,14 @@ class Feee(Protocol):
 
 
 class Cancellations(Protocol):
-    """The table. Every write is one conditional write; each method raises TableUnavailableError."""
+    """The table. Every write is conditional; each method raises TableUnavailableError."""
 
     def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
         """Write a new cancellation where there is none or where one ended that may start afresh.
 
         One that was rejected starts afresh only if that was by `rejected_by`. Returns the row as it now stands, and
         whether it was written: its attempts are those of the row that was there, and `row.attempt`, which is 1 where
-        it is claimed by this.
+        it is claimed by this. Starting afresh takes a second write, on the condition that the row is as it was found.
         """
         ...
 
