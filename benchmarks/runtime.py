@@ -87,9 +87,9 @@ def _found(root: Path) -> Runtime:
         if python and subprocess.run([python, "-V"], capture_output=True, check=False).returncode == 0:
             return Runtime("Python 3.13 of this machine: no container engine answers", [python], str(root), False)
         version = ".".join(map(str, sys.version_info[:2]))
-        name = (
-            f"Python {version}, not Lambda's 3.13, so without bytecode: neither an engine nor a Python 3.13 was found"
-        )
+        name = f"Python {version} and its bytecode, not Lambda's 3.13: neither an engine nor a Python 3.13 was found"
+        places = [str(root / place) for place in (*FUNCTIONS, FLOOR, "opt")]
+        run([sys.executable, "-m", "compileall", "-q", "-j0", *places], cwd=root, env={})
         return Runtime(name, [sys.executable], str(root), False)
     options = ["--rm", "--network", "none", "--read-only", "--volume", f"{root}:/artifact:ro"]
     command = [engine(), "run", *options, "--entrypoint", "python3.13", run_in]
