@@ -13,8 +13,9 @@ import pytest
 import trustme
 from urllib3 import HTTPConnectionPool
 
-from feee_cancel.adapters import feee as feee_module
-from feee_cancel.adapters.feee import FeeeClient, interpret
+from feee_cancel.adapters import feee_client
+from feee_cancel.adapters.feee_answer import interpret
+from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.order import Order
 from feee_cancel.usecases.ports import SecretUnavailableError
@@ -100,7 +101,7 @@ def test_a_connection_that_rested_long_is_not_trusted(
 ) -> None:
     order = simulator.client.create_order(age=743)
     feee = client(simulator.url)
-    monkeypatch.setattr(feee_module, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(feee_client, "_IDLE_SECONDS", 0.0)
     for _ in range(2):
         time.sleep(0.01)
         feee.query(order.order_no, deadline=soon())
@@ -343,7 +344,7 @@ def test_who_is_trusted_is_read_once_for_all_connections(
     secure: tuple[RunningSimulator, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulator, pem = secure
-    monkeypatch.setattr(feee_module, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(feee_client, "_IDLE_SECONDS", 0.0)
     simulator.client.forget_requests()
     with monkeypatch.context() as while_made:
         while_made.setenv("SSL_CERT_FILE", str(pem))

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from feee_cancel.adapters.feee import interpret
+from feee_cancel.adapters.feee_answer import interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
 from feee_cancel.domain.decision import Policy

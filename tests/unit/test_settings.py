@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from feee_cancel.adapters.feee import FeeeClient
+from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.settings import SettingError, Settings
 from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.decision import Backoff, Policy

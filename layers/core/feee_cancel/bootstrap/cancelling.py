@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from feee_cancel.adapters.feee import FeeeClient
+from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.telemetry import Handler
