@@ -157,7 +157,7 @@ class _Settled:
         if row.state is State.CANCELLED:
             self.at.append(time.monotonic())
 
-    def begun(self) -> None:
+    def started(self) -> None:
         """Nothing is measured here."""
 
     def surveyed(self, unsettled: int, *, overdue: float) -> None:
@@ -178,4 +178,4 @@ def _make_due(stack: LocalStack, service: Service, count: int) -> None:
             requested_at=now - 60,
             gives_up_at=now + 86_400,
         )
-        table.begin(row, rejected_by=0)
+        table.start(row, rejected_by=0)

@@ -55,8 +55,8 @@ class FakeTable:
         self.trouble: set[str] = set()
         self.writes = 0
 
-    def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-        self._check("begin")
+    def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+        self._check("start")
         old = self.rows.get(row.order_no)
         just_rejected = old and old.state is State.REJECTED and old.due_at > int(rejected_by)
         if old and (old.state not in RESTARTABLE or just_rejected):
@@ -78,8 +78,8 @@ class FakeTable:
             return old
         return self._written(row)
 
-    def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
-        self._check("move")
+    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        self._check("reschedule")
         old = self.rows[row.order_no]
         if (old.state, old.attempt, old.due_at) != (State.WAITING, row.attempt, due_at):
             return old, False
@@ -140,7 +140,7 @@ class FakeTelemetry:
         self.rows: list[Cancellation] = []
         self.surveys: list[tuple[int, float]] = []
 
-    def begun(self) -> None:
+    def started(self) -> None:
         self.requests += 1
 
     def attempted(self, row: Cancellation) -> None:

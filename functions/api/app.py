@@ -48,7 +48,7 @@ def _route_requests(app: APIGatewayRestResolver, service: Service) -> None:
     @app.post("/cancellations/batch")
     def batch() -> Response[str]:
         asked = cancellations.document(app.current_event, most=cancellations.MAX_BATCH_DOCUMENT)
-        taken = service.take_batch(asked, requested_by=_caller(app))
+        taken = service.enqueue_batch(asked, requested_by=_caller(app))
         logger.info("requested a batch", extra={"orders": len(taken)})
         return cancellations.batch(asked, taken)
 

@@ -47,7 +47,7 @@ def test_the_bill_is_what_was_used_times_the_prices() -> None:
 
 def test_the_bill_counts_the_metrics_that_a_cancel_and_a_tick_put(capsys: pytest.CaptureFixture[str]) -> None:
     def _cancel(metrics: EmbeddedMetrics) -> None:
-        metrics.begun()
+        metrics.started()
         metrics.answered(Answer(kind=AnswerKind.ORDER, seconds=0.1))
         metrics.attempted(row(state=State.CANCELLED, refund_amount=Decimal("3.92"), settled_at=NOW))
 

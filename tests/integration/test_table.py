@@ -88,13 +88,13 @@ Rows = Callable[..., Cancellation]
 
 def test_what_was_begun_is_found(table: Cancellations, new: Rows) -> None:
     assert table.find(new().order_no) is None
-    begun, written = table.begin(new(), rejected_by=NOW)
+    begun, written = table.start(new(), rejected_by=NOW)
     assert (begun, written) == (new(attempt=1), True)
     assert table.find(new().order_no) == begun
 
 
 def test_every_field_survives_the_table(table: Cancellations, new: Rows) -> None:
-    begun, _ = table.begin(new(), rejected_by=NOW)
+    begun, _ = table.start(new(), rejected_by=NOW)
     full = replace(FULL, order_no=begun.order_no, attempt=begun.attempt)
     assert table.settle(full) == full
     assert table.find(full.order_no) == full
@@ -103,9 +103,9 @@ def test_every_field_survives_the_table(table: Cancellations, new: Rows) -> None
 
 @pytest.mark.parametrize("state", [State.WAITING, State.CANCELLING, State.REFUNDING, State.CANCELLED])
 def test_what_is_under_way_or_cancelled_is_not_begun_again(table: Cancellations, new: Rows, state: State) -> None:
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     there = table.settle(new(state=state, code=5))
-    assert table.begin(new(), rejected_by=NOW) == (there, False)
+    assert table.start(new(), rejected_by=NOW) == (there, False)
     assert table.find(there.order_no) == there
 
 
@@ -113,11 +113,11 @@ def test_what_is_under_way_or_cancelled_is_not_begun_again(table: Cancellations,
 def test_what_ended_otherwise_begins_afresh_and_its_attempts_go_on(
     table: Cancellations, new: Rows, state: State
 ) -> None:
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     table.settle(
         new(state=state, due_at=NOW, code=5, msg="no", settled_at=NOW, expires_at=NOW, state_reason=StateReason.FILLED)
     )
-    assert table.begin(new(), rejected_by=NOW) == (new(attempt=2), True)
+    assert table.start(new(), rejected_by=NOW) == (new(attempt=2), True)
     assert table.find(new().order_no) == new(attempt=2)
 
 
@@ -130,34 +130,34 @@ def test_what_begins_afresh_no_longer_expires(dynamodb: tuple[Any, str], new: Ro
         item = client.get_item(TableName=name, Key={"order_no": {"S": new().order_no}})["Item"]
         return item.get("expires_at")
 
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     assert expiry() is None
     table.settle(new(state=State.FAILED, expires_at=NOW + 5))
     assert expiry() == {"N": str(NOW + 5)}
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     assert expiry() is None
 
 
 def test_what_was_just_rejected_is_not_begun_again(table: Cancellations, new: Rows) -> None:
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     there = table.settle(new(state=State.REJECTED, due_at=NOW))
-    assert table.begin(new(), rejected_by=NOW - 1) == (there, False)
-    assert table.begin(new(), rejected_by=NOW) == (new(attempt=2), True)
+    assert table.start(new(), rejected_by=NOW - 1) == (there, False)
+    assert table.start(new(), rejected_by=NOW) == (new(attempt=2), True)
 
 
 def test_of_those_that_begin_it_afresh_at_once_one_does(dynamodb: tuple[Any, str], new: Rows) -> None:
     table = CancellationTable(*dynamodb)
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     table.settle(new(state=State.FAILED))
     with ThreadPoolExecutor(8) as executor:
-        begun = list(executor.map(lambda _: table.begin(new(), rejected_by=NOW), range(8)))
+        begun = list(executor.map(lambda _: table.start(new(), rejected_by=NOW), range(8)))
     assert sorted(written for _, written in begun) == [False] * 7 + [True]
     assert {row for row, _ in begun} == {new(attempt=2)}
 
 
 def test_what_waits_begins_without_an_attempt(table: Cancellations, new: Rows) -> None:
     waiting = new(state=State.WAITING, attempt=0)
-    assert table.begin(waiting, rejected_by=NOW) == (waiting, True)
+    assert table.start(waiting, rejected_by=NOW) == (waiting, True)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_what_waits_begins_without_an_attempt(table: Cancellations, new: Rows) -
     ],
 )
 def test_what_is_due_is_claimed_by_one_alone(table: Cancellations, new: Rows, state: State, claimed: State) -> None:
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     due = table.settle(new(state=state, due_at=NOW, state_reason=StateReason.TOO_EARLY))
     assert table.claim(due.order_no, state, due_by=NOW - 0.1, lease_until=NOW + 30) == (due, False)
     taken, won = table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30)
@@ -178,20 +178,20 @@ def test_what_is_due_is_claimed_by_one_alone(table: Cancellations, new: Rows, st
 
 
 def test_a_row_that_moved_on_is_not_claimed(table: Cancellations, new: Rows) -> None:
-    seen, _ = table.begin(new(), rejected_by=NOW)
+    seen, _ = table.start(new(), rejected_by=NOW)
     final = table.settle(new(state=State.REJECTED, due_at=NOW))
     assert table.claim(seen.order_no, seen.state, due_by=NOW + 100, lease_until=NOW + 130) == (final, False)
 
 
 def test_what_waits_is_moved_unless_it_moved_on(table: Cancellations, new: Rows) -> None:
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     waiting = table.settle(new(state=State.WAITING, due_at=NOW + 50))
     moved = replace(waiting, due_at=NOW + 90, not_before=NOW + 90, gives_up_at=NOW + 1000)
-    assert table.move(moved, due_at=NOW + 40) == (waiting, False)
-    assert table.move(moved, due_at=NOW + 50) == (moved, True)
+    assert table.reschedule(moved, due_at=NOW + 40) == (waiting, False)
+    assert table.reschedule(moved, due_at=NOW + 50) == (moved, True)
     assert table.find(moved.order_no) == moved
     claimed, _ = table.claim(moved.order_no, State.WAITING, due_by=NOW + 90, lease_until=NOW + 120)
-    assert table.move(moved, due_at=NOW + 120) == (claimed, False)
+    assert table.reschedule(moved, due_at=NOW + 120) == (claimed, False)
 
 
 def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(table: Cancellations) -> None:
@@ -199,7 +199,7 @@ def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(tab
     states = [State.REFUNDING, State.WAITING, State.CANCELLED, State.CANCELLING, State.WAITING, State.WAITING]
     for place, state in enumerate(states):
         fields = {"order_no": f"9{place}", "due_at": long_ago + place}
-        table.begin(row(**fields), rejected_by=NOW)
+        table.start(row(**fields), rejected_by=NOW)
         table.settle(row(**fields, state=state, attempt=1))
     due = table.due(until=long_ago + 4.5, limit=50)
     assert due == [Due(f"9{n}", states[n], long_ago + n) for n in (0, 1, 3, 4)]
@@ -209,7 +209,7 @@ def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(tab
 def test_what_is_not_final_is_unsettled_whenever_it_is_due(table: Cancellations) -> None:
     for place, state in enumerate(State):
         fields = {"order_no": f"8{place}", "due_at": NOW + place}
-        table.begin(row(**fields), rejected_by=NOW)
+        table.start(row(**fields), rejected_by=NOW)
         table.settle(row(**fields, state=state, attempt=1))
     assert sorted(table.unsettled()) == [NOW, NOW + 1, NOW + 2]
 
@@ -217,8 +217,8 @@ def test_what_is_not_final_is_unsettled_whenever_it_is_due(table: Cancellations)
 def test_a_page_has_the_latest_due_of_a_state_and_goes_on_after_a_row(table: Cancellations) -> None:
     due_ats = {"51": NOW + 3, "52": NOW + 1, "53": NOW + 2, "54": NOW + 2}
     for order_no, due_at in due_ats.items():
-        table.begin(row(order_no=order_no, state=State.WAITING, due_at=due_at, attempt=0), rejected_by=NOW)
-    table.begin(row(order_no="55"), rejected_by=NOW)
+        table.start(row(order_no=order_no, state=State.WAITING, due_at=due_at, attempt=0), rejected_by=NOW)
+    table.start(row(order_no="55"), rejected_by=NOW)
     first = table.page(State.WAITING, limit=2, after=None)
     assert [found.due_at for found in first] == [NOW + 3, NOW + 2]
     assert (first[0].requested_at, first[0].gives_up_at) == (NOW, NOW + 86_400)
@@ -229,14 +229,14 @@ def test_a_page_has_the_latest_due_of_a_state_and_goes_on_after_a_row(table: Can
 
 
 def test_an_attempt_that_was_overtaken_settles_nothing(table: Cancellations, new: Rows) -> None:
-    first, _ = table.begin(new(due_at=NOW), rejected_by=NOW)
+    first, _ = table.start(new(due_at=NOW), rejected_by=NOW)
     second, _ = table.claim(first.order_no, first.state, due_by=NOW, lease_until=NOW + 30)
     assert table.settle(replace(first, state=State.REJECTED)) == second
     assert table.find(first.order_no) == second
 
 
 def test_an_attempt_settles_once(table: Cancellations, new: Rows) -> None:
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     settled = table.settle(new(state=State.REJECTED))
     assert table.settle(new(state=State.WAITING)) == settled
 
@@ -244,7 +244,7 @@ def test_an_attempt_settles_once(table: Cancellations, new: Rows) -> None:
 def test_attributes_of_a_later_version_are_passed_over(dynamodb: tuple[Any, str], new: Rows) -> None:
     client, name = dynamodb
     table = CancellationTable(client, name)
-    table.begin(new(), rejected_by=NOW)
+    table.start(new(), rejected_by=NOW)
     key = {"order_no": {"S": new().order_no}}
     client.update_item(
         TableName=name, Key=key, UpdateExpression="SET later = :l", ExpressionAttributeValues={":l": {"S": "x"}}
@@ -255,7 +255,7 @@ def test_attributes_of_a_later_version_are_passed_over(dynamodb: tuple[Any, str]
 def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[Any, str], new: Rows) -> None:
     nowhere = CancellationTable(dynamodb[0], "no-such-table")
     calls: list[Callable[[], object]] = [
-        lambda: nowhere.begin(new(), rejected_by=NOW),
+        lambda: nowhere.start(new(), rejected_by=NOW),
         lambda: nowhere.settle(new()),
         lambda: nowhere.find("1"),
         lambda: nowhere.due(until=1, limit=1),

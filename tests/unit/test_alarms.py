@@ -51,7 +51,7 @@ VALUES: dict[str, list[Any]] = {
 def emitted(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """The names of all that the code can emit."""
     metrics = EmbeddedMetrics("feee-cancel", 1200, now=lambda: NOW)
-    metrics.begun()
+    metrics.started()
     metrics.surveyed(1, overdue=1)
     metrics.count("MalformedEvent")
     for kind in AnswerKind:

@@ -180,7 +180,7 @@ def test_a_long_body_is_a_413() -> None:
 
 def test_a_request_that_cannot_be_written_is_a_503_and_was_not_accepted() -> None:
     table = FakeTable()
-    table.trouble = {"begin"}
+    table.trouble = {"start"}
     status, problem, headers = call(sample("api-request"), table=table)
     assert (status, headers["Retry-After"]) == (503, "2")
     assert problem["type"] == "urn:feee-cancel:problem:unavailable"

@@ -18,9 +18,9 @@ from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.order import FILLED
 from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.drain import HORIZON_SECONDS, Drain
+from feee_cancel.usecases.enqueue import enqueue, wake_for
 from feee_cancel.usecases.ports import Ports, TableUnavailableError
 from feee_cancel.usecases.request import request
-from feee_cancel.usecases.take import take, wake_for
 from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.choices import Answer as Reply
 from local.simulator.kinds import KINDS, Scene, respond
@@ -203,7 +203,7 @@ class Model(RuleBasedStateMachine):
             self.left_alone.pop(order_no, None)
         self.asked.add(order_no)
         try:
-            row = take(asked, self.ports, requested_by="webhook:1")
+            row = enqueue(asked, self.ports, requested_by="webhook:1")
         except (Crash, TableUnavailableError):
             return
         wake_for([row], self.ports)

@@ -135,7 +135,7 @@ def test_a_repeated_request_for_what_was_just_rejected_is_answered_from_the_tabl
 
 def test_a_request_that_cannot_be_written_is_not_accepted_and_calls_nobody() -> None:
     feee, table = FakeFeee(), FakeTable()
-    table.trouble = {"begin"}
+    table.trouble = {"start"}
     with pytest.raises(TableUnavailableError):
         ask(feee, table)
     assert feee.calls == []
@@ -160,10 +160,10 @@ def test_an_attempt_ends_by_its_own_limit_or_the_callers_whichever_is_sooner() -
 
 def test_a_claim_lost_to_another_returns_the_row_as_it_is() -> None:
     class Raced(FakeTable):
-        def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-            found, began = super().begin(row, rejected_by=rejected_by)
+        def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+            found, started = super().start(row, rejected_by=rejected_by)
             self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=found.attempt + 1)
-            return found, began
+            return found, started
 
     feee = FakeFeee()
     assert ask(feee, Raced(row(due_at=NOW))).attempt == 2
@@ -221,10 +221,10 @@ def test_asking_the_same_again_changes_nothing() -> None:
 
 def test_a_row_that_moved_on_meanwhile_is_left_as_it_is() -> None:
     class Raced(FakeTable):
-        def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-            found, began = super().begin(row, rejected_by=rejected_by)
+        def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+            found, started = super().start(row, rejected_by=rejected_by)
             self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=2, state=State.CANCELLING)
-            return found, began
+            return found, started
 
     assert ask(FakeFeee(), Raced(WAITING), not_before=NOW + 900).state is State.CANCELLING
 

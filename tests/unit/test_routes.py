@@ -43,7 +43,7 @@ def batch(body: object) -> dict[str, Any]:
 
 def test_what_is_no_string_or_could_not_be_written_is_refused_by_itself() -> None:
     table = FakeTable()
-    table.trouble = {"begin"}
+    table.trouble = {"start"}
     status, body, _ = call(batch({"order_nos": [5, None, "1"]}), table=table)
     assert (status, [result["result"] for result in body["results"]]) == (202, ["refused"] * 3)
     assert [result.get("order_no") for result in body["results"]] == [None, None, "1"]
@@ -173,8 +173,8 @@ def test_what_cannot_be_taken_back_is_a_problem(there: Cancellation | None, stat
 @pytest.mark.parametrize("not_before", [None, NOW + 900])
 def test_a_request_that_a_withdrawal_overtakes_is_told_so(not_before: int | None) -> None:
     class Raced(FakeTable):
-        def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-            found, begun = super().begin(row, rejected_by=rejected_by)
+        def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+            found, begun = super().start(row, rejected_by=rejected_by)
             self.rows[row.order_no] = replace(found, state=State.WITHDRAWN, state_reason=StateReason.TAKEN_BACK)
             return found, begun
 

@@ -114,7 +114,7 @@ def test_an_event_that_comes_again_changes_nothing_even_if_its_order_was_withdra
 def test_an_event_that_cannot_be_written_comes_again() -> None:
     table = FakeTable()
     handler = create(service(ports(FakeFeee(), table)))
-    table.trouble = {"begin"}
+    table.trouble = {"start"}
     with pytest.raises(TableUnavailableError):
         handler({"order_no": ORDER_NO}, Context())
     table.trouble = set()

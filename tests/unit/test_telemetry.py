@@ -12,8 +12,8 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.attempt import attempt
+from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.survey import survey
-from feee_cancel.usecases.take import take
 from local.metrics import Datum, embedded
 from tests.builders import NOW, ORDER_NO, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, FakeTelemetry, ports
@@ -92,7 +92,7 @@ def test_every_datum_has_the_namespace_the_one_dimension_and_its_unit(
     written: Callable[[Told], list[Datum]],
 ) -> None:
     def _tell(metrics: EmbeddedMetrics) -> None:
-        metrics.begun()
+        metrics.started()
         metrics.surveyed(3, overdue=12.5)
         metrics.attempted(CANCELLED)
         metrics.answered(Answer(kind=AnswerKind.ORDER, seconds=1))
@@ -153,7 +153,7 @@ def test_a_drain_of_a_thousand_orders_in_threads_loses_no_value(written: Callabl
 def test_a_request_counts_once_however_often_it_is_made() -> None:
     wired = ports(FakeFeee(), FakeTable(), telemetry := FakeTelemetry())
     for _ in range(3):
-        take(CancellationRequest(order_no=ORDER_NO), wired, requested_by=None)
+        enqueue(CancellationRequest(order_no=ORDER_NO), wired, requested_by=None)
     assert telemetry.requests == 1
 
 

@@ -143,7 +143,7 @@ def test_a_message_that_cannot_be_remembered_was_taken_all_the_same() -> None:
 
 def test_a_message_that_cannot_be_written_is_a_503() -> None:
     case = Case()
-    case.table.trouble = {"begin"}
+    case.table.trouble = {"start"}
     status, problem = case.send()
     assert (status, problem["type"]) == (503, "urn:feee-cancel:problem:unavailable")
 

@@ -29,17 +29,17 @@ class CancellationTable:
         self._client = client
         self._name = name
 
-    def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-        """Write a new cancellation where there is none or where one ended that may start afresh.
+    def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+        """Write a new cancellation if there is none, or if one ended that may start again.
 
-        One that was rejected starts afresh only if that was by `rejected_by`. The count of attempts goes on over a
+        One that was rejected starts again only if that was by `rejected_by`. The count of attempts goes on over a
         restart, so that nothing left of an earlier life can settle this one. That takes a second write; most orders
-        are new, and begin with one.
+        are new, and start with one.
         """
-        there, begun = self._put(row, "attribute_not_exists(order_no)")
+        there, started = self._put(row, "attribute_not_exists(order_no)")
         just_rejected = there.state is State.REJECTED and there.due_at > int(rejected_by)
-        if begun or there.state not in RESTARTABLE or just_rejected:
-            return there, begun
+        if started or there.state not in RESTARTABLE or just_rejected:
+            return there, started
         return self._put(
             replace(row, attempt=there.attempt + row.attempt),
             "attempt = :attempt AND #state = :ended AND due_at = :due_at",
@@ -77,8 +77,8 @@ class CancellationTable:
         condition = f"attempt = :attempt AND #state IN ({', '.join(_UNDER_WAY)})"
         return self._put(row, condition, {":attempt": number(row.attempt), **_UNDER_WAY})[0]
 
-    def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
-        """Write a waiting row whose `due_at` was this, unless it moved on."""
+    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        """Write a waiting row whose `due_at` was this, unless it changed meanwhile."""
         values = {":attempt": number(row.attempt), ":waiting": {"S": State.WAITING}, ":due_at": number(due_at)}
         return self._put(row, "attempt = :attempt AND #state = :waiting AND due_at = :due_at", values)
 

@@ -48,7 +48,7 @@ class EmbeddedMetrics:
         self._now = now
         self._written_at = now()
 
-    def begun(self) -> None:
+    def started(self) -> None:
         """Count a request whose row was written."""
         self.count("Requested")
 

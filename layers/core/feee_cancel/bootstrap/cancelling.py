@@ -21,11 +21,11 @@ from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.domain.request import CancellationRequest, InvalidRequestError, parse_batch, parse_order_no
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
 from feee_cancel.usecases.drain import Drain
+from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import Ports, TableUnavailableError, Turn
 from feee_cancel.usecases.request import request
 from feee_cancel.usecases.survey import survey
-from feee_cancel.usecases.take import Taken, once, take_all
 from feee_cancel.usecases.withdraw import withdraw
 
 _MOST_SIDE_BY_SIDE = 64
@@ -57,14 +57,14 @@ class Service:
         deadline = self._deadline(seconds_left)
         return request(asked, self.ports, requested_by=requested_by, deadline=deadline)
 
-    def take_batch(self, document: object, *, requested_by: str | None) -> list[Taken]:
+    def enqueue_batch(self, document: object, *, requested_by: str | None) -> list[Enqueued]:
         """Take a batch down for the drain. Returns what became of each order number, in order.
 
         Raises InvalidRequestError where the fault isn't in one order number; then nothing was accepted.
         """
-        return self._take_all(parse_batch(document, now=self.ports.now()), requested_by)
+        return self._enqueue_all(parse_batch(document, now=self.ports.now()), requested_by)
 
-    def take_event(self, document: object, *, message: str) -> None:
+    def enqueue_event(self, document: object, *, message: str) -> None:
         """Take the request or the batch of an event down for the drain, once for each message.
 
         Raises InvalidRequestError where anything in it is at fault; its good orders were taken all the same.
@@ -74,7 +74,7 @@ class Service:
             asked = parse_batch(document, now=now)
         else:
             asked = [CancellationRequest.parse(document, now=now)]
-        once(message, self.ports, lambda: _all_written(self._take_all(asked, message)))
+        deduplicate(message, self.ports, lambda: _all_written(self._enqueue_all(asked, message)))
         for fault in asked:
             if isinstance(fault, InvalidRequestError):
                 raise fault
@@ -120,14 +120,14 @@ class Service:
     def _deadline(self, seconds_left: float) -> float:
         return self.ports.monotonic() + seconds_left - _RESERVE_SECONDS
 
-    def _take_all(
+    def _enqueue_all(
         self, asked: Sequence[CancellationRequest | InvalidRequestError], requested_by: str | None
-    ) -> list[Taken]:
+    ) -> list[Enqueued]:
         with ThreadPoolExecutor(_WRITES_SIDE_BY_SIDE) as executor:
-            return take_all(asked, self.ports, executor, requested_by=requested_by)
+            return enqueue_all(asked, self.ports, executor, requested_by=requested_by)
 
 
-def _all_written(taken: Sequence[Taken]) -> bool:
+def _all_written(taken: Sequence[Enqueued]) -> bool:
     """Raises TableUnavailableError where an order couldn't be written: the event comes again."""
     for one in taken:
         if isinstance(one, TableUnavailableError):

@@ -13,8 +13,8 @@ from feee_cancel.adapters.webhook import WebhookSecrets, message_id
 from feee_cancel.bootstrap.aws import wire
 from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.request import CancellationRequest, InvalidRequestError
+from feee_cancel.usecases.enqueue import deduplicate, enqueue, wake_for
 from feee_cancel.usecases.ports import Intake
-from feee_cancel.usecases.take import once, take, wake_for
 
 _MAX_BODY = 4_096
 
@@ -39,12 +39,12 @@ class Receiver:
         message = f"webhook:{message_id(headers, body, self.secrets())}"
         asked = CancellationRequest.parse(_json(body), now=self.intake.now())
 
-        def _take() -> Cancellation:
-            row = take(asked, self.intake, requested_by=message)
+        def _enqueue() -> Cancellation:
+            row = enqueue(asked, self.intake, requested_by=message)
             wake_for([row], self.intake)
             return row
 
-        return once(message, self.intake, _take) or self.intake.cancellations.find(asked.order_no)
+        return deduplicate(message, self.intake, _enqueue) or self.intake.cancellations.find(asked.order_no)
 
 
 def _json(body: bytes) -> object:

@@ -14,7 +14,7 @@ from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.outlook import Outlook
 from feee_cancel.domain.request import InvalidRequestError
 from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, answer, retry_after
-from feee_cancel.usecases.take import Taken
+from feee_cancel.usecases.enqueue import Enqueued
 
 MAX_DOCUMENT = 4_096
 MAX_BATCH_DOCUMENT = 16_384
@@ -68,14 +68,14 @@ def requested(row: Cancellation, event: APIGatewayProxyEvent, *, now: float) -> 
     return answer(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
 
 
-def batch(batch_document: object, taken: list[Taken]) -> Response[str]:
+def batch(batch_document: object, taken: list[Enqueued]) -> Response[str]:
     """The answer to a batch: what became of each, in order."""
     given = batch_document["order_nos"] if isinstance(batch_document, dict) else []
     results = [_result(order_no, one) for order_no, one in zip(given, taken, strict=True)]
     return answer(HTTPStatus.ACCEPTED, {"results": results})
 
 
-def _result(order_no: object, taken: Taken) -> dict[str, Any]:
+def _result(order_no: object, taken: Enqueued) -> dict[str, Any]:
     shown = {"order_no": order_no} if isinstance(order_no, str) else {}
     match taken:
         case Cancellation(state=state, state_reason=reason):

@@ -8,9 +8,9 @@ from dataclasses import replace
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due
 from feee_cancel.usecases.attempt import attempt, lease_until
+from feee_cancel.usecases.enqueue import TICK_SECONDS
 from feee_cancel.usecases.pace import PacedFeee
 from feee_cancel.usecases.ports import Ports, TableUnavailableError, Turn
-from feee_cancel.usecases.take import TICK_SECONDS
 
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""

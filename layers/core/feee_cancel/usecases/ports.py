@@ -40,12 +40,12 @@ class Feee(Protocol):
 class Cancellations(Protocol):
     """The table. Every write is conditional; each method raises TableUnavailableError."""
 
-    def begin(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-        """Write a new cancellation where there is none or where one ended that may start afresh.
+    def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+        """Write a new cancellation if there is none, or if one ended that may start again.
 
-        One that was rejected starts afresh only if that was by `rejected_by`. Returns the row as it now stands, and
+        One that was rejected starts again only if that was by `rejected_by`. Returns the row as it now stands, and
         whether it was written: its attempts are those of the row that was there, and `row.attempt`, which is 1 where
-        it is claimed by this. Starting afresh takes a second write, on the condition that the row is as it was found.
+        it is claimed by this. Starting again takes a second write, on the condition that the row is as it was found.
         """
         ...
 
@@ -56,8 +56,8 @@ class Cancellations(Protocol):
         """
         ...
 
-    def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
-        """Write a waiting row whose `due_at` was this, unless it moved on. Returns the row as it now stands."""
+    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        """Write a waiting row whose `due_at` was this, unless it changed. Returns the row as it now stands."""
         ...
 
     def due(self, *, until: float, limit: int) -> list[Due]:
@@ -99,7 +99,7 @@ class Messages(Protocol):
 class Telemetry(Protocol):
     """Counts what it is told. No method raises, and each may be called from any thread."""
 
-    def begun(self) -> None:
+    def started(self) -> None:
         """Somebody asked, and a new cancellation was written."""
         ...
 

@@ -5,37 +5,37 @@ import logging
 from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.attempt import attempt, lease_until
+from feee_cancel.usecases.enqueue import reschedule, start, starts_at, wake_for
 from feee_cancel.usecases.ports import Ports, TableUnavailableError
-from feee_cancel.usecases.take import begin, move, starts_at, wake_for
 
 logger = logging.getLogger(__name__)
 
 
 def request(asked: CancellationRequest, ports: Ports, *, requested_by: str | None, deadline: float) -> Cancellation:
-    """Take the request, and make the first attempt where the order is due. Returns the row as it then stands.
+    """Write the request, and make the first attempt if the order is due. Returns the row as it then stands.
 
     Raises TableUnavailableError only while nothing is accepted yet: once the row is written, trouble at the table
     leaves a lease that ends, and the row as it was claimed is returned.
     """
     now = ports.now()
-    there, begun = begin(asked, ports, now=now, requested_by=requested_by, lease_until=lease_until(now))
-    if begun:
+    there, started = start(asked, ports, now=now, requested_by=requested_by, lease_until=lease_until(now))
+    if started:
         row, claimed = there, there.state is State.CANCELLING
     else:
         row, claimed = _ask_again(there, asked, ports, now=now)
     if claimed:
         row = _attempt(row, ports, deadline=deadline)
-    if row != there or begun:
+    if row != there or started:
         wake_for([row], ports)
     return row
 
 
 def _ask_again(row: Cancellation, asked: CancellationRequest, ports: Ports, *, now: float) -> tuple[Cancellation, bool]:
-    """Move what waits to when it is asked for now, or when feee.io allows. Returns whether it was claimed."""
+    """Reschedule what waits to when it is asked for now, or when feee.io allows. Returns whether it was claimed."""
     if row.state is State.WAITING:
         if starts_at(row, asked, now) <= now:
             return _claim(row, ports, now=now, due_by=max(now, row.due_at))
-        return move(row, asked, ports, now=now), False
+        return reschedule(row, asked, ports, now=now), False
     if not row.state.final and row.due_at <= now:
         return _claim(row, ports, now=now, due_by=now)
     return row, False

@@ -15,5 +15,5 @@ def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
     while row and row.state is State.WAITING and row.state_reason is not StateReason.OUTCOME_UNKNOWN:
         taken_back = {"state": State.WITHDRAWN, "state_reason": StateReason.TAKEN_BACK}
         final = settled(row, now=intake.now(), policy=intake.policy, **taken_back)
-        row = intake.cancellations.move(final, due_at=row.due_at)[0]
+        row = intake.cancellations.reschedule(final, due_at=row.due_at)[0]
     return row

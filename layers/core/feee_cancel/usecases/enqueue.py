@@ -1,4 +1,4 @@
-"""Taking requests down for the drain: what webhooks, batches and schedules do, and how every request begins."""
+"""Enqueueing requests for the drain, as webhooks, batches and schedules do; and how every request starts."""
 
 import logging
 import math
@@ -16,48 +16,48 @@ TICK_SECONDS = 60
 _INDEX_SECONDS = 2
 """The index may show a row so much later than it was written."""
 
-Taken = Cancellation | InvalidRequestError | TableUnavailableError
-"""What became of one order of a batch: its row, or why it wasn't taken."""
+Enqueued = Cancellation | InvalidRequestError | TableUnavailableError
+"""What became of one order of a batch: its row, or why it wasn't enqueued."""
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 
-def take(asked: CancellationRequest, intake: Intake, *, requested_by: str | None) -> Cancellation:
-    """Write the request down, to be attempted by the drain. Returns the row as it now stands.
+def enqueue(asked: CancellationRequest, intake: Intake, *, requested_by: str | None) -> Cancellation:
+    """Write the request, for the drain to attempt. Returns the row as it now stands.
 
     Raises TableUnavailableError; then nothing was accepted. The caller wakes the drain (`wake_for`).
     """
     now = intake.now()
-    row, begun = begin(asked, intake, now=now, requested_by=requested_by)
-    return row if begun or row.state is not State.WAITING else move(row, asked, intake, now=now)
+    row, started = start(asked, intake, now=now, requested_by=requested_by)
+    return row if started or row.state is not State.WAITING else reschedule(row, asked, intake, now=now)
 
 
-def take_all(
+def enqueue_all(
     asked: Sequence[CancellationRequest | InvalidRequestError],
     intake: Intake,
     executor: Executor,
     *,
     requested_by: str | None,
-) -> list[Taken]:
-    """Take each, side by side, and wake the drain. Returns what became of each, in order."""
+) -> list[Enqueued]:
+    """Enqueue each, side by side, and wake the drain. Returns what became of each, in order."""
 
-    def _one(one: CancellationRequest | InvalidRequestError) -> Taken:
+    def _one(one: CancellationRequest | InvalidRequestError) -> Enqueued:
         if isinstance(one, InvalidRequestError):
             return one
         try:
-            return take(one, intake, requested_by=requested_by)
+            return enqueue(one, intake, requested_by=requested_by)
         except TableUnavailableError as error:
             logger.warning("an order couldn't be written", extra={"order_no": one.order_no, "error": str(error)})
             return error
 
-    taken = list(executor.map(_one, asked))
-    wake_for([row for row in taken if isinstance(row, Cancellation)], intake)
-    return taken
+    enqueued = list(executor.map(_one, asked))
+    wake_for([row for row in enqueued if isinstance(row, Cancellation)], intake)
+    return enqueued
 
 
-def once(message: str, intake: Intake, work: Callable[[], T]) -> T | None:
+def deduplicate(message: str, intake: Intake, work: Callable[[], T]) -> T | None:
     """Do the work of a message unless it was done before (None). What fails isn't remembered."""
     if intake.messages.seen(message):
         return None
@@ -65,11 +65,11 @@ def once(message: str, intake: Intake, work: Callable[[], T]) -> T | None:
     try:
         intake.messages.remember(message, now=intake.now())
     except TableUnavailableError:
-        logger.exception("a message can't be remembered; a redelivery would be taken again")
+        logger.exception("a message can't be remembered; a redelivery would be enqueued again")
     return done
 
 
-def begin(
+def start(
     asked: CancellationRequest, intake: Intake, *, now: float, requested_by: str | None, lease_until: int | None = None
 ) -> tuple[Cancellation, bool]:
     """Write a new cancellation where there may be one: waiting, or claimed until `lease_until` where it is due.
@@ -94,10 +94,10 @@ def begin(
         reason=asked.reason,
         not_before=asked.not_before,
     )
-    row, begun = intake.cancellations.begin(row, rejected_by=now - intake.policy.restarts_after)
-    if begun:
-        intake.telemetry.begun()
-    return row, begun
+    row, started = intake.cancellations.start(row, rejected_by=now - intake.policy.restarts_after)
+    if started:
+        intake.telemetry.started()
+    return row, started
 
 
 def starts_at(row: Cancellation, asked: CancellationRequest, now: float) -> int:
@@ -105,24 +105,24 @@ def starts_at(row: Cancellation, asked: CancellationRequest, now: float) -> int:
     return max(row.eligible_at or 0, asked.not_before or 0, math.floor(now))
 
 
-def move(row: Cancellation, asked: CancellationRequest, intake: Intake, *, now: float) -> Cancellation:
-    """Move a waiting row to when it is asked for now, or when feee.io allows. Returns it as it now stands."""
+def reschedule(row: Cancellation, asked: CancellationRequest, intake: Intake, *, now: float) -> Cancellation:
+    """Reschedule a waiting row to when it is asked for now, or when feee.io allows. Returns it as it now stands."""
     due_at = starts_at(row, asked, now)
     if due_at <= now:
         if row.due_at <= now:
             return row
         queued = row.state_reason is StateReason.NOT_BEFORE
-        moved = replace(row, state_reason=StateReason.QUEUED if queued else row.state_reason)
+        rescheduled = replace(row, state_reason=StateReason.QUEUED if queued else row.state_reason)
     elif (due_at, asked.not_before) == (row.due_at, row.not_before):
         return row
     else:
-        moved = replace(
+        rescheduled = replace(
             row,
             state_reason=StateReason.TOO_EARLY if due_at == row.eligible_at else StateReason.NOT_BEFORE,
             gives_up_at=due_at + intake.policy.gives_up_after,
         )
-    moved = replace(moved, due_at=due_at, not_before=asked.not_before, reason=asked.reason or row.reason)
-    return intake.cancellations.move(moved, due_at=row.due_at)[0]
+    rescheduled = replace(rescheduled, due_at=due_at, not_before=asked.not_before, reason=asked.reason or row.reason)
+    return intake.cancellations.reschedule(rescheduled, due_at=row.due_at)[0]
 
 
 def wake_for(rows: Sequence[Cancellation], intake: Intake) -> None:

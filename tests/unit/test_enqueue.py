@@ -9,9 +9,9 @@ from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReaso
 from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.domain.request import CancellationRequest, InvalidRequestError, parse_batch
+from feee_cancel.usecases.enqueue import enqueue, enqueue_all
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import TableUnavailableError
-from feee_cancel.usecases.take import take, take_all
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO, order, row
 from tests.fakes import FakeFeee, FakeTable, InlineExecutor, ports
@@ -21,7 +21,7 @@ WAITING = row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NO
 
 def taken(table: FakeTable, not_before: int | None = None) -> Cancellation:
     asked = CancellationRequest(order_no=ORDER_NO, not_before=not_before)
-    return take(asked, ports(FakeFeee(), table), requested_by="me")
+    return enqueue(asked, ports(FakeFeee(), table), requested_by="me")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_one_bad_order_number_spoils_no_other() -> None:
     table = FakeTable(row(order_no="2", state=State.CANCELLED))
     woken: list[int] = []
     asked = parse_batch({"order_nos": ["1", 2, "2", "", "1"]}, now=NOW)
-    results = take_all(asked, ports(FakeFeee(), table, woken=woken), InlineExecutor(), requested_by="me")
+    results = enqueue_all(asked, ports(FakeFeee(), table, woken=woken), InlineExecutor(), requested_by="me")
     assert [getattr(result, "state", type(result)) for result in results] == [
         "waiting",
         InvalidRequestError,
@@ -94,9 +94,9 @@ def test_one_bad_order_number_spoils_no_other() -> None:
 
 def test_an_order_that_cannot_be_written_is_said_so() -> None:
     table = FakeTable()
-    table.trouble = {"begin"}
+    table.trouble = {"start"}
     asked = [CancellationRequest(order_no="1")]
-    (result,) = take_all(asked, ports(FakeFeee(), table), InlineExecutor(), requested_by=None)
+    (result,) = enqueue_all(asked, ports(FakeFeee(), table), InlineExecutor(), requested_by=None)
     assert isinstance(result, TableUnavailableError)
 
 
@@ -146,9 +146,9 @@ def test_what_is_under_way_or_final_is_not_withdrawn(there: Cancellation) -> Non
 
 def test_a_withdrawal_that_a_claim_overtakes_is_none() -> None:
     class Raced(FakeTable):
-        def move(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
             self.rows[row.order_no] = claimed
-            return super().move(row, due_at=due_at)
+            return super().reschedule(row, due_at=due_at)
 
     claimed = row(attempt=2)
     assert withdraw(ORDER_NO, ports(FakeFeee(), Raced(WAITING))) == claimed
