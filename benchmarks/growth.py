@@ -133,15 +133,15 @@ def _drained(stack: LocalStack, table: str, finished: int, due: int) -> Run:
         service.drain(until=0, seconds_left=170)
     if len(settled.at) != due:
         raise LocalError(f"{len(settled.at)} of {due} orders were settled")
-    turns = meter.calls["UpdateItem"] - due
+    extensions = meter.calls["UpdateItem"] - due
     gaps = [after - first for first, after in pairwise(settled.at)] or [0.0]
     low, middle, high = quantiles(gaps * 2, n=4)
     return Run(
         finished=finished,
         due=due,
         writes=meter.calls["PutItem"] + due,
-        write_units=meter.write_units - turns,  # the turn is one small item outside the index
-        other_calls=meter.calls["Query"] + turns,
+        write_units=meter.write_units - extensions,  # the lease is one small item outside the index
+        other_calls=meter.calls["Query"] + extensions,
         read_units=meter.read_units,
         seconds=(low, middle, high),
     )
@@ -160,7 +160,7 @@ class _Settled:
     def started(self) -> None:
         """Nothing is measured here."""
 
-    def surveyed(self, unsettled: int, *, overdue: float) -> None:
+    def backlog(self, unsettled: int, *, overdue: float) -> None:
         """Nothing is measured here."""
 
 

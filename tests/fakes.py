@@ -138,7 +138,7 @@ class FakeTelemetry:
     def __init__(self) -> None:
         self.requests = 0
         self.rows: list[Cancellation] = []
-        self.surveys: list[tuple[int, float]] = []
+        self.backlogs: list[tuple[int, float]] = []
 
     def started(self) -> None:
         self.requests += 1
@@ -146,30 +146,35 @@ class FakeTelemetry:
     def attempted(self, row: Cancellation) -> None:
         self.rows.append(row)
 
-    def surveyed(self, unsettled: int, *, overdue: float) -> None:
-        self.surveys.append((unsettled, overdue))
+    def backlog(self, unsettled: int, *, overdue: float) -> None:
+        self.backlogs.append((unsettled, overdue))
 
 
-class FakeTurn:
-    """The drain's turn. Every run has one of its own over the same `held`."""
+class FakeLease:
+    """The drain's lease. Every run has one of its own over the same `held`."""
 
     def __init__(self, held: dict[str, int], holder: int = 1) -> None:
         self._held = held
         self._holder = holder
         self._seen = 0
 
-    def take(self, *, now: float, lease_until: int, until: int) -> int | None:
-        if self._held.get("holder", self._holder) != self._holder and self._held["lease_until"] > now:
-            self._held["wished_until"] = max(self._held["wished_until"], until)
+    def acquire(self, *, now: float, lease_until: int, until: int) -> int | None:
+        if self._held.get("lease_until", 0) <= now:
+            self._held["holder"] = self._holder
+        return self.extend(now=now, lease_until=lease_until, until=until)
+
+    def extend(self, *, now: float, lease_until: int, until: int) -> int | None:
+        if self._held["holder"] != self._holder:
+            self._held["requested_end"] = max(self._held["requested_end"], until)
             return None
         self._held |= {"holder": self._holder, "lease_until": lease_until}
-        self._seen = self._held.setdefault("wished_until", 0)
+        self._seen = self._held.setdefault("requested_end", 0)
         return self._seen
 
-    def give_back(self) -> bool:
+    def release(self) -> bool:
         if self._held["holder"] != self._holder:
             return True
-        if self._held["wished_until"] != self._seen:
+        if self._held["requested_end"] != self._seen:
             return False
         self._held["lease_until"] = 0
         return True
@@ -211,12 +216,12 @@ def ports(
 
 
 def service(ports: Ports, held: dict[str, int] | None = None, counted: list[str] | None = None) -> Service:
-    turn = {} if held is None else held
+    leases: dict[str, int] = {} if held is None else held
     return Service(
         ports=ports,
         published=lambda handler: handler,
         count=([] if counted is None else counted).append,
-        new_turn=lambda: FakeTurn(turn),
+        new_lease=lambda: FakeLease(leases),
         drain_pace=1000,
         drain_seconds=150,
     )

@@ -1,4 +1,4 @@
-"""Rows and the drain's turn, put into the deployed table as no request could in the time of a test."""
+"""Rows and the drain's lease, put into the deployed table as no request could in the time of a test."""
 
 import time
 from typing import Any
@@ -16,9 +16,9 @@ def put(stack: LocalStack, order_no: str, state: str, **fields: Any) -> None:
     stack.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item=key | item)
 
 
-def hold_the_turn(stack: LocalStack, seconds: int) -> None:
+def hold_the_lease(stack: LocalStack, seconds: int) -> None:
     """Keep every drain from working for so long; 0 lets them."""
-    held = {"holder": {"S": "a test"}, "lease_until": number(time.time() + seconds), "wished_until": number(0)}
+    held = {"holder": {"S": "a test"}, "lease_until": number(time.time() + seconds), "requested_end": number(0)}
     stack.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item={"order_no": {"S": "drain"}, **held})
 
 

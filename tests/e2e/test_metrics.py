@@ -9,7 +9,7 @@ import pytest
 from local.metrics import emitted
 from local.stack import STACK, LocalStack
 from tests.alarms import alarms, fires
-from tests.e2e.rows import hold_the_turn, invoke_the_drain, put
+from tests.e2e.rows import hold_the_lease, invoke_the_drain, put
 
 ALARMS = alarms()
 Fault = Callable[[LocalStack], None]
@@ -67,11 +67,11 @@ def refund_missing(stack: LocalStack) -> None:
 
 def late(stack: LocalStack) -> None:
     order = stack.simulator.client.create_order(age=743)
-    hold_the_turn(stack, 20)
-    time.sleep(4)  # a drain that is at work notices within three seconds that its turn is another's
+    hold_the_lease(stack, 20)
+    time.sleep(4)  # a drain that is at work notices within three seconds that its lease is another's
     put(stack, order.order_no, "waiting", due_at=int(time.time()) - 400)
     invoke_the_drain(stack, "{}")
-    hold_the_turn(stack, 0)
+    hold_the_lease(stack, 0)
     stack.api.cancel(order.order_no)
 
 

@@ -98,7 +98,7 @@ EVERYTHING = {
 
 
 def rows(stack: LocalStack) -> list[dict[str, Any]]:
-    """The table's rows, without the drain's turn."""
+    """The table's rows, without the drain's lease."""
     items = stack.client("dynamodb").scan(TableName=stack.outputs["TableName"])["Items"]
     return sorted((item for item in items if "state" in item), key=lambda item: str(item["order_no"]))
 

@@ -60,10 +60,10 @@ def items(stack: LocalStack) -> dict[str, dict[str, Any]]:
 
 def settle_all(stack: LocalStack, order_nos: list[str]) -> None:
     """Let ticks come, sooner than the stack's own, until every order's cancellation is final."""
-    table, turn = stack.client("dynamodb"), {"order_no": {"S": "drain"}}
+    table, lease = stack.client("dynamodb"), {"order_no": {"S": "drain"}}
 
     def settled() -> bool:
-        held = table.get_item(TableName=stack.outputs["TableName"], Key=turn).get("Item")
+        held = table.get_item(TableName=stack.outputs["TableName"], Key=lease).get("Item")
         if held is None or int(held["lease_until"]["N"]) <= time.time():
             function = stack.outputs["ScheduleFunctionName"]
             stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")

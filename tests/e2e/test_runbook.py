@@ -24,7 +24,7 @@ from local.stack import KEY, STACK, LocalStack, local_stack, set_key
 from local.webhook import signed
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
-from tests.e2e.rows import hold_the_turn, invoke_the_drain, put
+from tests.e2e.rows import hold_the_lease, invoke_the_drain, put
 from tests.e2e.waiting import wait_for
 from tests.runbook import Operator, about_alarms, sections
 
@@ -219,7 +219,7 @@ def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, o
     assert "no_usable_answer" in operator("./feee-cancel show", order_no=stuck[0])
     feee.behave()
     assert f"{stuck[0]} is cancelled" in operator("./feee-cancel cancel", order_no=stuck[0])
-    hold_the_turn(stack, 0)  # the half minute is over
+    hold_the_lease(stack, 0)  # the half minute is over
     invoke_the_drain(stack, "{}")
     is_finished(stack, stuck[1])
     is_finished(stack, stuck[2])

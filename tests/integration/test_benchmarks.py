@@ -57,7 +57,7 @@ def test_the_bill_counts_the_metrics_that_a_cancel_and_a_tick_put(capsys: pytest
         return {datum.name for line in capsys.readouterr().out.splitlines() for datum in embedded(line)}
 
     assert _put(_cancel) == set(bill.CANCEL_METRICS)
-    assert _put(lambda metrics: metrics.surveyed(0, overdue=0)) == set(bill.TICK_METRICS)
+    assert _put(lambda metrics: metrics.backlog(0, overdue=0)) == set(bill.TICK_METRICS)
 
 
 def test_the_standard_librarys_time_is_shared_out_among_its_callers() -> None:

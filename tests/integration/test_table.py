@@ -11,15 +11,15 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.table import CancellationTable
-from feee_cancel.adapters.turn import TableTurn
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
-from feee_cancel.usecases.ports import Cancellations, TableUnavailableError, Turn
+from feee_cancel.usecases.ports import Cancellations, DrainLease, TableUnavailableError
 from local.stack import LocalStack, aws_client
 from tests.builders import NOW, row
-from tests.fakes import FakeTable, FakeTurn
+from tests.fakes import FakeLease, FakeTable
 
 FULL = row(
     state=State.CANCELLED,
@@ -276,53 +276,55 @@ def test_a_table_that_cannot_be_reached_is_the_same_error(new: Rows) -> None:
 
 
 @pytest.fixture(params=["fake", "DynamoDB"])
-def turns(request: pytest.FixtureRequest) -> Iterator[tuple[Turn, Turn]]:
-    """Two drains' turns over the same item."""
+def leases(request: pytest.FixtureRequest) -> Iterator[tuple[DrainLease, DrainLease]]:
+    """Two drains' leases over the same item."""
     if request.param == "fake":
         held: dict[str, int] = {}
-        yield FakeTurn(held, 1), FakeTurn(held, 2)
+        yield FakeLease(held, 1), FakeLease(held, 2)
         return
     client, name = request.getfixturevalue("dynamodb")
-    yield TableTurn(client, name), TableTurn(client, name)
+    yield TableLease(client, name), TableLease(client, name)
 
 
-def test_the_turn_is_one_drains_until_it_is_given_back(turns: tuple[Turn, Turn]) -> None:
-    one, other = turns
-    assert one.take(now=NOW, lease_until=NOW + 15, until=0) == 0
-    assert other.take(now=NOW, lease_until=NOW + 15, until=0) is None
-    assert one.take(now=NOW + 5, lease_until=NOW + 20, until=0) == 0
-    assert one.give_back()
-    assert other.take(now=NOW + 5, lease_until=NOW + 20, until=0) == 0
+def test_the_lease_is_one_drains_until_it_is_released(leases: tuple[DrainLease, DrainLease]) -> None:
+    one, other = leases
+    assert one.acquire(now=NOW, lease_until=NOW + 15, until=0) == 0
+    assert other.acquire(now=NOW, lease_until=NOW + 15, until=0) is None
+    assert one.extend(now=NOW + 5, lease_until=NOW + 20, until=0) == 0
+    assert one.release()
+    assert other.acquire(now=NOW + 5, lease_until=NOW + 20, until=0) == 0
 
 
-def test_a_turn_that_ran_out_is_anothers(turns: tuple[Turn, Turn]) -> None:
-    one, other = turns
-    one.take(now=NOW, lease_until=NOW + 15, until=0)
-    assert other.take(now=NOW + 15, lease_until=NOW + 30, until=0) == 0
-    assert one.take(now=NOW + 16, lease_until=NOW + 31, until=0) is None
-    assert one.give_back(), "what isn't ours needn't be given back"
-    assert one.take(now=NOW + 16, lease_until=NOW + 31, until=0) is None
+def test_a_lease_that_ran_out_is_anothers(leases: tuple[DrainLease, DrainLease]) -> None:
+    one, other = leases
+    one.acquire(now=NOW, lease_until=NOW + 15, until=0)
+    assert other.acquire(now=NOW + 15, lease_until=NOW + 30, until=0) == 0
+    assert one.extend(now=NOW + 16, lease_until=NOW + 31, until=0) is None
+    assert one.release(), "what isn't ours needn't be released"
+    assert one.extend(now=NOW + 16, lease_until=NOW + 31, until=0) is None
 
 
-def test_a_wish_is_learned_by_the_holder_and_keeps_it_from_giving_back(turns: tuple[Turn, Turn]) -> None:
-    one, other = turns
-    one.take(now=NOW, lease_until=NOW + 15, until=0)
-    assert other.take(now=NOW, lease_until=NOW + 15, until=NOW + 9) is None
-    assert other.take(now=NOW, lease_until=NOW + 15, until=NOW + 7) is None
-    assert not one.give_back()
-    assert one.take(now=NOW + 1, lease_until=NOW + 16, until=0) == NOW + 9
-    assert one.give_back()
+def test_a_requested_end_keeps_the_holder_from_releasing(
+    leases: tuple[DrainLease, DrainLease],
+) -> None:
+    one, other = leases
+    one.acquire(now=NOW, lease_until=NOW + 15, until=0)
+    assert other.acquire(now=NOW, lease_until=NOW + 15, until=NOW + 9) is None
+    assert other.acquire(now=NOW, lease_until=NOW + 15, until=NOW + 7) is None
+    assert not one.release()
+    assert one.extend(now=NOW + 1, lease_until=NOW + 16, until=0) == NOW + 9
+    assert one.release()
 
 
-def test_a_wish_is_told_to_a_drain_at_work_alone(dynamodb: tuple[Any, str]) -> None:
-    turn, other = TableTurn(*dynamodb), TableTurn(*dynamodb)
-    assert not other.wish(NOW + 5, now=NOW), "nobody has ever drained"
-    turn.take(now=NOW, lease_until=NOW + 10, until=0)
-    assert other.wish(NOW + 5, now=NOW)
-    assert not other.wish(NOW + 25, now=NOW + 10), "its lease has ended"
-    turn.take(now=NOW, lease_until=NOW + 10, until=0)
-    turn.give_back()
-    assert not other.wish(NOW + 25, now=NOW)
+def test_an_end_is_requested_of_a_drain_at_work_alone(dynamodb: tuple[Any, str]) -> None:
+    lease, other = TableLease(*dynamodb), TableLease(*dynamodb)
+    assert not other.request_end(NOW + 5, now=NOW), "nobody has ever drained"
+    lease.acquire(now=NOW, lease_until=NOW + 10, until=0)
+    assert other.request_end(NOW + 5, now=NOW)
+    assert not other.request_end(NOW + 25, now=NOW + 10), "its lease has ended"
+    lease.acquire(now=NOW, lease_until=NOW + 10, until=0)
+    lease.release()
+    assert not other.request_end(NOW + 25, now=NOW)
 
 
 def test_a_message_that_was_taken_is_remembered_for_a_week(dynamodb: tuple[Any, str]) -> None:

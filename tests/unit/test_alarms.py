@@ -51,8 +51,8 @@ VALUES: dict[str, list[Any]] = {
 def emitted(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """The names of all that the code can emit."""
     metrics = EmbeddedMetrics("feee-cancel", 1200, now=lambda: NOW)
+    metrics.backlog(1, overdue=1)
     metrics.started()
-    metrics.surveyed(1, overdue=1)
     metrics.count("MalformedEvent")
     for kind in AnswerKind:
         metrics.answered(Answer(kind=kind, seconds=1))

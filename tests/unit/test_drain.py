@@ -17,7 +17,7 @@ from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request
 from tests.builders import NOW, answer, row, shown
-from tests.fakes import Clock, FakeTable, FakeTelemetry, FakeTurn, InlineExecutor, ports
+from tests.fakes import Clock, FakeLease, FakeTable, FakeTelemetry, InlineExecutor, ports
 
 
 class Feee:
@@ -54,8 +54,8 @@ class Case:
 
     def run(self, *, until: int = 0, pace: float = 1000, seconds: float = 150, holder: int = 1) -> None:
         wired = ports(self.feee, self.table, self.telemetry, clock=self.clock, woken=self.woken)
-        turn = FakeTurn(self.held, holder)
-        Drain(wired, turn, InlineExecutor(), pace=pace, deadline=self.clock() + seconds).run(until=until)
+        lease = FakeLease(self.held, holder)
+        Drain(wired, lease, InlineExecutor(), pace=pace, deadline=self.clock() + seconds).run(until=until)
 
     @property
     def states(self) -> list[State]:
@@ -130,11 +130,11 @@ def test_a_drain_that_runs_out_of_time_hands_over_at_once() -> None:
 
 def test_one_drain_at_a_time() -> None:
     case = Case(waiting(1))
-    case.held = {"holder": 9, "lease_until": NOW + 15, "wished_until": 0}
+    case.held = {"holder": 9, "lease_until": NOW + 15, "requested_end": 0}
     case.run()
     assert (case.states, case.feee.calls) == ([State.WAITING], [])
     case.run(until=NOW + 7)
-    assert case.held["wished_until"] == NOW + 7
+    assert case.held["requested_end"] == NOW + 7
     case.clock.sleep(15)
     case.run()
     assert case.states == [State.CANCELLED]
@@ -154,16 +154,16 @@ def test_a_woken_drain_stays_for_a_row_that_the_index_does_not_show_yet() -> Non
     assert case.states == [State.CANCELLED]
 
 
-def test_a_wish_that_comes_while_it_works_keeps_the_drain() -> None:
+def test_an_end_requested_while_it_works_keeps_the_drain() -> None:
     case = Case(waiting(1))
 
-    def wishing(order_no: str) -> Answer:
+    def requesting(order_no: str) -> Answer:
         if order_no == "1":
             case.table.rows["2"] = waiting(2, due_in=50)
-            assert FakeTurn(case.held, 2).take(now=case.clock(), lease_until=NOW + 99, until=NOW + 50) is None
+            assert FakeLease(case.held, 2).acquire(now=case.clock(), lease_until=NOW + 99, until=NOW + 50) is None
         return cancelled(order_no)
 
-    case.feee = Feee(case.clock, wishing)
+    case.feee = Feee(case.clock, requesting)
     case.run()
     assert case.states == [State.CANCELLED] * 2
 
@@ -172,29 +172,29 @@ def test_a_wish_that_comes_while_it_works_keeps_the_drain() -> None:
     ("seconds", "state", "woken"),
     [(150, State.CANCELLED, []), (1.5, State.WAITING, [NOW + 64]), (0, State.WAITING, [NOW + 64])],
 )
-def test_a_wish_that_comes_just_before_the_turn_is_given_back_is_not_lost(
+def test_an_end_requested_just_before_the_lease_is_released_is_not_lost(
     seconds: float, state: State, woken: list[int]
 ) -> None:
     case = Case(waiting(1))
 
-    class LateWish(FakeTurn):
-        wished = False
+    class LateRequest(FakeLease):
+        requested = False
 
-        def give_back(self) -> bool:
-            if not self.wished:
-                self.wished = True
+        def release(self) -> bool:
+            if not self.requested:
+                self.requested = True
                 case.table.rows["2"] = waiting(2, due_in=64)
-                FakeTurn(case.held, 2).take(now=case.clock(), lease_until=NOW + 99, until=NOW + 64)
-            return super().give_back()
+                FakeLease(case.held, 2).acquire(now=case.clock(), lease_until=NOW + 99, until=NOW + 64)
+            return super().release()
 
     wired = ports(case.feee, case.table, clock=case.clock, woken=case.woken)
-    Drain(wired, LateWish(case.held), InlineExecutor(), pace=1000, deadline=NOW + seconds).run(until=NOW)
+    Drain(wired, LateRequest(case.held), InlineExecutor(), pace=1000, deadline=NOW + seconds).run(until=NOW)
     assert case.held["lease_until"] == 0
     assert case.table.rows["2"].state is state
     assert case.woken == woken
 
 
-def test_a_wish_beyond_the_horizon_does_not_keep_the_drain() -> None:
+def test_an_end_beyond_the_horizon_does_not_keep_the_drain() -> None:
     case = Case()
     case.run(until=NOW + 10**9)
     assert case.clock() - NOW < 70
@@ -233,12 +233,12 @@ def test_a_failure_now_and_then_stops_nothing() -> None:
     assert case.states == [State.CANCELLED] * 30
 
 
-def test_a_drain_that_lost_its_turn_begins_nothing_more() -> None:
+def test_a_drain_that_lost_its_lease_begins_nothing_more() -> None:
     case = Case(*[waiting(n) for n in range(10)])
 
     def stalls(order_no: str) -> Answer:
         case.clock.sleep(20)
-        FakeTurn(case.held, 2).take(now=case.clock(), lease_until=int(case.clock()) + 15, until=0)
+        FakeLease(case.held, 2).acquire(now=case.clock(), lease_until=int(case.clock()) + 15, until=0)
         return cancelled(order_no)
 
     case.feee = Feee(case.clock, stalls)
@@ -302,7 +302,7 @@ def test_attempts_run_side_by_side_in_threads() -> None:
     wired = replace(ports(feee, table), monotonic=time.monotonic, sleep=time.sleep)
     started = time.monotonic()
     with ThreadPoolExecutor(20) as executor:
-        Drain(wired, FakeTurn({}), executor, pace=200, deadline=started + 60).run(until=0)
+        Drain(wired, FakeLease({}), executor, pace=200, deadline=started + 60).run(until=0)
     assert [row.state for row in table.rows.values()] == [State.CANCELLED] * 40
     assert time.monotonic() - started < 40 * 0.1
 
@@ -315,7 +315,7 @@ def test_what_was_begun_is_waited_for_when_the_time_is_up() -> None:
     table = FakeTable(*[waiting(n) for n in range(4)])
     wired = replace(ports(Feee(Clock(), slow), table), monotonic=time.monotonic, sleep=time.sleep)
     with ThreadPoolExecutor(4) as executor:
-        Drain(wired, FakeTurn({}), executor, pace=200, deadline=time.monotonic() + 0.25).run(until=0)
+        Drain(wired, FakeLease({}), executor, pace=200, deadline=time.monotonic() + 0.25).run(until=0)
         assert [row.state for row in table.rows.values()] == [State.CANCELLED] * 4
 
 

@@ -25,7 +25,7 @@ from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.choices import Answer as Reply
 from local.simulator.kinds import KINDS, Scene, respond
 from local.simulator.orders import Orders
-from tests.fakes import Clock, FakeTable, FakeTurn, InlineExecutor, ports
+from tests.fakes import Clock, FakeLease, FakeTable, InlineExecutor, ports
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 LOST = ("hang", "reset", "truncated", "drip", "gzip_bomb")
@@ -318,8 +318,8 @@ class Model(RuleBasedStateMachine):
 
     def drain(self, until: int, *, seconds: float = 150) -> None:
         self.runs += 1
-        turn = FakeTurn(self.held, self.runs)
-        drain = Drain(self.ports, turn, InlineExecutor(), pace=1000, deadline=self.clock() + seconds)
+        lease = FakeLease(self.held, self.runs)
+        drain = Drain(self.ports, lease, InlineExecutor(), pace=1000, deadline=self.clock() + seconds)
         try:
             drain.run(until=until)
         except (Crash, TableUnavailableError):

@@ -35,9 +35,9 @@ def test_a_tick_tells_how_things_stand_and_a_wake_up_does_not() -> None:
     later = row(order_no="2", state=State.WAITING, due_at=NOW + 999)
     wired = ports(FakeFeee(), FakeTable(later), telemetry := FakeTelemetry())
     create(service(wired))(sample("schedule-wake-up") | {"until": NOW + 1}, Context())
-    assert telemetry.surveys == []
+    assert telemetry.backlogs == []
     create(service(wired))(sample("schedule-tick"), Context())
-    assert telemetry.surveys == [(1, 0)]
+    assert telemetry.backlogs == [(1, 0)]
 
 
 def test_where_how_things_stand_cannot_be_seen_the_drain_works_all_the_same() -> None:
@@ -45,7 +45,7 @@ def test_where_how_things_stand_cannot_be_seen_the_drain_works_all_the_same() ->
     table.trouble = {"unsettled"}
     feee = FakeFeee(cancel=[shown(status=12, refund_amount=Decimal("3.92"))])
     create(service(ports(feee, table, telemetry)))(sample("schedule-tick"), Context())
-    assert (table.rows[ORDER_NO].state, telemetry.surveys) == (State.CANCELLED, [])
+    assert (table.rows[ORDER_NO].state, telemetry.backlogs) == (State.CANCELLED, [])
 
 
 def test_an_invocation_with_no_time_left_begins_nothing() -> None:
@@ -135,20 +135,20 @@ class FakeLambda:
         self.invoked.append(request)
 
 
-class FakeTableTurn:
-    """The turn, held by a drain or not."""
+class FakeTableLease:
+    """The lease, held by a drain or not."""
 
     def __init__(self, *, held: bool | Exception) -> None:
         self.held = held
 
-    def wish(self, until: int, *, now: float) -> bool:
+    def request_end(self, until: int, *, now: float) -> bool:
         if isinstance(self.held, Exception):
             raise self.held
         return self.held
 
 
 def wake(client: FakeLambda, *, held: bool | Exception = False) -> None:
-    Waker(FakeTableTurn(held=held), lambda: client, "drain")(NOW)  # type: ignore[arg-type,return-value] # fakes
+    Waker(FakeTableLease(held=held), lambda: client, "drain")(NOW)  # type: ignore[arg-type,return-value] # fakes
 
 
 def test_waking_the_drain_is_an_asynchronous_invocation_where_none_is_at_work() -> None:

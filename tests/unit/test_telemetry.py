@@ -12,8 +12,8 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.attempt import attempt
+from feee_cancel.usecases.backlog import report_backlog
 from feee_cancel.usecases.enqueue import enqueue
-from feee_cancel.usecases.survey import survey
 from local.metrics import Datum, embedded
 from tests.builders import NOW, ORDER_NO, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, FakeTelemetry, ports
@@ -92,8 +92,8 @@ def test_every_datum_has_the_namespace_the_one_dimension_and_its_unit(
     written: Callable[[Told], list[Datum]],
 ) -> None:
     def _tell(metrics: EmbeddedMetrics) -> None:
+        metrics.backlog(3, overdue=12.5)
         metrics.started()
-        metrics.surveyed(3, overdue=12.5)
         metrics.attempted(CANCELLED)
         metrics.answered(Answer(kind=AnswerKind.ORDER, seconds=1))
 
@@ -174,9 +174,9 @@ def test_an_attempt_that_was_overtaken_counts_nothing() -> None:
         ([row(order_no="1", due_at=NOW - 7), row(order_no="2", state=State.FAILED, due_at=NOW - 301)], (1, 7)),
     ],
 )
-def test_a_survey_tells_how_much_is_unsettled_and_how_late_the_oldest_is(
+def test_a_report_says_how_much_is_unsettled_and_how_late_the_oldest_is(
     rows: list[Cancellation], told: tuple[int, float]
 ) -> None:
     wired = ports(FakeFeee(), FakeTable(*rows), telemetry := FakeTelemetry())
-    survey(wired)
-    assert telemetry.surveys == [told]
+    report_backlog(wired)
+    assert telemetry.backlogs == [told]

@@ -71,7 +71,7 @@ class EmbeddedMetrics:
         if answer.kind in _TROUBLE:
             self.count(_TROUBLE[answer.kind])
 
-    def surveyed(self, unsettled: int, *, overdue: float) -> None:
+    def backlog(self, unsettled: int, *, overdue: float) -> None:
         """Note how many rows aren't final, and for how many seconds the oldest of them has been due."""
         self._add("Unsettled", MetricUnit.Count, unsettled)
         self._add("OldestOverdue", MetricUnit.Seconds, overdue)

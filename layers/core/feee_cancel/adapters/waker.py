@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from feee_cancel.adapters.turn import TableTurn
+from feee_cancel.adapters.lease import TableLease
 from feee_cancel.usecases.ports import TableUnavailableError
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 class Waker:
     """`client` is made when it is first needed: most invocations wake nobody, and a client costs a cold start time."""
 
-    def __init__(self, turn: TableTurn, client: "Callable[[], LambdaClient]", function: str) -> None:
-        self._turn = turn
+    def __init__(self, lease: TableLease, client: "Callable[[], LambdaClient]", function: str) -> None:
+        self._lease = lease
         self._client = client
         self._function = function
 
     def __call__(self, until: int) -> None:
         """See to it that a drain stays until this time (unix seconds). Never raises: the tick is the guarantee."""
         try:
-            if not self._turn.wish(until, now=time.time()):
+            if not self._lease.request_end(until, now=time.time()):
                 self._invoke(until)
         except (BotoCoreError, ClientError, TableUnavailableError) as error:
             logger.warning("the drain couldn't be woken; the tick will do it", extra={"error": type(error).__name__})

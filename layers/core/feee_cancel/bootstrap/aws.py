@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.session import Session
 
+from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.adapters.telemetry import EmbeddedMetrics
-from feee_cancel.adapters.turn import TableTurn
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.usecases.ports import Intake
 
@@ -37,11 +37,11 @@ logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells of its crede
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """`client` makes a client of the one session; `new_turn` gives a drain its turn; `telemetry` is the intake's."""
+    """`client` makes a client of the one session; `new_lease` gives a drain its lease; `telemetry` is the intake's."""
 
     client: Callable[[str], Any]
     intake: Intake
-    new_turn: Callable[[], TableTurn]
+    new_lease: Callable[[], TableLease]
     telemetry: EmbeddedMetrics
 
 
@@ -54,7 +54,7 @@ def wire(settings: Settings) -> Wiring:
     """The table and what belongs to it. Raises SettingError."""
     client, table = clients(), settings.text("TABLE_NAME")
     dynamodb: DynamoDBClient = client("dynamodb")
-    new_turn = partial(TableTurn, dynamodb, table)
+    new_lease = partial(TableLease, dynamodb, table)
     policy = settings.policy()
     telemetry = EmbeddedMetrics(settings.text("SERVICE_NAME"), policy.refund_missing_after)
     intake = Intake(
@@ -62,7 +62,7 @@ def wire(settings: Settings) -> Wiring:
         messages=TakenMessages(dynamodb, table),
         policy=policy,
         now=time.time,
-        wake=Waker(new_turn(), cache(partial(client, "lambda")), settings.drain_function()),
+        wake=Waker(new_lease(), cache(partial(client, "lambda")), settings.drain_function()),
         telemetry=telemetry,
     )
-    return Wiring(client, intake, new_turn, telemetry)
+    return Wiring(client, intake, new_lease, telemetry)

@@ -20,12 +20,12 @@ from feee_cancel.domain.order import Order
 from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.domain.request import CancellationRequest, InvalidRequestError, parse_batch, parse_order_no
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
+from feee_cancel.usecases.backlog import report_backlog
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all
 from feee_cancel.usecases.listing import list_page
-from feee_cancel.usecases.ports import Ports, TableUnavailableError, Turn
+from feee_cancel.usecases.ports import DrainLease, Ports, TableUnavailableError
 from feee_cancel.usecases.request import request
-from feee_cancel.usecases.survey import survey
 from feee_cancel.usecases.withdraw import withdraw
 
 _MOST_SIDE_BY_SIDE = 64
@@ -41,13 +41,13 @@ class Service:
     """What the functions call. Every method may raise TableUnavailableError; then nothing was accepted.
 
     `published` wraps a handler, so that its metrics are written; `count` counts one of a metric.
-    `new_turn` gives a drain its turn; its pace is in calls to feee.io a second.
+    `new_lease` gives a drain its lease; its pace is in calls to feee.io a second.
     """
 
     ports: Ports
     published: Callable[[Handler], Handler]
     count: Callable[[str], None]
-    new_turn: Callable[[], Turn]
+    new_lease: Callable[[], DrainLease]
     drain_pace: float
     drain_seconds: float
 
@@ -100,11 +100,11 @@ class Service:
         return outlook(order, now=self.ports.now(), policy=self.ports.policy)
 
     def tick(self, *, seconds_left: float) -> None:
-        """Look at how things stand, then drain, whether or not that could be seen."""
+        """Report the backlog, then drain, whether or not the backlog could be read."""
         try:
-            survey(self.ports)
+            report_backlog(self.ports)
         except TableUnavailableError:
-            logger.exception("how much is due couldn't be seen")
+            logger.exception("the backlog couldn't be read")
         self.drain(until=0, seconds_left=seconds_left)
 
     def drain(self, *, until: int, seconds_left: float) -> None:
@@ -115,7 +115,7 @@ class Service:
         seconds = min(self.drain_seconds, seconds_left - ATTEMPT_SECONDS - _RESERVE_SECONDS)
         deadline = self.ports.monotonic() + seconds
         with ThreadPoolExecutor(_MOST_SIDE_BY_SIDE) as executor:
-            Drain(self.ports, self.new_turn(), executor, pace=self.drain_pace, deadline=deadline).run(until=until)
+            Drain(self.ports, self.new_lease(), executor, pace=self.drain_pace, deadline=deadline).run(until=until)
 
     def _deadline(self, seconds_left: float) -> float:
         return self.ports.monotonic() + seconds_left - _RESERVE_SECONDS
@@ -159,7 +159,7 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         ports=ports,
         published=telemetry.published,
         count=telemetry.count,
-        new_turn=wiring.new_turn,
+        new_lease=wiring.new_lease,
         drain_pace=settings.integer("DRAIN_PACE"),
         drain_seconds=settings.integer("DRAIN_SECONDS"),
     )

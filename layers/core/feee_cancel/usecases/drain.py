@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 
@@ -10,17 +11,17 @@ from feee_cancel.domain.cancellation import Cancellation, Due
 from feee_cancel.usecases.attempt import attempt, lease_until
 from feee_cancel.usecases.enqueue import TICK_SECONDS
 from feee_cancel.usecases.pace import PacedFeee
-from feee_cancel.usecases.ports import Ports, TableUnavailableError, Turn
+from feee_cancel.usecases.ports import DrainLease, Ports, TableUnavailableError
 
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""
-TURN_SECONDS = 10
-"""Renewed well before; a drain that is killed holds the next one up for so long."""
+LEASE_SECONDS = 10
+"""Extended well before; a drain that is killed holds the next one up for so long."""
 REST_SECONDS = 30
 """How long nobody drains once feee.io is taken to be down."""
 
 _SCAN_SECONDS = 1.0
-_RENEW_SECONDS = 3.0
+_EXTEND_SECONDS = 3.0
 _BATCH = 50
 _FAILURES = 3
 _SECONDS_OF_WORK = 4
@@ -38,38 +39,38 @@ class Drain:
 
     `pace` is in calls a second, `deadline` a reading of `ports.monotonic` after which no attempt is begun; attempts run
     in `executor`. Until feee.io has given one usable answer they are made one by one, and after three in a row without
-    one the drain ends and leaves its turn to run out, so that an outage costs feee.io and us a few calls a minute.
+    one the drain ends and leaves its lease to run out, so that an outage costs feee.io and us a few calls a minute.
     """
 
-    def __init__(self, ports: Ports, turn: Turn, executor: Executor, *, pace: float, deadline: float) -> None:
+    def __init__(self, ports: Ports, lease: DrainLease, executor: Executor, *, pace: float, deadline: float) -> None:
         paced = PacedFeee(ports.feee, 1 / pace, monotonic=ports.monotonic, sleep=ports.sleep)
         self._ports = replace(ports, feee=paced)
-        self._turn = turn
+        self._lease = lease
         self._executor = executor
         self._side_by_side = math.ceil(pace * _SECONDS_OF_WORK)
         self._deadline = deadline
         self._until = 0
-        self._holds_turn = False
-        self._renew_at = 0.0
+        self._holds_lease = False
+        self._extend_at = 0.0
         self._failures = 0
         self._served = False
         self._running: set[Future[Cancellation | None]] = set()
         self._begun: set[Due] = set()
 
     def run(self, *, until: int) -> None:
-        """Drain until nothing is due within the horizon and nobody wishes more, or until the deadline.
+        """Drain until nothing is due within the horizon and nobody requests more, or until the deadline.
 
         `until`: somebody knows of a row that is due then and that the index may not show yet; 0 for none. Raises
         TableUnavailableError, which leaves leases that end.
         """
         self._until = min(until, math.ceil(self._now() + HORIZON_SECONDS))
         if until or self._due():
-            self._take_turn()
-        while self._holds_turn and not self._work():
-            if self._turn.give_back():
+            self._hold(self._lease.acquire)
+        while self._holds_lease and not self._work():
+            if self._lease.release():
                 return
-            self._take_turn()
-        if self._holds_turn:
+            self._hold(self._lease.extend)
+        if self._holds_lease:
             self._stop()
 
     def _work(self) -> bool:
@@ -91,8 +92,8 @@ class Drain:
         return True
 
     def _may_begin(self) -> bool:
-        self._renew_turn()
-        return self._holds_turn and self._failures < _FAILURES and self._ports.monotonic() < self._deadline
+        self._extend_lease()
+        return self._holds_lease and self._failures < _FAILURES and self._ports.monotonic() < self._deadline
 
     def _due(self) -> list[Due]:
         """What is due within the horizon and wasn't begun in this run: the index may still show it as it was."""
@@ -124,7 +125,7 @@ class Drain:
 
     def _collect(self, seconds: float) -> None:
         """Take the results of the attempts that ended; wait for one at the most so long."""
-        self._renew_turn()
+        self._extend_lease()
         done, self._running = wait(self._running, seconds, FIRST_COMPLETED)
         rows = [row for row in map(_result, done) if row]
         if any(row.answer not in _NOT_SERVED for row in rows):
@@ -136,23 +137,24 @@ class Drain:
         """End before everything is done: rest where feee.io is down, or else let the next drain go on at once."""
         if self._failures >= _FAILURES:
             logger.warning("feee.io gives no usable answers; the drain rests", extra={"seconds": REST_SECONDS})
-            self._turn.take(now=self._now(), lease_until=math.ceil(self._now() + REST_SECONDS), until=0)
+            self._lease.extend(now=self._now(), lease_until=math.ceil(self._now() + REST_SECONDS), until=0)
             return
-        while not self._turn.give_back():
-            self._take_turn()
+        while not self._lease.release():
+            self._hold(self._lease.extend)
         if self._due() or self._now() <= self._until:
             self._ports.wake(max(self._until, math.ceil(self._now())))
 
-    def _renew_turn(self) -> None:
-        if self._holds_turn and self._ports.monotonic() >= self._renew_at:
-            self._take_turn()
+    def _extend_lease(self) -> None:
+        if self._holds_lease and self._ports.monotonic() >= self._extend_at:
+            self._hold(self._lease.extend)
 
-    def _take_turn(self) -> None:
-        """Take or renew the turn, and learn until when somebody wishes it to be used."""
-        self._renew_at = self._ports.monotonic() + _RENEW_SECONDS
-        wished = self._turn.take(now=self._now(), lease_until=math.ceil(self._now() + TURN_SECONDS), until=self._until)
-        self._holds_turn = wished is not None
-        self._until = max(self._until, min(wished or 0, math.ceil(self._now() + HORIZON_SECONDS)))
+    def _hold(self, acquire_or_extend: Callable[..., int | None]) -> None:
+        """Acquire or extend the lease, and learn until when somebody requested the drain to stay."""
+        self._extend_at = self._ports.monotonic() + _EXTEND_SECONDS
+        lease_until = math.ceil(self._now() + LEASE_SECONDS)
+        requested = acquire_or_extend(now=self._now(), lease_until=lease_until, until=self._until)
+        self._holds_lease = requested is not None
+        self._until = max(self._until, min(requested or 0, math.ceil(self._now() + HORIZON_SECONDS)))
 
     def _now(self) -> float:
         return self._ports.now()

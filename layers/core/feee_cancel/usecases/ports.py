@@ -107,23 +107,27 @@ class Telemetry(Protocol):
         """An attempt ended with this row."""
         ...
 
-    def surveyed(self, unsettled: int, *, overdue: float) -> None:
+    def backlog(self, unsettled: int, *, overdue: float) -> None:
         """So many rows aren't final, and the oldest of them has been due for so many seconds."""
         ...
 
 
-class Turn(Protocol):
-    """The drain's turn: one drain at a time. Each method raises TableUnavailableError."""
+class DrainLease(Protocol):
+    """The drain's lease: one drain at a time. Each method raises TableUnavailableError."""
 
-    def take(self, *, now: float, lease_until: int, until: int) -> int | None:
-        """Take or renew the turn. Returns until when somebody else wishes it to be used.
+    def acquire(self, *, now: float, lease_until: int, until: int) -> int | None:
+        """Acquire the lease. Returns until when others requested the drain to stay.
 
-        None where another drain has the turn: it then learns of the wish that it be used until `until`.
+        None if another drain has it; that one is then requested to stay until `until`.
         """
         ...
 
-    def give_back(self) -> bool:
-        """Give the turn back, if it is still ours. False where a wish came since the turn was last taken."""
+    def extend(self, *, now: float, lease_until: int, until: int) -> int | None:
+        """Extend the lease, with the same results: None if another drain has it by now."""
+        ...
+
+    def release(self) -> bool:
+        """Release the lease, if it is still ours. False if a later end was requested since it was last extended."""
         ...
 
 
