@@ -87,5 +87,6 @@ def _answer() -> str:
             "Content-Type": "application/json",
         }
         body = json.dumps({"order_no": order_no})
-        answered = urllib3.request("POST", f"{simulator.url}/v2/order/cancel", body=body, headers=headers)
+        with urllib3.PoolManager() as pool:
+            answered = pool.request("POST", f"{simulator.url}/v2/order/cancel", body=body, headers=headers)
     return answered.data.decode().replace(order_no, "ORDER_NO")

@@ -55,8 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line. Returns the exit status; expected trouble is words on stderr, never a traceback."""
     asked = parser(now=time.time()).parse_args(arguments)
     try:
-        stack = local() if asked.local else deployed(asked.stack, profile=asked.profile, region=asked.region)
-        outcome = run(asked, stack, Terminal(quiet=asked.json))
+        there = local() if asked.local else deployed(asked.stack, profile=asked.profile, region=asked.region)
+        with there as stack:
+            outcome = run(asked, stack, Terminal(quiet=asked.json))
         print(to_json(outcome.document) if asked.json else outcome.words, flush=True)  # noqa: T201 - the command's answer
     except EXPECTED as error:
         print(said(error), file=sys.stderr)  # noqa: T201 - what a command says

@@ -1,7 +1,8 @@
 """The stack that the commands talk to: a deployed one by its name, or the one that `make local` runs."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from cli.outcome import TroubleError
 from local import running
 from local.api import CREDENTIALS, REGION, ApiAnswer, ApiClient
+from local.aws import Clients
 
 DEFAULT_NAME = "feee-cancel"
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
@@ -40,7 +42,8 @@ class Stack:
         return _output(self.outputs, key)
 
 
-def deployed(name: str, *, profile: str | None, region: str | None) -> Stack:
+@contextmanager
+def deployed(name: str, *, profile: str | None, region: str | None) -> Iterator[Stack]:
     """The stack of this name in the user's account. Raises TroubleError, or what boto3 raises."""
     session = boto3.Session(profile_name=profile, region_name=region)
     if not session.region_name:
@@ -48,25 +51,27 @@ def deployed(name: str, *, profile: str | None, region: str | None) -> Stack:
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    client: Any = session.client
-    outputs = _outputs(client("cloudformation", config=_CONFIG), name, f"in {session.region_name}")
-    api = ApiClient(_output(outputs, "ApiUrl"), credentials, session.region_name)
-    return Stack(outputs, api, lambda service: client(service, config=_CONFIG))
+    make: Any = session.client
+    with Clients(lambda service: make(service, config=_CONFIG)) as client:
+        outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
+        with ApiClient(_output(outputs, "ApiUrl"), credentials, session.region_name) as api:
+            yield Stack(outputs, api, client)
 
 
-def local(file: Path = running.FILE) -> Stack:
+@contextmanager
+def local(file: Path = running.FILE) -> Iterator[Stack]:
     """What `make local` runs now. Raises TroubleError."""
     there = running.read(file)
     if there is None:
         raise TroubleError("The local stack isn't running. Start it in another terminal: make local.")
-    client = _away_from_aws(there.endpoint)
-    try:
-        outputs = _outputs(client("cloudformation"), there.stack, "here")
-    except EndpointConnectionError as error:
-        raise TroubleError(
-            f"The local stack doesn't answer at {there.endpoint}. Start it again: make local."
-        ) from error
-    return Stack(outputs, ApiClient(there.api), client)
+    with Clients(_away_from_aws(there.endpoint)) as client, ApiClient(there.api) as api:
+        try:
+            outputs = _outputs(client("cloudformation"), there.stack, "here")
+        except EndpointConnectionError as error:
+            raise TroubleError(
+                f"The local stack doesn't answer at {there.endpoint}. Start it again: make local."
+            ) from error
+        yield Stack(outputs, api, client)
 
 
 def _output(outputs: Mapping[str, str], key: str) -> str:

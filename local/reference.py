@@ -146,7 +146,7 @@ def _somewhere(console: Console) -> Iterator[tuple[ApiClient, SimulatorClient]]:
     with ExitStack() as opened:
         there = running.read()
         if there and (simulator := opened.enter_context(SimulatorClient(there.simulator))).healthy():
-            yield ApiClient(there.api), simulator
+            yield opened.enter_context(ApiClient(there.api)), simulator
         else:
             stack = opened.enter_context(local_stack(console))
             opened.enter_context(running.announced(stack))

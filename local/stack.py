@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import boto3
 from rich.console import Console
 
 from local import gateway
 from local.api import CREDENTIALS, REGION, ApiClient
+from local.aws import Clients, at_emulator
 from local.build import ROOT, SAM, build
 from local.emulator import emulator, kill_function
 from local.errors import LocalError, run
@@ -42,31 +41,20 @@ class LocalStack:
     simulator: RunningSimulator
     outputs: Mapping[str, str]
     api: ApiClient
+    client: Clients
 
     def kill(self, function: str) -> None:
         """Kill the processes of this function, as if its environment had crashed."""
         kill_function(self.directory, function)
 
-    def client(self, service: str) -> Any:
-        """A boto3 client at the emulator."""
-        return aws_client(service, self.endpoint)
-
     def update(self, **parameters: str) -> "LocalStack":
         """Deploy again, with these parameters besides those of a local run."""
-        outputs = _deploy(build(), self.endpoint, {"FeeeBaseUrl": self.simulator.url} | parameters)
+        outputs = _deploy(build(), self.endpoint, self.client, {"FeeeBaseUrl": self.simulator.url} | parameters)
         return replace(self, outputs=outputs)
 
-
-def aws_client(service: str, endpoint: str) -> Any:
-    """A boto3 client at an emulator."""
-    client: Any = boto3.client
-    return client(
-        service,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS.access_key,
-        aws_secret_access_key=CREDENTIALS.secret_key,
-    )
+    def set_key(self, key: str) -> None:
+        """Set feee.io's key in the stack's secret."""
+        _set_secret(self.client, self.outputs["FeeeKeySecretArn"], {"key": key})
 
 
 @contextmanager
@@ -84,14 +72,15 @@ def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterat
         with step(console, "Starting the feee.io simulator and the AWS emulator"):
             simulator = opened.enter_context(running(key=KEY))
             endpoint = opened.enter_context(emulator(directory, port=port))
+            client = opened.enter_context(at_emulator(endpoint))
         with step(console, "Deploying template.yaml to the emulator (sam deploy)"):
-            outputs = _deploy(template, endpoint, {"FeeeBaseUrl": simulator.url} | parameters)
-        set_key(endpoint, outputs["FeeeKeySecretArn"], KEY)
-        set_secret(endpoint, outputs["WebhookSecretArn"], {"secrets": [SECRET]})
+            outputs = _deploy(template, endpoint, client, {"FeeeBaseUrl": simulator.url} | parameters)
+        _set_secret(client, outputs["WebhookSecretArn"], {"secrets": [SECRET]})
         host = f"{outputs['ApiId']}.execute-api.localhost:{endpoint.rpartition(':')[2]}"
-        api = ApiClient(f"http://{host}/v1")
-        opened.callback(api.close)
-        yield LocalStack(directory, endpoint, simulator, outputs, api)
+        api = opened.enter_context(ApiClient(f"http://{host}/v1"))
+        stack = LocalStack(directory, endpoint, simulator, outputs, api, client)
+        stack.set_key(KEY)
+        yield stack
 
 
 @contextmanager
@@ -102,17 +91,11 @@ def step(console: Console, title: str) -> Iterator[None]:
     console.print(f"[green]ok[/]  {title}", highlight=False)
 
 
-def set_key(endpoint: str, secret: str, key: str) -> None:
-    """Set feee.io's key in the stack's secret."""
-    set_secret(endpoint, secret, {"key": key})
+def _set_secret(client: Clients, secret: str, document: Mapping[str, object]) -> None:
+    client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(document))
 
 
-def set_secret(endpoint: str, secret: str, document: Mapping[str, object]) -> None:
-    """Set a secret's document."""
-    aws_client("secretsmanager", endpoint).put_secret_value(SecretId=secret, SecretString=json.dumps(document))
-
-
-def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[str, str]) -> dict[str, str]:
     environment = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
@@ -124,9 +107,9 @@ def _deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> dic
     command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(template)]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
     run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)
-    stacks = aws_client("cloudformation", endpoint).describe_stacks(StackName=STACK)["Stacks"]
+    stacks = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     if stacks[0]["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
-    gateway.complete(aws_client("apigateway", endpoint), outputs["ApiId"])
+    gateway.complete(client("apigateway"), outputs["ApiId"])
     return outputs

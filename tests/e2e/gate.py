@@ -111,12 +111,13 @@ def gate(endpoint: str, kill: Callable[[], None]) -> Iterator[Gate]:
         def handle_error(self, *_: Any) -> None:
             """A killed process doesn't take its answer."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with pool, Server(("127.0.0.1", 0), Handler) as server:
         opened = Gate(f"http://127.0.0.1:{server.server_port}", kill)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield opened
-        server.shutdown()
-    pool.clear()
+        try:
+            yield opened
+        finally:
+            server.shutdown()
 
 
 def _write(operation: str, body: bytes) -> tuple[str, str]:

@@ -4,12 +4,11 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from local.api import REGION, ApiClient
+from local.api import REGION
 from local.stack import KEY
 from tests.e2e.user import ORDER, TOMORROW, User
 from tests.e2e.waiting import wait_for
@@ -44,7 +43,7 @@ def deploys(user: User, command: str) -> None:
     defaults = {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
     assert given == defaults | {"FeeeBaseUrl": user.stack.simulator.url}
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    user.stack = replace(user.stack, outputs=outputs, api=ApiClient(outputs["ApiUrl"]))
+    user.has_deployed(outputs)
 
 
 def sets_an_output(user: User, command: str) -> None:

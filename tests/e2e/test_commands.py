@@ -35,7 +35,8 @@ class Commands:
 
     def __call__(self, *line: str) -> Outcome:
         asked = parser(now=time.time()).parse_args([*line, "--local"])
-        return run(asked, local(self.file), Terminal(quiet=False))
+        with local(self.file) as stack:
+            return run(asked, stack, Terminal(quiet=False))
 
 
 @pytest.fixture
@@ -177,7 +178,6 @@ def test_temporary_credentials_are_signed_with_their_token(stack: LocalStack) ->
     iam.put_role_policy(RoleName="operator", PolicyName="call", PolicyDocument=policy)
     given = sts.assume_role(RoleArn=role, RoleSessionName="operator")["Credentials"]
     key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-    statuses = [
-        ApiClient(stack.api.url, Credentials(key, secret, with_token)).get("404").status for with_token in (token, None)
-    ]
-    assert statuses == [404, 403]
+    for with_token, status in ((token, 404), (None, 403)):
+        with ApiClient(stack.api.url, Credentials(key, secret, with_token)) as api:
+            assert api.get("404").status == status

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from local.metrics import emitted
-from local.stack import KEY, LocalStack, set_key
+from local.stack import KEY, LocalStack
 from tests.e2e.waiting import wait_for
 
 pytestmark = pytest.mark.long
@@ -22,7 +22,7 @@ SECONDS = 12
 def next_key(stack: LocalStack) -> Iterator[str]:
     """The old key is back afterwards, and no process is left that keeps this one for its five minutes."""
     yield f"key-{uuid4()}"
-    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], KEY)
+    stack.set_key(KEY)
     for function in ("ApiFunctionName", "ScheduleFunctionName"):
         stack.kill(stack.outputs[function])
 
@@ -36,7 +36,7 @@ def ask_with_a_wrong_key(stack: LocalStack) -> list[str]:
         assert stack.api.cancel(order_no).body["state_reason"] == "misconfigured"
     told = [datum.value for datum in emitted(stack, since=since) if datum.name == "Misconfigured"]
     assert sum(told) >= 10, "a wrong key is told by a metric"
-    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], right)
+    stack.set_key(right)
     return orders
 
 
@@ -56,11 +56,11 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
     def _replace() -> None:
         if overlap:
             feee.set_key(KEY, next_key)
-            set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], next_key)
+            stack.set_key(next_key)
             return
         feee.set_key(next_key)
         time.sleep(SECONDS / 6)
-        set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], next_key)
+        stack.set_key(next_key)
 
     started = time.monotonic()
     replacing = threading.Timer(SECONDS / 3, _replace)

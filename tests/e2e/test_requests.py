@@ -12,7 +12,7 @@ import pytest
 from botocore.credentials import Credentials
 from urllib3.exceptions import HTTPError
 
-from local.stack import KEY, LocalStack, set_key
+from local.stack import KEY, LocalStack
 from tests.builders import DOCUMENTED
 
 NOTHING_ALLOWED = json.dumps(
@@ -257,7 +257,7 @@ def other_key(stack: LocalStack) -> Iterator[str]:
     key = f"key-{uuid4()}"
     stack.simulator.client.set_key(key)
     yield key
-    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], KEY)
+    stack.set_key(KEY)
 
 
 def test_a_key_that_is_put_right_is_taken_up_at_once(stack: LocalStack, other_key: str) -> None:
@@ -265,13 +265,13 @@ def test_a_key_that_is_put_right_is_taken_up_at_once(stack: LocalStack, other_ke
     answer = stack.api.cancel(order.order_no)
     assert (answer.status, answer.body["state_reason"]) == (202, "misconfigured")
     assert answer.body["last_answer"]["code"] == 10001
-    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], other_key)
+    stack.set_key(other_key)
     other = stack.simulator.client.create_order(age=743)
     assert stack.api.cancel(other.order_no).body["state"] == "cancelled"
 
 
 def test_a_secret_without_a_key_is_said_so(stack: LocalStack, other_key: str) -> None:
-    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], "")
+    stack.set_key("")
     order = stack.simulator.client.create_order(age=743)
     answer = stack.api.cancel(order.order_no)
     assert (answer.status, answer.body["state_reason"]) == (202, "misconfigured")

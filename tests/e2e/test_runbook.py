@@ -20,7 +20,7 @@ from rich.console import Console
 from local.bus import settled_events
 from local.metrics import emitted
 from local.running import announced
-from local.stack import KEY, STACK, LocalStack, local_stack, set_key
+from local.stack import KEY, STACK, LocalStack, local_stack
 from local.webhook import signed
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
@@ -177,7 +177,7 @@ def test_feee_io_takes_no_call_of_ours(stack: LocalStack, operator: Operator) ->
 def test_the_secret_holds_no_key(stack: LocalStack, operator: Operator) -> None:
     stuck = order(stack)
     stack.simulator.client.set_key("key-that-nobody-has")
-    set_key(stack.endpoint, stack.outputs["FeeeKeySecretArn"], "")
+    stack.set_key("")
     assert stack.api.cancel(stuck).body["state_reason"] == "misconfigured"
     shown = operator("./feee-cancel show", order_no=stuck)
     assert "code" not in shown

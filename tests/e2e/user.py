@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import urllib3
 from flask import Flask, Response, request
 
 from local.api import CREDENTIALS, REGION, ApiClient
+from local.aws import at_emulator
 from local.emulator import emulator
 from local.errors import surroundings
 from local.simulator.listener import Listener, listening
@@ -47,6 +48,11 @@ class User:
         for placeholder, own in self.fills_in.items():
             command = command.replace(placeholder, own)
         return self.types(command, answers)
+
+    def has_deployed(self, outputs: Mapping[str, str]) -> None:
+        """From now on there is a stack, with these outputs."""
+        self.stack.api.close()
+        self.stack = replace(self.stack, outputs=outputs, api=ApiClient(outputs["ApiUrl"]))
 
     def has_in(self, variable: str) -> str:
         return self.types(f'echo "${variable}"')
@@ -84,20 +90,25 @@ def somebody(directory: Path) -> Iterator[User]:
     with ExitStack() as opened:
         simulator = opened.enter_context(running(key=KEY))
         endpoint = opened.enter_context(emulator(directory))
-        outputs = opened.enter_context(_telling_where_the_api_is(endpoint))
+        cloudformation = opened.enter_context(_telling_where_the_api_is(endpoint))
         called = list[tuple[Mapping[str, str], Any]]()
         wallet = opened.enter_context(_own_url(called))
         environment = users_environment(
             folder / ".tools/aws/bin",
             AWS_ENDPOINT_URL=endpoint,
-            AWS_ENDPOINT_URL_CLOUDFORMATION=outputs,
+            AWS_ENDPOINT_URL_CLOUDFORMATION=cloudformation,
             AWS_ACCESS_KEY_ID=CREDENTIALS.access_key,
             AWS_SECRET_ACCESS_KEY=CREDENTIALS.secret_key,
             AWS_DEFAULT_REGION=REGION,
         )
         fills_in = {"<your key>": KEY, "2026-12-24T22:00:00": TOMORROW, "https://wallet.example/feee-cancel": wallet}
-        stack = LocalStack(directory, endpoint, simulator, {}, ApiClient(endpoint))
-        yield User(opened.enter_context(terminal(folder, environment)), stack, fills_in, called)
+        client = opened.enter_context(at_emulator(endpoint))
+        stack = LocalStack(directory, endpoint, simulator, {}, ApiClient(endpoint), client)
+        user = User(opened.enter_context(terminal(folder, environment)), stack, fills_in, called)
+        try:
+            yield user
+        finally:
+            user.stack.api.close()
 
 
 def users_environment(*on_the_path: Path, **own: str) -> dict[str, str]:
@@ -135,7 +146,7 @@ def _telling_where_the_api_is(endpoint: str) -> Iterator[str]:
         )
 
     listener = Listener(app)
-    with listening(listener):
+    with pool, listening(listener):
         yield listener.url
 
 

@@ -17,7 +17,8 @@ from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
 from feee_cancel.usecases.ports import Cancellations, DrainLease, TableUnavailableError
-from local.stack import LocalStack, aws_client
+from local.aws import at_emulator
+from local.stack import LocalStack
 from tests.builders import NOW, row
 from tests.fakes import FakeLease, FakeTable
 
@@ -271,8 +272,11 @@ def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[
 
 
 def test_a_table_that_cannot_be_reached_is_the_same_error(new: Rows) -> None:
-    with pytest.raises(TableUnavailableError, match="EndpointConnectionError"):
-        CancellationTable(aws_client("dynamodb", "http://127.0.0.1:9"), "t").find("1")
+    with (
+        at_emulator("http://127.0.0.1:9") as client,
+        pytest.raises(TableUnavailableError, match="EndpointConnectionError"),
+    ):
+        CancellationTable(client("dynamodb"), "t").find("1")
 
 
 @pytest.fixture(params=["fake", "DynamoDB"])

@@ -94,8 +94,8 @@ def test_an_output_that_isnt_there_is_named() -> None:
 
 
 def test_where_no_local_stack_runs_it_is_said_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(TroubleError, match="make local"):
-        local(tmp_path / "none.json")
+    with pytest.raises(TroubleError, match="make local"), local(tmp_path / "none.json"):
+        pass
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"endpoint": 1, "other": 2}'])
