@@ -10,7 +10,10 @@ from rich.console import Console
 from local.engine import engine
 from local.errors import LocalError
 from local.stack import LocalStack, local_stack
+from tests.leaks import pytest_collection_finish, pytest_runtest_teardown
 from tests.template import default_environment
+
+__all__ = ["pytest_collection_finish", "pytest_runtest_teardown"]  # hooks of pytest
 
 os.environ |= default_environment() | {
     "AWS_DEFAULT_REGION": "us-east-1",

@@ -1,0 +1,22 @@
+"""A test that leaves something open fails: a socket, a file or a process that nobody closed.
+
+Python reports these when it collects the object, which may be many tests later. So everything is collected after each
+test. `PYTHONTRACEMALLOC=25` adds where the object was made.
+"""
+
+import gc
+
+import pytest
+
+
+def pytest_collection_finish() -> None:
+    """What the modules made at import stays for the session: leaving it out makes each collection cheap."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Pytest's own hook, which makes errors of what a collection reports, has run by now: so it is called again."""
+    gc.collect()
+    item.config.pluginmanager.getplugin("unraisableexception").pytest_runtest_teardown(item)
