@@ -31,7 +31,6 @@ ENVIRONMENT = default_environment() | {
 }
 RIE = "samcli/local/rapid/aws-lambda-rie-" + ("arm64" if ARCHITECTURE == "arm64" else "x86_64")
 _INSIDE = Path(__file__).parent / "inside"
-_FLOORS_OWN = ("boto3", "s3transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,7 @@ class Runtime:
     def path(self, function: str, *, compiled: bool = True) -> list[str]:
         """What is on the search path of a function, or of the floor."""
         base = self.root if compiled else f"{self.root}/without"
-        own = [f"{self.root}/floor/opt"] if function == FLOOR else []
-        return [f"{base}/{function}", *own, f"{base}/opt/python", *(["/var/runtime"] if self.contained else [])]
+        return [f"{base}/{function}", f"{base}/opt/python", *(["/var/runtime"] if self.contained else [])]
 
     def run(self, script: str, **spec: Any) -> Any:
         """What a script of benchmarks/inside prints. Raises LocalError."""
@@ -104,9 +102,5 @@ def _lay_out(built: Path, root: Path) -> None:
             shutil.copytree(built / layer, base / "opt", ignore=leave_out, dirs_exist_ok=True)
     shutil.copytree(_INSIDE, root / "inside")
     shutil.copytree(ROOT / "benchmarks/floor", root / FLOOR)
-    for package in _FLOORS_OWN:
-        if not (root / "opt/python" / package).exists():
-            source = Path(next(iter(__import__(package).__path__)))
-            shutil.copytree(source, root / "floor/opt" / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(next((ROOT / ".tools/sam").glob(f"lib/*/site-packages/{RIE}")), root / "rie")
     run([str(ROOT / "layers/bytecode.sh"), str(root / FLOOR), "/var/task"], cwd=ROOT, env={})

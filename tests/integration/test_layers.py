@@ -26,12 +26,11 @@ CALLS = {
 }
 
 CALL = """
-import sys, botocore.config, botocore.exceptions, botocore.session
+import sys, boto3, botocore.config, botocore.exceptions
 service, call, arguments = sys.argv[1], sys.argv[2], eval(sys.argv[3])
 config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=2)
-session = botocore.session.Session()
-session.set_credentials("id", "secret")
-client = session.create_client(service, "us-east-1", endpoint_url="http://127.0.0.1:9", config=config)
+session = boto3.Session("id", "secret", region_name="us-east-1")
+client = session.client(service, endpoint_url="http://127.0.0.1:9", config=config)
 try:
     getattr(client, call)(**arguments)
 except botocore.exceptions.EndpointConnectionError:

@@ -5,7 +5,12 @@ import pytest
 from benchmarks.imports import LIST, imported, listed
 from benchmarks.runtime import FUNCTIONS
 
-TOO_DEAR = {"aws_xray_sdk", "boto3", "boto3.resources", "pydantic", "requests"}
+TOO_DEAR = {"aws_xray_sdk", "pydantic", "requests"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_makes_its_clients_through_boto3(function: str) -> None:
+    assert {"boto3", "boto3.session"} <= imported(function)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

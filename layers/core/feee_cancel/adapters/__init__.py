@@ -1,1 +1,1 @@
-"""feee.io over urllib3, DynamoDB and secrets over botocore, metrics through Powertools: vendors' errors stop here."""
+"""feee.io over urllib3, DynamoDB and secrets over boto3, metrics through Powertools: vendors' errors stop here."""

@@ -1,4 +1,4 @@
-"""The table over botocore: every step of a cancellation is one conditional write, and the condition is the rule."""
+"""The table over boto3: every step of a cancellation is one conditional write, and the condition is the rule."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
