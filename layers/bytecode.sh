@@ -4,7 +4,7 @@
 # It is python3.13 on PATH, one that uv knows, or the one in Lambda's image or its stand-in (local/image.py), if a
 # container engine has it. Without one of them nothing is compiled, and everything still works.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 uv=$(ls "$here/../.tools/uv/bin/uv" 2>/dev/null || echo uv)
 
 is_it() { "$@" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' </dev/null >/dev/null 2>&1; }
