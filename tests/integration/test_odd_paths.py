@@ -13,7 +13,7 @@ ODD = "two  blanks, an apostrophe's, $HOME and (parentheses)"
 
 
 def built(folder: Path, makefile: str, target: str, sources: str) -> Path:
-    """What a Makefile builds, called as sam build calls it: in a copy of the sources, the Makefile by its whole path."""
+    """What a Makefile builds, called as by sam build: in a copy of the sources, by its whole path."""
     scratch, artifacts = folder / "scratch", folder / "built here"
     shutil.copytree(folder / sources, scratch)
     artifacts.mkdir()
