@@ -1,31 +1,34 @@
-"""What the emulator's import of openapi.yaml leaves out and API Gateway does: other methods, and answers of its own."""
+"""What the emulator's import leaves out and API Gateway does: any-methods, and gateway responses."""
 
+from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
-from local.build import ROOT
+from local.rules.imported import ANY
 
 _STAGE = "v1"
 
 
-def complete(gateway: Any, api: str) -> None:
-    """Add `x-amazon-apigateway-any-method` and `x-amazon-apigateway-gateway-responses`, and deploy again.
+def complete(gateway: Any, api: str, document: Mapping[str, Any]) -> None:
+    """Add what the imported `document` says of both, and deploy again; `gateway` is a boto3 client of API Gateway.
 
-    `gateway` is a boto3 client of API Gateway.
+    A method's authorization is its own operation's, as on AWS: nothing is inherited.
     """
     for resource in gateway.get_resources(restApiId=api, limit=500)["items"]:
-        for method in list(resource.get("resourceMethods", {}))[:1]:
-            _serve_any_method(gateway, {"restApiId": api, "resourceId": resource["id"]}, method)
-    document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+        if ANY in (item := document["paths"].get(resource["path"], {})):
+            _serve_any_method(gateway, {"restApiId": api, "resourceId": resource["id"]}, item)
     for kind, response in document["x-amazon-apigateway-gateway-responses"].items():
         gateway.put_gateway_response(restApiId=api, responseType=kind, **response)
     gateway.create_deployment(restApiId=api, stageName=_STAGE)
 
 
-def _serve_any_method(gateway: Any, of: dict[str, str], method: str) -> None:
-    """Serve every other method as this one is served."""
-    served = gateway.get_method(**of, httpMethod=method)
-    uri = served["methodIntegration"]["uri"]
-    gateway.put_method(**of, httpMethod="ANY", authorizationType=served["authorizationType"])
+def _serve_any_method(gateway: Any, of: dict[str, str], item: Mapping[str, Any]) -> None:
+    """Serve every other method by the function that serves the path's first."""
+    method = next(method for method in item if method != ANY)
+    uri = gateway.get_method(**of, httpMethod=method.upper())["methodIntegration"]["uri"]
+    gateway.put_method(**of, httpMethod="ANY", authorizationType=_authorization(item[ANY]))
     gateway.put_integration(**of, httpMethod="ANY", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+
+
+def _authorization(operation: Mapping[str, Any]) -> str:
+    schemes = {name for requirement in operation.get("security", []) for name in requirement}
+    return "AWS_IAM" if "AWS_IAM" in schemes else "NONE"

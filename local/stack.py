@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import gateway
+from local import gateway, rules
 from local.api import CREDENTIALS, REGION, ApiClient
 from local.aws import Clients, at_emulator
 from local.build import ROOT, SAM, build
 from local.emulator import emulator, kill_function
 from local.errors import LocalError, run
+from local.rules.transformed import of_type, read, transformed
 from local.simulator.server import RunningSimulator, running
 from local.webhook import SECRET
 
@@ -29,6 +30,7 @@ _PARAMETERS = {
     "WebhookBurstLimit": "1000",
     "DataDeletionPolicy": "Delete",
     "LogRetentionDays": "1",
+    "Dashboard": "true",
 }
 
 
@@ -96,6 +98,10 @@ def _set_secret(client: Clients, secret: str, document: Mapping[str, object]) ->
 
 
 def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Deploy, unless AWS would refuse it. Raises LocalError."""
+    deployed = transformed(read(template))
+    if faults := rules.faults(deployed):
+        raise LocalError("\n".join(["AWS wouldn't accept this template, or not do what it says:", *faults]))
     environment = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
@@ -111,5 +117,6 @@ def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[
     if stacks[0]["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
-    gateway.complete(client("apigateway"), outputs["ApiId"])
+    document = of_type(deployed, "AWS::ApiGateway::RestApi")["Api"]["Body"]
+    gateway.complete(client("apigateway"), outputs["ApiId"], document)
     return outputs

@@ -1,44 +1,25 @@
 """template.yaml, as the tests read it."""
 
-import copy
-import logging
-import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode import cfn_yaml
-from samtranslator.translator.transform import transform
+from local.rules import transformed as sam
 
 ROOT = Path(__file__).parents[1]
-TEMPLATE: Mapping[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
-
-
-class _NoManagedPolicies:
-    """The template names policies by their ARN, so SAM needs no list of AWS's."""
-
-    def load(self) -> dict[str, str]:
-        return {}
+TEMPLATE: Mapping[str, Any] = sam.read(ROOT / "template.yaml")
 
 
 @cache
 def transformed() -> Mapping[str, Any]:
-    """The template as SAM's transform hands it to CloudFormation; the code is said to be in a bucket."""
-    template = copy.deepcopy(dict(TEMPLATE))
-    for resource in template["Resources"].values():
-        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
-            resource["Properties"][uri] = "s3://bucket/key"
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it tells of a feature of its own at each start
-    result: Mapping[str, Any] = transform(template, {}, _NoManagedPolicies())
-    return result
+    """The template as SAM's transform hands it to CloudFormation."""
+    return sam.transformed(TEMPLATE)
 
 
 def resources(kind: str) -> dict[str, Mapping[str, Any]]:
     """The properties of the transformed template's resources of a type, such as `AWS::Lambda::Function`."""
-    found = transformed()["Resources"].items()
-    return {name: resource.get("Properties", {}) for name, resource in found if resource["Type"] == kind}
+    return sam.of_type(transformed(), kind)
 
 
 def default_environment() -> dict[str, str]:

@@ -27,12 +27,12 @@ OF_A_KIND = {
 }
 """Resources with a wildcard inside, each with its reason."""
 STATEFUL = {
-    "AWS::DynamoDB::Table": "DataDeletionPolicy",
-    "AWS::SecretsManager::Secret": "DataDeletionPolicy",
+    "AWS::DynamoDB::Table": "by parameter",
+    "AWS::SecretsManager::Secret": "by parameter",
     "AWS::Logs::LogGroup": "Delete",
     "AWS::SQS::Queue": "Delete",
 }
-"""What holds data, and what becomes of it with the stack."""
+"""What holds data, and what becomes of it with the stack: by parameter DataDeletionPolicy, or deleted."""
 
 
 def statements() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -129,8 +129,9 @@ def test_whoever_is_invoked_asynchronously_has_a_destination() -> None:
 @pytest.mark.parametrize("name", [name for name, resource in RESOURCES.items() if resource["Type"] in STATEFUL])
 def test_what_holds_data_says_what_becomes_of_it(name: str) -> None:
     wanted = STATEFUL[RESOURCES[name]["Type"]]
-    for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-        assert RESOURCES[name][policy] in (wanted, {"Ref": wanted})
+    for policy, kept in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")):
+        assert RESOURCES[name][policy] in (wanted, {"Fn::If": ["KeepData", kept, "Delete"]})
+    assert TEMPLATE["Conditions"]["KeepData"] == {"Fn::Equals": [{"Ref": "DataDeletionPolicy"}, "Retain"]}
     assert TEMPLATE["Parameters"]["DataDeletionPolicy"]["Default"] == "Retain"
 
 

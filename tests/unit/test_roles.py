@@ -17,13 +17,17 @@ def logs(function: str) -> set[tuple[str, str]]:
 
 
 ROWS = {(f"dynamodb:{action}", TABLE) for action in ("GetItem", "PutItem", "UpdateItem")}
-FEEE_KEY = {("secretsmanager:GetSecretValue", "FeeeKey.Id | FeeeKeySecretArn")}
+FEEE_KEY = {
+    ("secretsmanager:GetSecretValue", "FeeeKey.Id | FeeeKeySecretArn"),
+    ("kms:Decrypt", "FeeeKeySecretKmsKeyArn"),
+}
 WAKE = {("lambda:InvokeFunction", "ScheduleFunction.Arn")}
 
 ALLOWED = {
     "ApiFunction": ROWS | {("dynamodb:Query", INDEX)} | FEEE_KEY | WAKE | logs("ApiFunction") | TRACES,
     "WebhookFunction": ROWS
     | {("secretsmanager:GetSecretValue", "WebhookSecret.Id | WebhookSecretArn")}
+    | {("kms:Decrypt", "WebhookSecretKmsKeyArn")}
     | WAKE
     | logs("WebhookFunction")
     | TRACES,
@@ -41,8 +45,7 @@ ALLOWED = {
         ("events:PutEvents", "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"),
         ("sqs:SendMessage", "UnannouncedRecords.Arn"),
     }
-    | logs("NotifyFunction")
-    | TRACES,
+    | logs("NotifyFunction"),
 }
 
 IN_A_VPC = {
@@ -61,6 +64,19 @@ def test_a_functions_role_allows_what_it_uses_and_nothing_else(function: str) ->
     role = resources("AWS::Lambda::Function")[function]["Role"]["Fn::GetAtt"][0]
     assert set(allowed(role)) == ALLOWED[function]
     assert resources("AWS::IAM::Role")[role].get("ManagedPolicyArns", []) == MANAGED.get(function, [])
+
+
+def test_a_kms_key_is_used_where_one_is_given_and_for_that_secret_alone() -> None:
+    """Secrets Manager: permissions for the KMS key; the secret's ARN is in its encryption context."""
+    for name, condition, secret in (
+        ("MayDecryptTheKey", "KeyHasKmsKey", "FeeeKey.Id | FeeeKeySecretArn"),
+        ("MayDecryptTheWebhooksSecret", "WebhookSecretHasKmsKey", "WebhookSecret.Id | WebhookSecretArn"),
+    ):
+        assert transformed()["Resources"][name]["Condition"] == condition
+        (statement,) = resources("AWS::IAM::Policy")[name]["PolicyDocument"]["Statement"]
+        ((operator, conditions),) = statement["Condition"].items()
+        assert (operator, *conditions) == ("StringEquals", "kms:EncryptionContext:SecretARN")
+        assert named(*conditions.values()) == secret
 
 
 def test_the_ticks_role_starts_the_drain_and_keeps_what_it_could_not_deliver() -> None:

@@ -1,0 +1,356 @@
+"""AWS's documented rules, on what is deployed; each is shown red on a document that breaks it.
+
+What isn't said otherwise is on the page *Amazon API Gateway important notes*, in its section *for REST APIs*.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.rules import RULES, Rule, faults, imported, stack
+from local.rules import transformed as sam
+from tests.template import ROOT, TEMPLATE, resources, transformed
+
+ORDERS = "/orders/{order_no}"
+Change = Callable[[Any], None]
+
+
+def document(**members: Any) -> dict[str, Any]:
+    """A template with an API that is made from this document."""
+    signed = {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"}
+    body = {"info": {"title": "api"}, "paths": {}, "components": {"securitySchemes": {"AWS_IAM": signed}}, **members}
+    return {"Resources": {"Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "api", "Body": body}}}}
+
+
+def get(path: str = "/orders", **operation: Any) -> dict[str, Any]:
+    """A template with an API of one operation."""
+    return document(paths={path: {"get": operation}})
+
+
+def model(name: str = "Order", **schema: Any) -> dict[str, Any]:
+    """A template with an API of one model."""
+    return document(components={"schemas": {name: schema}})
+
+
+def changed(change: Change) -> dict[str, Any]:
+    """What is deployed, with a fault put back."""
+    template = copy.deepcopy(dict(transformed()))
+    change(template)
+    return template
+
+
+def properties(template: Mapping[str, Any], name: str) -> Any:
+    return template["Resources"][name]["Properties"]
+
+
+def found(rule: Rule, template: Mapping[str, Any]) -> str:
+    """What the rule says of the template; and that it says nothing of ours."""
+    assert [*rule(transformed())] == []
+    return "; ".join(rule(template))
+
+
+def test_nothing_that_is_deployed_breaks_a_rule() -> None:
+    assert faults(transformed()) == []
+
+
+def test_a_fault_is_told_with_its_rule() -> None:
+    bad = changed(lambda template: template["Resources"]["CancellationTable"].update(DeletionPolicy="Retain"))
+    assert faults(bad) == [
+        "failed_creations_leave_nothing: CancellationTable stays behind when its creation is rolled back"
+    ]
+
+
+def test_every_rule_says_where_it_is_from_and_is_seen_red_here() -> None:
+    here = Path(__file__).read_text()
+    assert [rule.__name__ for rule in RULES if not rule.__doc__ or f".{rule.__name__}" not in here] == []
+
+
+def test_security_stands_at_each_operation() -> None:
+    """Root-level security isn't used; it must stand at the operation, the any-methods' too."""
+    rule = imported.security_stands_at_each_operation
+    assert "open to everybody" in found(rule, get())
+    assert "open to everybody" in found(rule, get(security=[]))
+    assert "open to everybody" in found(rule, get(security=[{"another": []}]))
+    assert "open to everybody" in found(rule, document(paths={"/orders": {imported.ANY: {}}}))
+    assert "the document's root" in found(rule, document(security=[{"AWS_IAM": []}]))
+    assert found(rule, get(security=[{"AWS_IAM": []}])) == ""
+
+
+def test_the_webhook_alone_is_open() -> None:
+    body = resources("AWS::ApiGateway::RestApi")["Api"]["Body"]
+    unsigned = {path for path, _, one in imported.operations(body) if one["security"] != [{"AWS_IAM": []}]}
+    assert unsigned == {"/webhooks/cancel"}
+
+
+def test_security_schemes_are_api_keys() -> None:
+    """Security schemes must be of type apiKey."""
+    bad = document(components={"securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}})
+    assert "no apiKey" in found(imported.security_schemes_are_api_keys, bad)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("example", "2304170329503866885309"),
+        ("nullable", True),
+        ("default", 25),
+        ("exclusiveMinimum", True),
+        ("readOnly", True),
+        ("deprecated", True),
+        ("discriminator", {"propertyName": "state"}),
+        ("allOf", [{"$ref": "#/components/schemas/Problem"}]),
+        ("anyOf", [{"$ref": "#/components/schemas/Problem"}]),
+        ("oneOf", [{"$ref": "#/components/schemas/Problem"}]),
+        ("$ref", "#/components/schemas/Problem"),
+        ("maxItems", 100),
+        ("minItems", 1),
+    ],
+)
+def test_models_keep_to_draft_4(keyword: str, value: object) -> None:
+    """A model with `example` fails the import; the others are on the same list."""
+    rule = imported.schemas_keep_to_draft_4
+    bad: dict[str, Any] = {"type": "string", keyword: value}
+    assert f"model Order has {keyword}" in found(rule, model(**bad))
+    inner = {"a": {"type": "array", "items": bad}}
+    assert f"model Order.a[] has {keyword}" in found(rule, model(type="object", properties=inner))
+
+
+@pytest.mark.parametrize("name", ["int32", "int64", "decimal"])
+def test_models_have_no_format_that_isnt_supported(name: str) -> None:
+    """The formats int32, int64 and decimal aren't supported."""
+    bad = model(type="object", properties={"a": {"type": "integer", "format": name}})
+    assert f"format {name}" in found(imported.schemas_keep_to_draft_4, bad)
+
+
+def test_models_say_one_type() -> None:
+    """In OpenAPI 3.0 a type is one word; draft 4 would allow a list of them."""
+    assert "no single type" in found(imported.schemas_keep_to_draft_4, model(type=["object", "null"]))
+
+
+def test_models_have_alphanumeric_names() -> None:
+    """Model names are alphanumeric."""
+    assert "alphanumeric" in found(imported.names_are_plain, model(name="cancel-request", type="object"))
+
+
+@pytest.mark.parametrize("path", ["/orders/~x", "/orders/a b", "/orders/no-{order_no}", "/orders/{order_no}.json"])
+def test_paths_have_plain_segments_and_whole_parameters(path: str) -> None:
+    """Segments hold alphanumerics and `_ - . , :`; a path parameter is a whole segment."""
+    assert path in found(imported.names_are_plain, get(path))
+
+
+@pytest.mark.parametrize("target", ["models.yaml#/Order", "#/components/responses/Problem", "#/components/schemas/X"])
+def test_references_lead_to_models_of_the_document(target: str) -> None:
+    """`$ref` to another file isn't supported."""
+    bad = get(requestBody={"content": {"application/json": {"schema": {"$ref": target}}}})
+    assert target in found(imported.references_stay_inside, bad)
+
+
+def test_responses_are_objects() -> None:
+    """In method responses a schema must be an object."""
+    bad = get(responses={"200": {"content": {"application/json": {"schema": {"type": "array"}}}}})
+    assert "no object" in found(imported.responses_are_objects, bad)
+
+
+def test_parameters_say_what_counts() -> None:
+    """Of a parameter name, in, required, type and description count; the rest is ignored."""
+    bad = get(parameters=[{"name": "a", "in": "query", "schema": {"type": "string", "pattern": "x"}}])
+    assert "pattern" in found(imported.parameters_say_what_counts, bad)
+
+
+def test_a_request_that_is_too_large_is_answered_in_api_gateways_words() -> None:
+    """REQUEST_TOO_LARGE can't be customized."""
+    bad = document(**{"x-amazon-apigateway-gateway-responses": {"REQUEST_TOO_LARGE": {}}})
+    assert "REQUEST_TOO_LARGE" in found(imported.gateway_responses_can_be_customized, bad)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": "$context.error.validationErrorString"}', '{"a": $context.error.message}', "{"]
+)
+def test_gateway_responses_are_json_whatever_they_hold(text: str) -> None:
+    """Error variables for data models: messageString is the quoted message; no other is said to be escaped."""
+    kind = {"DEFAULT_4XX": {"responseTemplates": {"application/json": text}}}
+    bad = document(**{"x-amazon-apigateway-gateway-responses": kind})
+    assert "DEFAULT_4XX" in found(imported.gateway_responses_are_json, bad)
+
+
+def test_the_documents_title_is_the_apis_name() -> None:
+    """PutRestApi may take the title for the name, which alarms have as a dimension (terraform-provider-aws#7161)."""
+    assert "other" in found(imported.the_title_is_the_apis_name, document(info={"title": "other"}))
+
+
+def test_api_gateway_invokes_functions_by_their_own_permissions() -> None:
+    """x-amazon-apigateway-integration: a Lambda proxy is called with POST; `credentials` would be the caller's."""
+    rule = imported.integrations_invoke_by_the_functions_permission
+    assert "isn't integrated" in found(rule, get())
+    proxy: Any = {"type": "aws_proxy", "httpMethod": "POST", "credentials": "arn:aws:iam::*:user/*"}
+    assert "with credentials" in found(
+        rule, document(paths={"/a": {"get": {"x-amazon-apigateway-integration": proxy}}})
+    )
+
+
+def test_language_extensions_come_before_sam() -> None:
+    """AWS::LanguageExtensions transform, considerations."""
+    bad = {"Transform": ["AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"], "Resources": {}}
+    assert found(stack.language_extensions_come_first, bad)
+
+
+@pytest.mark.parametrize(
+    ("path", "method"), [("/webhooks/cancel", "POST"), ("/~1webhooks~1cancel", "*"), ("/~1webhooks~1cancel", "GET")]
+)
+def test_a_method_setting_names_a_method_that_exists(path: str, method: str) -> None:
+    """AWS::ApiGateway::Stage MethodSetting: `/` is `~1` but for the first; a wildcard method goes with `/*` alone."""
+
+    def change(template: Any) -> None:
+        properties(template, "Apiv1Stage")["MethodSettings"][1] |= {"ResourcePath": path, "HttpMethod": method}
+
+    assert path in found(stack.method_settings_name_methods_that_exist, changed(change))
+
+
+def test_the_access_log_has_the_requests_id() -> None:
+    """AWS::ApiGateway::Stage AccessLogSetting: the format must hold $context.requestId."""
+
+    def change(template: Any) -> None:
+        properties(template, "Apiv1Stage")["AccessLogSetting"]["Format"] = "$context.status"
+
+    assert "request id" in found(stack.access_logs_tell_requests_apart, changed(change))
+
+
+def test_api_gateway_may_invoke_what_serves_a_method() -> None:
+    """Lambda: invoking a function using an API Gateway endpoint, permissions."""
+    permissions = [name for name in resources("AWS::Lambda::Permission") if "GetOrder" in name]
+    (one,) = permissions
+    bad = changed(lambda template: template["Resources"].pop(one))
+    assert f"get {ORDERS}" in found(stack.api_gateway_may_invoke_each_function, bad)
+
+
+def test_functions_end_before_api_gateway_gives_up() -> None:
+    """API Gateway quotas, for REST APIs: an integration has 29 s by default."""
+    bad = changed(lambda template: properties(template, "ApiFunction").update(Timeout=29))
+    assert "ApiFunction" in found(stack.functions_answer_before_api_gateway_gives_up, bad)
+
+
+@pytest.mark.parametrize("policy", ["Retain", {"Fn::If": ["KeepData", "Retain", "Delete"]}])
+def test_a_creation_that_failed_leaves_nothing(policy: object) -> None:
+    """DeletionPolicy attribute: RetainExceptOnCreate keeps a resource, but not one whose creation is rolled back."""
+    bad = changed(lambda template: template["Resources"]["CancellationTable"].update(DeletionPolicy=policy))
+    assert "CancellationTable" in found(stack.failed_creations_leave_nothing, bad)
+
+
+def test_a_replaced_resource_knows_no_creation() -> None:
+    """UpdateReplacePolicy attribute: Delete, Retain or Snapshot."""
+    bad = changed(lambda template: template["Resources"]["FeeeKey"].update(UpdateReplacePolicy="RetainExceptOnCreate"))
+    assert "FeeeKey" in found(stack.replaced_resources_know_their_policy, bad)
+
+
+@pytest.mark.parametrize("name", [{"Ref": "AWS::StackName"}, {"Fn::Sub": "${AWS::Region}"}, "feee-cancel"])
+def test_a_dashboard_is_named_for_its_stack_and_region(name: object) -> None:
+    """Dashboards are global to the account (CloudWatch: creating a dashboard; qnabot-on-aws#81)."""
+    bad = changed(lambda template: properties(template, "OperationsDashboard").update(DashboardName=name))
+    assert "OperationsDashboard" in found(stack.dashboards_are_named_for_their_region, bad)
+
+
+def test_no_concurrency_is_reserved_unless_asked_for() -> None:
+    """Lambda quotas: a new account may have 10, all of which must stay unreserved."""
+    rule = stack.no_concurrency_is_reserved_by_default
+    assert found(rule, changed(lambda template: template["Parameters"]["WebhookConcurrency"].update(Default=5)))
+    assert found(
+        rule, changed(lambda template: properties(template, "ApiFunction").update(ReservedConcurrentExecutions=5))
+    )
+
+
+@pytest.mark.parametrize("level", [None, "WARN", {"Ref": "LogLevel"}])
+def test_no_log_level_drops_the_metrics(level: object) -> None:
+    """Lambda: log-level filtering: JSON logs default to INFO, and what has no level counts as INFO."""
+
+    def change(template: Any) -> None:
+        template["Parameters"]["LogLevel"]["AllowedValues"] = ["INFO", "WARN"]
+        properties(template, "NotifyFunction")["LoggingConfig"]["ApplicationLogLevel"] = level
+
+    assert "NotifyFunction" in found(stack.log_levels_let_metrics_through, changed(change))
+
+
+@pytest.mark.parametrize("pattern", ["^arn:aws:secretsmanager:.+$", "^arn:aws:secretsmanager:[a-z/]+$"])
+def test_a_secrets_arn_is_given_whole(pattern: str) -> None:
+    """Secrets Manager: an ARN ends in a hyphen and six characters, and a policy names it whole."""
+    bad = changed(lambda template: template["Parameters"]["FeeeKeySecretArn"].update(AllowedPattern=pattern))
+    assert "FeeeKeySecretArn" in found(stack.secrets_are_named_in_full, bad)
+
+
+def test_who_reads_a_secret_may_use_its_key() -> None:
+    """Secrets Manager: permissions for the KMS key: a reader needs kms:Decrypt under a customer-managed one."""
+    bad = changed(lambda template: template["Resources"].pop("MayDecryptTheKey"))
+    said = found(stack.readers_of_a_secret_may_decrypt_it, bad)
+    assert said.count("whose key it may not use") == 2
+
+
+def test_the_secrets_literals_are_what_they_always_were() -> None:
+    """CloudFormation writes SecretString again where the template's text changed: over the real one (cdkd#2472)."""
+    bad = changed(lambda template: properties(template, "FeeeKey").update(SecretString='{"key":""}'))
+    assert "FeeeKey" in found(stack.secrets_start_with_the_same_literal, bad)
+
+
+def test_the_notifier_may_read_the_stream() -> None:
+    """DynamoDB: IAM policy to allow a Lambda function to access stream records; ListStreams is in it."""
+
+    def change(template: Any) -> None:
+        (policy,) = properties(template, "NotifyFunctionRole")["Policies"]
+        policy["PolicyDocument"]["Statement"] = policy["PolicyDocument"]["Statement"][:1]
+
+    assert "dynamodb:ListStreams" in found(stack.streams_may_be_read, changed(change))
+
+
+def test_the_drain_may_wake_itself() -> None:
+    """Lambda: recursive loops are stopped after some 16 rounds unless the function allows them."""
+    bad = changed(lambda template: properties(template, "ScheduleFunction").pop("RecursiveLoop"))
+    assert "ScheduleFunction" in found(stack.a_function_that_invokes_itself_is_allowed_to, bad)
+
+
+def test_it_is_within_the_quotas() -> None:
+    """CloudFormation quotas: 200 parameters, 200 outputs; Lambda quotas: 4 KB of variables, 5 layers."""
+    rule = stack.it_is_within_cloudformations_quotas
+    assert found(rule, changed(lambda template: template.update(Outputs=dict.fromkeys(map(str, range(201))))))
+    assert found(rule, changed(lambda template: properties(template, "ApiFunction").update(Layers=["a"] * 6)))
+    assert len((ROOT / "template.yaml").read_bytes()) < 1_000_000, "what CloudFormation accepts from a bucket"
+
+
+def source_with(change: Change) -> Mapping[str, Any]:
+    """What SAM makes of template.yaml after a change."""
+    source = copy.deepcopy(dict(TEMPLATE))
+    change(source)
+    return sam.transformed(source)
+
+
+def deployment(template: Mapping[str, Any]) -> str:
+    (name,) = sam.of_type(template, "AWS::ApiGateway::Deployment")
+    assert properties(template, "Apiv1Stage")["DeploymentId"] == {"Ref": name}
+    return name
+
+
+def test_a_change_of_a_route_or_of_an_answer_reaches_the_stage() -> None:
+    """A stage serves a snapshot (AWS::ApiGateway::Deployment); SAM makes a new one whenever the document changes."""
+    first = deployment(transformed())
+
+    def no_route(source: Any) -> None:
+        del source["Resources"]["ApiFunction"]["Properties"]["Events"]["GetOrder"]
+
+    def other_answer(source: Any) -> None:
+        source["Resources"]["Api"]["Properties"]["GatewayResponses"]["THROTTLED"]["StatusCode"] = "503"
+
+    def open_route(source: Any) -> None:
+        source["Resources"]["ApiFunction"]["Properties"]["Events"]["GetOrder"]["Properties"]["Auth"] = {
+            "Authorizer": "NONE"
+        }
+
+    others = [deployment(source_with(change)) for change in (no_route, other_answer, open_route)]
+    assert len({first, *others}) == 4
+    assert faults(source_with(open_route)) == [f"security_stands_at_each_operation: get {ORDERS} is open to everybody"]
+
+
+def test_no_parameter_changes_the_document_behind_the_stages_back() -> None:
+    """SAM's hash is of the document's text: what a parameter changes inside it wouldn't be deployed."""
+    text = json.dumps(resources("AWS::ApiGateway::RestApi")["Api"]["Body"])
+    assert not [name for name in (*TEMPLATE["Parameters"], *TEMPLATE["Conditions"]) if f'"{name}"' in text]
