@@ -10,7 +10,7 @@ from cli.queues import Message
 from cli.stack import Stack
 from cli.stream import GoneError, Span, read
 from feee_cancel.domain.cancellation import FINAL
-from feee_cancel.domain.request import CancellationRequest, InvalidRequestError, parse_batch
+from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError, parse_batch
 
 _RECORDS = 5
 """Records of one invocation: an item has at most 400 KB, a record two of them, and Lambda takes 6 MB."""

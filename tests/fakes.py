@@ -5,11 +5,11 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
-from feee_cancel.bootstrap.cancelling import Service
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State
 from feee_cancel.domain.decision import Policy
 from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError
+from feee_cancel.usecases.service import Service
 from tests.builders import NOW
 
 

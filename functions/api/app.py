@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolv
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from feee_cancel.bootstrap.cancelling import Service, bootstrap
-from feee_cancel.http import cancellations, listing, problems
+from feee_cancel.http import cancellations, pages, problems
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -68,8 +68,8 @@ def _route_looks(app: APIGatewayRestResolver, service: Service) -> None:
     def page() -> Response[str]:
         if order_no := app.current_event.path_parameters.get("order_no"):
             return find(order_no)  # slashes or a line's end, which Powertools passes over in a path
-        query = listing.Query.parse(app.current_event.multi_value_query_string_parameters)
-        return listing.page(*service.page(query.states, limit=query.limit, after=query.after))
+        query = pages.Query.parse(app.current_event.multi_value_query_string_parameters)
+        return pages.page(*service.page(query.states, limit=query.limit, after=query.after))
 
     @app.get("/orders/<order_no>")
     def look_up(order_no: str) -> Response[str]:

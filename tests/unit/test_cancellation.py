@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from feee_cancel.domain.cancellation import State
-from feee_cancel.domain.request import CancellationRequest, InvalidRequestError
+from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError
 from tests.builders import NOW, ORDER_NO
 
 MONTH = 30 * 86_400

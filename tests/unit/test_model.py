@@ -15,8 +15,8 @@ from feee_cancel.adapters.feee_answer import interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
 from feee_cancel.domain.decision import Policy
+from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.order import FILLED
-from feee_cancel.domain.request import CancellationRequest
 from feee_cancel.usecases.drain import HORIZON_SECONDS, Drain
 from feee_cancel.usecases.enqueue import enqueue, wake_for
 from feee_cancel.usecases.ports import Ports, TableUnavailableError

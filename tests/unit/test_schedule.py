@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.cancellation import State, StateReason
-from feee_cancel.domain.request import InvalidRequestError
+from feee_cancel.domain.documents import InvalidRequestError
 from feee_cancel.usecases.ports import TableUnavailableError
 from functions.schedule.app import create
 from tests.builders import NOW, ORDER_NO, row, shown

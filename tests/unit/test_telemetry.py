@@ -10,7 +10,7 @@ import pytest
 from feee_cancel.adapters.telemetry import EmbeddedMetrics
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.request import CancellationRequest
+from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.attempt import attempt
 from feee_cancel.usecases.backlog import report_backlog
 from feee_cancel.usecases.enqueue import enqueue

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from feee_cancel.adapters.webhook import NotSignedError, WebhookSecrets, message_id
+from feee_cancel.adapters.signatures import Verifier, message_id
 from feee_cancel.bootstrap.receiving import Receiver, bootstrap
 from feee_cancel.domain.cancellation import State, StateReason
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError
 from functions.webhook.app import create
 from local.webhook import SECRET, signed, signed_afresh
 from tests.builders import NOW, ORDER_NO, row
@@ -43,12 +44,14 @@ class Case:
         self.woken: list[int] = []
         self.intake = ports(FakeFeee(), self.table, woken=self.woken)
         webhooks = [Webhook(secret) for secret in secrets or (SECRET,)]
-        self._handler = create(
-            Receiver(intake=self.intake, secrets=lambda: webhooks, published=lambda handler: handler)
+        self.handler = create(
+            Receiver(
+                intake=self.intake, verified=partial(message_id, webhooks=webhooks), published=lambda handler: handler
+            )
         )
 
     def call(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        answered = self._handler(event, Context())
+        answered = self.handler(event, Context())
         return answered["statusCode"], json.loads(answered["body"])
 
     def send(self, body: str = BODY, headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
@@ -157,9 +160,7 @@ def test_a_signed_body_that_is_no_request_is_a_400(body: str) -> None:
 
 
 def test_another_method_is_a_405() -> None:
-    answered = create(Receiver(intake=ports(FakeFeee(), FakeTable()), secrets=list, published=lambda handler: handler))(
-        sample("webhook-cancel") | {"httpMethod": "GET"}, Context()
-    )
+    answered = Case().handler(sample("webhook-cancel") | {"httpMethod": "GET"}, Context())
     assert (answered["statusCode"], answered["multiValueHeaders"]["Allow"]) == (405, ["POST"])
 
 
@@ -295,17 +296,16 @@ _CASE = Case()
 # -- the secrets
 
 
-def secrets(text: str) -> WebhookSecrets:
-    return WebhookSecrets(FakeSecrets(text, text), "feee-key")  # type: ignore[arg-type] # a fake of the client
+def verifier(text: str) -> Verifier:
+    return Verifier(FakeSecrets(text, text), "feee-key")  # type: ignore[arg-type] # a fake of the client
 
 
 def test_several_secrets_are_read_with_or_without_their_prefix_and_padding() -> None:
-    found = secrets(json.dumps({"secrets": [SECRET, OTHER.removeprefix("whsec_").rstrip("="), "short", 5]}))()
+    several = verifier(json.dumps({"secrets": [SECRET, OTHER.removeprefix("whsec_").rstrip("="), "short", 5]}))
     headers = {name: [value] for name, value in signed(BODY, secret=OTHER, message="m").items()}
-    assert len(found) == 2
-    assert message_id(headers, BODY.encode(), found) == "m"
+    assert several(headers, BODY.encode()) == "m"
     with pytest.raises(NotSignedError):
-        message_id(headers, BODY.encode(), found[:1])
+        verifier(json.dumps({"secrets": [SECRET]}))(headers, BODY.encode())
 
 
 @pytest.mark.parametrize(
@@ -313,14 +313,16 @@ def test_several_secrets_are_read_with_or_without_their_prefix_and_padding() -> 
 )
 def test_a_secret_without_a_usable_one_says_how_to_set_it(text: str) -> None:
     with pytest.raises(SecretUnavailableError, match="aws secretsmanager put-secret-value"):
-        secrets(text)()
+        verifier(text)({}, b"")
 
 
 def test_without_a_secret_nothing_is_accepted() -> None:
-    receiver = Receiver(intake=ports(FakeFeee(), FakeTable()), secrets=secrets("{}"), published=lambda handler: handler)
+    receiver = Receiver(
+        intake=ports(FakeFeee(), FakeTable()), verified=verifier("{}"), published=lambda handler: handler
+    )
     answered = create(receiver)(event(BODY, signed(BODY)), Context())
     assert answered["statusCode"] == 503
 
 
 def test_it_is_wired_from_the_templates_settings() -> None:
-    assert isinstance(bootstrap().secrets, WebhookSecrets)
+    assert isinstance(bootstrap().verified, Verifier)

@@ -11,13 +11,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.usecases.ports import Handler
 
 NAMESPACE = "FeeeCancel"
 
 _WRITE_SECONDS = 10
 """A drain works for minutes; what it counts is written so often, so that alarms hear of it in time."""
-
-Handler = Callable[[Any, Any], Any]
 
 _TRX: Any = "None"
 """CloudWatch has no such unit."""

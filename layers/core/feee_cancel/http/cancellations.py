@@ -11,8 +11,8 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from feee_cancel.adapters.representation import known, represent
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.documents import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook
-from feee_cancel.domain.request import InvalidRequestError
 from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, answer, retry_after
 from feee_cancel.usecases.enqueue import Enqueued
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
 
 from feee_cancel.adapters.representation import to_json
-from feee_cancel.domain.request import InvalidRequestError
+from feee_cancel.domain.documents import InvalidRequestError
 from feee_cancel.usecases.ports import SecretUnavailableError, TableUnavailableError
 
 _TYPE = "urn:feee-cancel:problem:"

@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolv
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from feee_cancel.adapters.representation import known
-from feee_cancel.adapters.webhook import NotSignedError
 from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.http.problems import ProblemError, answer, problem
+from feee_cancel.usecases.ports import NotSignedError
 
 
 def raw_body(event: APIGatewayProxyEvent) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.request import CancellationRequest, InvalidRequestError
+from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError
 from feee_cancel.usecases.ports import Intake, TableUnavailableError
 
 TICK_SECONDS = 60

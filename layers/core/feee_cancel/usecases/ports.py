@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.domain.decision import Policy
+
+Handler = Callable[[Any, Any], Any]
+"""A function's entry point: what it answers to an event and its context."""
 
 
 class TableUnavailableError(Exception):
@@ -15,6 +18,10 @@ class TableUnavailableError(Exception):
 
 class SecretUnavailableError(Exception):
     """A secret couldn't be had; the message names it and how to set it, never its value."""
+
+
+class NotSignedError(Exception):
+    """The request isn't signed as it should be; what is wrong with it is nobody's business."""
 
 
 class KeySource(Protocol):

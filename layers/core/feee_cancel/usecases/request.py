@@ -3,7 +3,7 @@
 import logging
 
 from feee_cancel.domain.cancellation import Cancellation, State
-from feee_cancel.domain.request import CancellationRequest
+from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.attempt import attempt, lease_until
 from feee_cancel.usecases.enqueue import reschedule, start, starts_at, wake_for
 from feee_cancel.usecases.ports import Ports, TableUnavailableError

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from feee_cancel.adapters.secret import Secret
+from feee_cancel.usecases.ports import NotSignedError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -26,23 +27,22 @@ _MIN_SECRET_BYTES = 24
 _MAX_SECRETS = 10
 
 
-class NotSignedError(Exception):
-    """The request isn't signed as it should be; what is wrong with it is nobody's business."""
-
-
-class WebhookSecrets:
-    """The secrets that are valid now: `{"secrets": ["whsec_...", ...]}`, several while one replaces another."""
+class Verifier:
+    """Verifies by the secrets that are valid now: `{"secrets": ["whsec_...", ...]}`, several during a replacement."""
 
     def __init__(self, client: "SecretsManagerClient", name: str) -> None:
         self._secret = Secret(client, name, '{"secrets": ["whsec_<base64>"]}')
 
-    def __call__(self) -> list[Webhook]:
-        """A verifier for each. Raises SecretUnavailableError where there is none."""
-        return self._secret.usable(_verifiers)
+    def __call__(self, headers: Mapping[str, Sequence[str]], body: bytes) -> str:
+        """The id of a message that one of the secrets signed at most five minutes ago.
+
+        Raises NotSignedError, and SecretUnavailableError if there is no secret.
+        """
+        return message_id(headers, body, self._secret.usable(_verifiers))
 
 
 def message_id(headers: Mapping[str, Sequence[str]], body: bytes, webhooks: Sequence[Webhook]) -> str:
-    """The id of a message that one of the secrets signed at most five minutes ago. Raises NotSignedError."""
+    """The id of a message that one of these signed at most five minutes ago. Raises NotSignedError."""
     signed = {name: _only(headers, name) for name in _HEADERS}
     if not any(_verifies(webhook, body, signed) for webhook in webhooks):
         raise NotSignedError

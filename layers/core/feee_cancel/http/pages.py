@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from feee_cancel.adapters.representation import represent
 from feee_cancel.domain.cancellation import Cancellation, Due, State
-from feee_cancel.domain.request import InvalidRequestError, parse_order_no
+from feee_cancel.domain.documents import InvalidRequestError, parse_order_no
 from feee_cancel.http.problems import answer
 from feee_cancel.usecases.listing import MAX_PAGE
 

@@ -1,0 +1,126 @@
+"""The application: what the API, the schedules and the operator can ask for."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from feee_cancel.domain.answer import Answer
+from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError, parse_batch, parse_order_no
+from feee_cancel.domain.order import Order
+from feee_cancel.domain.outlook import Outlook, outlook
+from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
+from feee_cancel.usecases.backlog import report_backlog
+from feee_cancel.usecases.drain import Drain
+from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all
+from feee_cancel.usecases.listing import list_page
+from feee_cancel.usecases.ports import DrainLease, Handler, Ports, TableUnavailableError
+from feee_cancel.usecases.request import request
+from feee_cancel.usecases.withdraw import withdraw
+
+_MOST_SIDE_BY_SIDE = 64
+_WRITES_SIDE_BY_SIDE = 10
+_RESERVE_SECONDS = 4.0
+"""Left of an invocation for the settling write and the answer, when the calls to feee.io must be over."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the functions call. Every method may raise TableUnavailableError; then nothing was accepted.
+
+    `published` wraps a handler, so that its metrics are written; `count` counts one of a metric.
+    `new_lease` gives a drain its lease; its pace is in calls to feee.io a second.
+    """
+
+    ports: Ports
+    published: Callable[[Handler], Handler]
+    count: Callable[[str], None]
+    new_lease: Callable[[], DrainLease]
+    drain_pace: float
+    drain_seconds: float
+
+    def request(self, document: object, *, requested_by: str | None, seconds_left: float) -> Cancellation:
+        """Take a request document and try at once. Raises InvalidRequestError."""
+        asked = CancellationRequest.parse(document, now=self.ports.now())
+        deadline = self._deadline(seconds_left)
+        return request(asked, self.ports, requested_by=requested_by, deadline=deadline)
+
+    def enqueue_batch(self, document: object, *, requested_by: str | None) -> list[Enqueued]:
+        """Take a batch down for the drain. Returns what became of each order number, in order.
+
+        Raises InvalidRequestError where the fault isn't in one order number; then nothing was accepted.
+        """
+        return self._enqueue_all(parse_batch(document, now=self.ports.now()), requested_by)
+
+    def enqueue_event(self, document: object, *, message: str) -> None:
+        """Take the request or the batch of an event down for the drain, once for each message.
+
+        Raises InvalidRequestError where anything in it is at fault; its good orders were taken all the same.
+        """
+        now = self.ports.now()
+        if isinstance(document, dict) and "order_nos" in document:
+            asked = parse_batch(document, now=now)
+        else:
+            asked = [CancellationRequest.parse(document, now=now)]
+        deduplicate(message, self.ports, lambda: _all_written(self._enqueue_all(asked, message)))
+        for fault in asked:
+            if isinstance(fault, InvalidRequestError):
+                raise fault
+
+    def find(self, order_no: str) -> Cancellation | None:
+        """The order's cancellation. Raises InvalidRequestError."""
+        return self.ports.cancellations.find(parse_order_no(order_no))
+
+    def page(self, states: Sequence[State], *, limit: int, after: Due | None) -> tuple[list[Cancellation], Due | None]:
+        """A page of the list, and where the next one begins."""
+        return list_page(self.ports.cancellations, states, limit=limit, after=after)
+
+    def withdraw(self, order_no: str) -> Cancellation | None:
+        """Withdraw what is still waiting. Returns the row as it now stands. Raises InvalidRequestError."""
+        return withdraw(parse_order_no(order_no), self.ports)
+
+    def look_up(self, order_no: str, *, seconds_left: float) -> Answer:
+        """Ask feee.io how the order stands; changes nothing. Raises InvalidRequestError."""
+        return self.ports.feee.query(parse_order_no(order_no), deadline=self._deadline(seconds_left))
+
+    def outlook(self, order: Order) -> Outlook:
+        """What a cancel of this order would do now."""
+        return outlook(order, now=self.ports.now(), policy=self.ports.policy)
+
+    def tick(self, *, seconds_left: float) -> None:
+        """Report the backlog, then drain, whether or not the backlog could be read."""
+        try:
+            report_backlog(self.ports)
+        except TableUnavailableError:
+            logger.exception("the backlog couldn't be read")
+        self.drain(until=0, seconds_left=seconds_left)
+
+    def drain(self, *, until: int, seconds_left: float) -> None:
+        """Make the attempts that are due, and stay for those that are due soon.
+
+        No attempt is begun that couldn't end in the time left.
+        """
+        seconds = min(self.drain_seconds, seconds_left - ATTEMPT_SECONDS - _RESERVE_SECONDS)
+        deadline = self.ports.monotonic() + seconds
+        with ThreadPoolExecutor(_MOST_SIDE_BY_SIDE) as executor:
+            Drain(self.ports, self.new_lease(), executor, pace=self.drain_pace, deadline=deadline).run(until=until)
+
+    def _deadline(self, seconds_left: float) -> float:
+        return self.ports.monotonic() + seconds_left - _RESERVE_SECONDS
+
+    def _enqueue_all(
+        self, asked: Sequence[CancellationRequest | InvalidRequestError], requested_by: str | None
+    ) -> list[Enqueued]:
+        with ThreadPoolExecutor(_WRITES_SIDE_BY_SIDE) as executor:
+            return enqueue_all(asked, self.ports, executor, requested_by=requested_by)
+
+
+def _all_written(taken: Sequence[Enqueued]) -> bool:
+    """Raises TableUnavailableError where an order couldn't be written: the event comes again."""
+    for one in taken:
+        if isinstance(one, TableUnavailableError):
+            raise one
+    return True
