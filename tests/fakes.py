@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State
+from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, restarted
 from feee_cancel.domain.decision import Policy
 from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError
 from feee_cancel.usecases.service import Service
@@ -61,7 +61,7 @@ class FakeTable:
         just_rejected = old and old.state is State.REJECTED and old.due_at > int(rejected_by)
         if old and (old.state not in RESTARTABLE or just_rejected):
             return old, False
-        return self._written(replace(row, attempt=row.attempt + (old.attempt if old else 0))), True
+        return self._written(restarted(row, old) if old else row), True
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         self._check("claim")
@@ -69,7 +69,11 @@ class FakeTable:
         if old.state is not state or old.due_at > due_by:
             return old, False
         claimed = State.REFUNDING if old.state is State.REFUNDING else State.CANCELLING
-        return self._written(replace(old, state=claimed, due_at=lease_until, attempt=old.attempt + 1)), True
+        after = old.in_doubt_after
+        if after is None:
+            after = old.attempt if state is State.WAITING else 0
+        taken = replace(old, state=claimed, due_at=lease_until, attempt=old.attempt + 1, in_doubt_after=after)
+        return self._written(taken), True
 
     def settle(self, row: Cancellation) -> Cancellation:
         self._check("settle")

@@ -29,6 +29,7 @@ FULL = row(
     reason="退款 🙂",
     not_before=NOW - 5,
     eligible_at=NOW - 438,
+    in_doubt_after=0,
     tries=1,
     since=NOW,
     refusals="1/1",
@@ -118,8 +119,8 @@ def test_what_ended_otherwise_begins_afresh_and_its_attempts_go_on(
     table.settle(
         new(state=state, due_at=NOW, code=5, msg="no", settled_at=NOW, expires_at=NOW, state_reason=StateReason.FILLED)
     )
-    assert table.start(new(), rejected_by=NOW) == (new(attempt=2), True)
-    assert table.find(new().order_no) == new(attempt=2)
+    assert table.start(new(), rejected_by=NOW) == (new(attempt=2, in_doubt_after=1), True)
+    assert table.find(new().order_no) == new(attempt=2, in_doubt_after=1)
 
 
 def test_what_begins_afresh_no_longer_expires(dynamodb: tuple[Any, str], new: Rows) -> None:
@@ -143,7 +144,7 @@ def test_what_was_just_rejected_is_not_begun_again(table: Cancellations, new: Ro
     table.start(new(), rejected_by=NOW)
     there = table.settle(new(state=State.REJECTED, due_at=NOW))
     assert table.start(new(), rejected_by=NOW - 1) == (there, False)
-    assert table.start(new(), rejected_by=NOW) == (new(attempt=2), True)
+    assert table.start(new(), rejected_by=NOW) == (new(attempt=2, in_doubt_after=1), True)
 
 
 def test_of_those_that_begin_it_afresh_at_once_one_does(dynamodb: tuple[Any, str], new: Rows) -> None:
@@ -153,7 +154,7 @@ def test_of_those_that_begin_it_afresh_at_once_one_does(dynamodb: tuple[Any, str
     with ThreadPoolExecutor(8) as executor:
         begun = list(executor.map(lambda _: table.start(new(), rejected_by=NOW), range(8)))
     assert sorted(written for _, written in begun) == [False] * 7 + [True]
-    assert {row for row, _ in begun} == {new(attempt=2)}
+    assert {row for row, _ in begun} == {new(attempt=2, in_doubt_after=1)}
 
 
 def test_what_waits_begins_without_an_attempt(table: Cancellations, new: Rows) -> None:
@@ -174,8 +175,28 @@ def test_what_is_due_is_claimed_by_one_alone(table: Cancellations, new: Rows, st
     due = table.settle(new(state=state, due_at=NOW, state_reason=StateReason.TOO_EARLY))
     assert table.claim(due.order_no, state, due_by=NOW - 0.1, lease_until=NOW + 30) == (due, False)
     taken, won = table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30)
-    assert (taken, won) == (replace(due, state=claimed, due_at=NOW + 30, attempt=2), True)
+    after = 1 if state is State.WAITING else 0
+    assert (taken, won) == (replace(due, state=claimed, due_at=NOW + 30, attempt=2, in_doubt_after=after), True)
     assert table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30) == (taken, False)
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.CANCELLING, State.REFUNDING])
+def test_a_claim_keeps_the_doubt_that_was_there(table: Cancellations, new: Rows, state: State) -> None:
+    table.start(new(), rejected_by=NOW)
+    due = table.settle(new(state=state, due_at=NOW, in_doubt_after=0))
+    taken, _ = table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30)
+    assert (taken.attempt, taken.in_doubt_after) == (2, 0)
+
+
+@pytest.mark.parametrize(("attempt", "there_after", "after"), [(0, None, None), (0, 1, 1), (1, None, 3), (1, 1, 1)])
+def test_what_starts_again_keeps_its_doubt(
+    table: Cancellations, new: Rows, attempt: int, there_after: int | None, after: int | None
+) -> None:
+    table.start(new(attempt=3), rejected_by=NOW)
+    table.settle(new(attempt=3, state=State.FAILED, in_doubt_after=there_after))
+    again = new(state=State.CANCELLING if attempt else State.WAITING, attempt=attempt)
+    started, written = table.start(again, rejected_by=NOW)
+    assert (written, started.attempt, started.in_doubt_after) == (True, 3 + attempt, after)
 
 
 def test_a_row_that_moved_on_is_not_claimed(table: Cancellations, new: Rows) -> None:

@@ -56,6 +56,8 @@ FAULTS = st.one_of(
     st.sampled_from([("error_code", {"code": code}) for code in (10001, 11001, 20004, 20012)]),
     st.sampled_from([("slow", {"seconds": seconds}) for seconds in (1, 6, 14)]),
 )
+REFUSALS = [{"code": code} for code in (10001, 11001, 20012)]
+"""After these feee.io hasn't looked at the order."""
 SETTLED_WITHIN = 3_600
 """Seconds after the last fault, by when everything is final: the longest back-off, refund and margin of this model."""
 
@@ -94,6 +96,7 @@ class ModelFeee:
         kind, options, acts = self.faults.pop(0) if self.faults else ("none", {}, True)
         if kind == "not_sent":
             return Answer(kind=AnswerKind.NOT_SENT)
+        acts = acts and options not in REFUSALS
         reply = act(order_no) if acts else self.orders.look(order_no)
         if self.meanwhile:
             meanwhile, self.meanwhile = self.meanwhile, None
@@ -276,6 +279,18 @@ class Model(RuleBasedStateMachine):
             if final.state is State.WITHDRAWN:
                 calls = self.feee.cancels.get(order_no, 0)
                 assert self.left_alone.setdefault(order_no, calls) == calls
+
+    @invariant()
+    def what_was_cancelled_is_never_withdrawn(self) -> None:
+        for row in self.table.rows.values():
+            if row.state is State.WITHDRAWN:
+                assert self.orders.order(row.order_no).accepted_cancels == 0
+
+    @invariant()
+    def a_cancel_that_nobody_saw_is_in_doubt(self) -> None:
+        for row in self.table.rows.values():
+            if row.state in {State.WAITING, State.FAILED} and self.orders.order(row.order_no).accepted_cancels:
+                assert row.in_doubt
 
     @invariant()
     def no_order_is_cancelled_twice(self) -> None:

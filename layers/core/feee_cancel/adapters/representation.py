@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.cancellation import UNDER_WAY, Cancellation, State
 from feee_cancel.domain.order import json_number
 
 _LAST_ANSWER = ("answer", "http_status", "code", "msg", "request_id", "detail")
-_INTERNAL = frozenset({"tries", "since", "refusals", "expires_at", "order", *_LAST_ANSWER})
+_INTERNAL = frozenset({"in_doubt_after", "tries", "since", "refusals", "expires_at", "order", *_LAST_ANSWER})
 _REPRESENTED = tuple(field.name for field in fields(Cancellation) if field.name not in _INTERNAL)
 
 
@@ -20,6 +20,8 @@ def represent(row: Cancellation) -> dict[str, Any]:
         del shown["due_at"]
     if row.state is State.CANCELLING:
         del shown["state_reason"]
+    if row.in_doubt and row.state not in UNDER_WAY:
+        shown["in_doubt"] = True
     answer = {name: getattr(row, name) for name in _LAST_ANSWER}
     shown["last_answer"] = known(answer) or None
     shown["order"] = json.loads(row.order) if row.order else None

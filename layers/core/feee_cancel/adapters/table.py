@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason
+from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason, restarted
 from feee_cancel.usecases.ports import TableUnavailableError
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ class CancellationTable:
         """Write a new cancellation if there is none, or if one ended that may start again.
 
         One that was rejected starts again only if that was by `rejected_by`. The count of attempts goes on over a
-        restart, so that nothing left of an earlier life can settle this one. That takes a second write; most orders
-        are new, and start with one.
+        restart, so that nothing left of an earlier life can settle this one (`restarted`). That takes a second write;
+        most orders are new, and start with one.
         """
         there, started = self._put(row, "attribute_not_exists(order_no)")
         just_rejected = there.state is State.REJECTED and there.due_at > int(rejected_by)
         if started or there.state not in RESTARTABLE or just_rejected:
             return there, started
         return self._put(
-            replace(row, attempt=there.attempt + row.attempt),
+            restarted(row, there),
             "attempt = :attempt AND #state = :ended AND due_at = :due_at",
             {
                 ":attempt": number(there.attempt),
@@ -52,11 +52,14 @@ class CancellationTable:
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         """Take the lease on a row that is still in that state and due by `due_by`."""
+        # Of a lease that ran out nobody knows how far it got: the doubt may be as old as the row.
+        attempts_before = "attempt" if state is State.WAITING else ":none"
+        doubt = f"in_doubt_after = if_not_exists(in_doubt_after, {attempts_before})"
         with translated(f"order {order_no}") as found:
             answer = self._client.update_item(
                 TableName=self._name,
                 Key={"order_no": {"S": order_no}},
-                UpdateExpression="SET #state = :claimed, due_at = :lease_until ADD attempt :one",
+                UpdateExpression=f"SET #state = :claimed, due_at = :lease_until, {doubt} ADD attempt :one",
                 ConditionExpression="#state = :state AND due_at <= :due_by",
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues={
@@ -65,6 +68,7 @@ class CancellationTable:
                     ":due_by": number(due_by),
                     ":lease_until": number(lease_until),
                     ":one": number(1),
+                    **({} if state is State.WAITING else {":none": number(0)}),
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",

@@ -1,6 +1,6 @@
 """The cancellation of an order: its state, why it is in it, and what is known of the order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -27,6 +27,8 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.CANCELLED, State.REJECTED, State.WITHDRAWN, State.FAILED})
+UNDER_WAY = frozenset({State.CANCELLING, State.REFUNDING})
+"""A cancel may have been sent, and feee.io may carry it out, at any time."""
 RESTARTABLE = FINAL - {State.CANCELLED}
 """A new request starts these afresh, `rejected` after a while; `cancelled` is answered from the table."""
 
@@ -78,6 +80,9 @@ class Cancellation:
     it became final. `attempt` counts claims over the row's whole life and never goes back. During an attempt
     `state_reason` is still that of the wait before it; `tries` and `since` count the attempts in a row that ended
     with this reason and these refusals.
+
+    `in_doubt_after` is the number of attempts after which the doubt began: a later one may have sent a cancel that took
+    effect, and no order was seen since that says whether it did. Every claim begins it; None: there is no doubt.
     """
 
     order_no: str
@@ -91,6 +96,7 @@ class Cancellation:
     not_before: int | None = None
     eligible_at: int | None = None
     attempt: int = 0
+    in_doubt_after: int | None = None
     tries: int = 0
     since: int | None = None
     refusals: str | None = None
@@ -108,6 +114,21 @@ class Cancellation:
     refund_time: int | None = None
     partly_filled: bool | None = None
     order: str | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a cancel may have taken effect unseen. Nothing takes such a row back, or puts off looking at it."""
+        return self.in_doubt_after is not None or self.state_reason is StateReason.OUTCOME_UNKNOWN
+
+
+def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
+    """The new row of an order that has one which ended: its attempts go on, and what is in doubt stays so.
+
+    An order in doubt is due at once, whatever time was asked for.
+    """
+    after = there.attempt if there.in_doubt_after is None and row.attempt else there.in_doubt_after
+    row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after)
+    return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
 
 
 @dataclass(frozen=True, slots=True)

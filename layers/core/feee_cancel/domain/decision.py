@@ -10,6 +10,7 @@ from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason, facts
+from feee_cancel.domain.doubt import doubt_after
 from feee_cancel.domain.order import ENDED_UNFILLED, FILLED, Order, Status
 
 
@@ -90,9 +91,11 @@ def decide(
     changes = facts(_telling(cancel, query), order)
     if order:
         changes["eligible_at"] = eligible_at = policy.eligible_at(order)
-        step = _from_order(order, cancel, accepted=accepted, eligible_at=eligible_at, now=now)
+        step = _from_order(order, row, cancel, accepted=accepted, eligible_at=eligible_at, now=now)
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
+    seen_open = order is not None and step.state is State.WAITING
+    changes["in_doubt_after"] = None if step.state.final else doubt_after(row, cancel, seen_open=seen_open)
     return _settle(row, step, changes, now=now, policy=policy, jitter=jitter)
 
 
@@ -108,11 +111,15 @@ def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
     return next((answer for answer in answers if answer.code), answers[-1])
 
 
-def _from_order(order: Order, cancel: Answer | None, *, accepted: bool, eligible_at: int, now: float) -> Step:
+def _from_order(
+    order: Order, row: Cancellation, cancel: Answer | None, *, accepted: bool, eligible_at: int, now: float
+) -> Step:
     if ended := over(order):
         return ended
     if accepted or not order.unfinished:
         return _REFUNDING
+    if cancel is None and row.not_before is not None:
+        return Step(State.WAITING, StateReason.NOT_BEFORE, due_at=max(row.not_before, eligible_at, math.ceil(now) + 1))
     if now < eligible_at:
         return Step(State.WAITING, StateReason.TOO_EARLY, due_at=eligible_at)
     if cancel is not None and cancel.kind is AnswerKind.REFUSED:
@@ -137,6 +144,8 @@ def _from_answers(cancel: Answer | None, query: Answer | None) -> Step:
     if cancel and query and cancel.kind is query.kind is AnswerKind.REFUSED:
         return Step(State.WAITING, StateReason.ORDER_REFUSED, refusals=f"{cancel.code}/{query.code}")
     kinds = {answer.kind for answer in (cancel, query) if answer}
+    if kinds == {AnswerKind.REFUSED}:
+        return Step(State.WAITING, StateReason.ORDER_REFUSED)
     if AnswerKind.MISCONFIGURED in kinds:
         return Step(State.WAITING, StateReason.MISCONFIGURED)
     if AnswerKind.RATE_EXCEEDED in kinds:
@@ -165,7 +174,11 @@ def _settle(
     }
     if step.state.final:
         return settled(row, now=now, policy=policy, **changes)
-    due_at = step.due_at or math.ceil(now + policy.backoff[step.reason].wait(tries, jitter))
+    waits = policy.backoff[step.reason if step.due_at is None else StateReason.OUTCOME_UNKNOWN].wait(tries, jitter)
+    soon = math.ceil(now + waits)
+    due_at = soon if step.due_at is None else step.due_at
+    if changes["in_doubt_after"] is not None:
+        due_at = min(due_at, soon)
     return replace(row, due_at=min(due_at, row.gives_up_at), **changes)
 
 

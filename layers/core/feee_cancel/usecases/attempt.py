@@ -5,6 +5,7 @@ import math
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.decision import decide, must_cancel_again
+from feee_cancel.domain.doubt import only_looks
 from feee_cancel.usecases.ports import Feee, Ports
 
 ATTEMPT_SECONDS = 16.0
@@ -27,8 +28,7 @@ def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation
     `deadline` (a reading of `ports.monotonic`) bounds the calls to feee.io.
     """
     deadline = min(deadline, ports.monotonic() + ATTEMPT_SECONDS)
-    ask = _look_for_the_refund if row.state is State.REFUNDING else _ask
-    cancel, query = ask(row, ports, deadline)
+    cancel, query = _ask(row, ports, deadline)
     decided = decide(row, cancel, query, now=ports.now(), policy=ports.policy, jitter=ports.jitter())
     settled = ports.cancellations.settle(decided)
     if settled == decided:
@@ -36,7 +36,16 @@ def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation
     return settled
 
 
-def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:
+def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | None, Answer | None]:
+    """The answers to cancel and to query; None for what wasn't asked."""
+    if row.state is State.REFUNDING:
+        return _look_for_the_refund(row, ports, deadline)
+    if only_looks(row, ports.now()):
+        return None, ports.feee.query(row.order_no, deadline=deadline)
+    return _try(row, ports, deadline)
+
+
+def _try(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:
     """Cancel, and after any answer but an order, query."""
     cancel = _cancel(ports.feee, row.order_no, deadline)
     query = None if cancel.kind in _TELLS_ALL else ports.feee.query(row.order_no, deadline=deadline)

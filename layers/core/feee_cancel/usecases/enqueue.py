@@ -90,6 +90,7 @@ def start(
         requested_at=math.floor(now),
         gives_up_at=gives_up_at,
         attempt=int(state is State.CANCELLING),
+        in_doubt_after=0 if state is State.CANCELLING else None,
         requested_by=requested_by,
         reason=asked.reason,
         not_before=asked.not_before,
@@ -106,22 +107,25 @@ def starts_at(row: Cancellation, asked: CancellationRequest, now: float) -> int:
 
 
 def reschedule(row: Cancellation, asked: CancellationRequest, intake: Intake, *, now: float) -> Cancellation:
-    """Reschedule a waiting row to when it is asked for now, or when feee.io allows. Returns it as it now stands."""
-    due_at = starts_at(row, asked, now)
-    if due_at <= now:
-        if row.due_at <= now:
-            return row
-        queued = row.state_reason is StateReason.NOT_BEFORE
-        rescheduled = replace(row, state_reason=StateReason.QUEUED if queued else row.state_reason)
-    elif (due_at, asked.not_before) == (row.due_at, row.not_before):
+    """Reschedule a waiting row to when it is asked for now, or when feee.io allows. Returns it as it now stands.
+
+    An order in doubt is still looked at when it was due, if that is sooner.
+    """
+    starts = starts_at(row, asked, now)
+    due_at = min(starts, row.due_at) if row.in_doubt else starts
+    rescheduled = replace(row, due_at=due_at, not_before=asked.not_before)
+    if starts > now:
+        rescheduled = replace(rescheduled, gives_up_at=starts + intake.policy.gives_up_after)
+        if not row.in_doubt:
+            why = StateReason.TOO_EARLY if due_at == row.eligible_at else StateReason.NOT_BEFORE
+            rescheduled = replace(rescheduled, state_reason=why)
+    elif row.due_at <= now and not row.in_doubt:
         return row
-    else:
-        rescheduled = replace(
-            row,
-            state_reason=StateReason.TOO_EARLY if due_at == row.eligible_at else StateReason.NOT_BEFORE,
-            gives_up_at=due_at + intake.policy.gives_up_after,
-        )
-    rescheduled = replace(rescheduled, due_at=due_at, not_before=asked.not_before, reason=asked.reason or row.reason)
+    elif row.state_reason is StateReason.NOT_BEFORE:
+        rescheduled = replace(rescheduled, state_reason=StateReason.QUEUED)
+    if (due_at, asked.not_before) == (row.due_at, row.not_before):
+        return row
+    rescheduled = replace(rescheduled, reason=asked.reason or row.reason)
     return intake.cancellations.reschedule(rescheduled, due_at=row.due_at)[0]
 
 

@@ -33,9 +33,13 @@ def request(asked: CancellationRequest, ports: Ports, *, requested_by: str | Non
 def _ask_again(row: Cancellation, asked: CancellationRequest, ports: Ports, *, now: float) -> tuple[Cancellation, bool]:
     """Reschedule what waits to when it is asked for now, or when feee.io allows. Returns whether it was claimed."""
     if row.state is State.WAITING:
-        if starts_at(row, asked, now) <= now:
-            return _claim(row, ports, now=now, due_by=max(now, row.due_at))
-        return reschedule(row, asked, ports, now=now), False
+        if starts_at(row, asked, now) > now:
+            return reschedule(row, asked, ports, now=now), False
+        if row.not_before and row.not_before > now:
+            row = reschedule(row, asked, ports, now=now)
+            if row.state is not State.WAITING:
+                return row, False
+        return _claim(row, ports, now=now, due_by=max(now, row.due_at))
     if not row.state.final and row.due_at <= now:
         return _claim(row, ports, now=now, due_by=now)
     return row, False

@@ -8,11 +8,11 @@ from feee_cancel.usecases.ports import Intake
 def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
     """Withdraw what is still waiting. Returns the row as it now stands, None where there is none.
 
-    What waits because nobody knows whether the last cancel took effect isn't withdrawn: the order may be cancelled.
+    What is in doubt isn't withdrawn: the order may be cancelled.
     Raises TableUnavailableError.
     """
     row = intake.cancellations.find(order_no)
-    while row and row.state is State.WAITING and row.state_reason is not StateReason.OUTCOME_UNKNOWN:
+    while row and row.state is State.WAITING and not row.in_doubt:
         taken_back = {"state": State.WITHDRAWN, "state_reason": StateReason.TAKEN_BACK}
         final = settled(row, now=intake.now(), policy=intake.policy, **taken_back)
         row = intake.cancellations.reschedule(final, due_at=row.due_at)[0]
