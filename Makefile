@@ -66,7 +66,7 @@ format: setup ## Put the code in the house's format
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-build: setup ## Build what would be deployed, into .aws-sam/build
+build: setup ## Build what would be deployed, into a folder of .local/builds
 	@$(RUN) -m local.build
 
 lock: $(UV) ## Resolve every requirement again and write the lock files

@@ -29,7 +29,7 @@ in_an_image() {
 
 if python=$(on_this_machine); then
   compile() { PYTHONHASHSEED=0 "$python" -X no_debug_ranges - "$1" "$2" <"$here/bytecode.py"; }
-  found="$python"
+  found="Python $("$python" -c 'import platform; print(platform.python_version())')"
 elif found=$(in_an_image); then
   compile() {
     "${found% *}" run --rm --interactive --network none --env PYTHONHASHSEED=0 --volume "$1:/source:ro" \

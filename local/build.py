@@ -1,40 +1,70 @@
-"""`sam build`, when anything it reads has changed since the last one."""
+"""`sam build` for this machine: a folder for each state of what it reads, complete as soon as it is there.
+
+It is apart from `.aws-sam`, which is for the user's own `sam build`. Nobody ever finds a build half made or changed.
+"""
 
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from local.errors import LocalError, run
+from local.lock import alone
 
 ROOT = Path(__file__).parents[1]
 SAM = ROOT / ".tools/sam/bin/sam"
-TEMPLATE = ROOT / ".aws-sam/build/template.yaml"
+BUILDS = ROOT / ".local/builds"
 _BYTECODE = ROOT / "layers/bytecode.sh"
-_FINGERPRINT = ROOT / ".aws-sam/fingerprint"
 _INPUTS = ("template.yaml", "samconfig.toml", "functions", "layers", "requirements/sam.txt", "requirements/uv.txt")
+_KEPT = 3
+"""Builds; the one that wasn't asked for the longest goes first."""
 
 
 def build() -> Path:
-    """The built template; builds only where an input has changed. Raises LocalError.
+    """The built template; builds only where no build has these inputs. Raises LocalError.
 
     Bytecode that can't be compiled is warned of on stderr.
     """
     compiler = run([str(_BYTECODE)], cwd=ROOT, env={})
     if compiler.startswith("warning:"):
         print(compiler, end="", file=sys.stderr)
-    fingerprint = _fingerprint(compiler)
-    if not (TEMPLATE.exists() and _FINGERPRINT.exists() and _FINGERPRINT.read_text() == fingerprint):
-        run([str(SAM), "build"], cwd=ROOT, env={"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"})
-        _FINGERPRINT.write_text(fingerprint)
-    return TEMPLATE
+    built = BUILDS / _fingerprint(compiler)
+    with alone(BUILDS.with_suffix(".lock")):
+        if not built.exists():
+            _make(built, compiler)
+        os.utime(built)
+        _forget_the_oldest()
+    return built / "template.yaml"
+
+
+def sam_build(folder: Path) -> None:
+    """`sam build` into this folder, which is emptied first. Raises LocalError."""
+    environment = {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+    run([str(SAM), "build", "--build-dir", str(folder)], cwd=ROOT, env=environment)
+
+
+def _make(built: Path, compiler: str) -> None:
+    """Build beside the place that it is for, because the built template names openapi.yaml by its way from there."""
+    fresh = built.with_name("new")
+    sam_build(fresh)
+    if _fingerprint(compiler) != built.name:
+        raise LocalError("a source was changed while it was built; once more, please")
+    fresh.rename(built)
+
+
+def _forget_the_oldest() -> None:
+    builds = sorted(filter(Path.is_dir, BUILDS.iterdir()), key=lambda path: path.stat().st_mtime)
+    for old in builds[:-_KEPT]:
+        shutil.rmtree(old)
 
 
 def _fingerprint(compiler: str) -> str:
     digest = hashlib.sha256(compiler.encode())
     for file in sorted(path for name in _INPUTS for path in _files(ROOT / name)):
         digest.update(f"{file.relative_to(ROOT)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 def _files(path: Path) -> list[Path]:

@@ -16,8 +16,10 @@ from pathlib import Path
 from local.build import ROOT, SAM
 from local.engine import call, engine
 from local.errors import LocalError, run
+from local.lock import alone
 
 STAND_IN = "feee-cancel/lambda-python3.13-stand-in"
+_ONE_AT_A_TIME = ROOT / ".local/image.lock"
 _UV = ROOT / ".tools/uv/bin/uv"
 _AWS_IMAGE_OF_SAM = "from samcli.local.docker.lambda_image import LambdaImage as I; print(I._INVOKE_REPO_PREFIX)"
 _LOCK = ROOT / "requirements/stand-in.txt"
@@ -54,13 +56,14 @@ def image() -> str:
         return aws_image
     ingredients = (_SUITE, _PACKAGES, _LEFT_OUT, _BOOTSTRAP, _SETTINGS, _LOCK.read_text())
     made_from = hashlib.sha256(repr(ingredients).encode()).hexdigest()
-    if _present(STAND_IN, made_from):
-        return STAND_IN
-    try:
-        call("pull", "--quiet", aws_image)
-    except LocalError as error:
-        _make(made_from, str(error))
-        return STAND_IN
+    with alone(_ONE_AT_A_TIME):
+        if _present(STAND_IN, made_from):
+            return STAND_IN
+        try:
+            call("pull", "--quiet", aws_image)
+        except LocalError as error:
+            _make(made_from, str(error))
+            return STAND_IN
     return aws_image
 
 

@@ -5,14 +5,15 @@ import threading
 
 from rich.console import Console
 
+from local import sam_files
 from local.build import ROOT
-from local.containers import LOCAL_TEMPLATE, Containers, containers
+from local.containers import Containers, containers
 from local.emulator import free_port
 from local.engine import HOST
 from local.errors import LocalError
 from local.up import end_on_signals
 
-ENV_FILE = ROOT / ".local/env.json"
+FOLDER = ROOT / ".local"
 _PORT = 3000
 _USAGE = """
 The API, in containers, is at {url}; it takes unsigned requests, unlike on AWS.
@@ -27,8 +28,8 @@ Try it: make an order that is ten minutes old, and cancel it.
 
 Meanwhile, any event can be sent to any function with SAM CLI alone:
 
-  {sam} local invoke ApiFunction --event events/api-get.json --template {template} \\
-    --env-vars {env_file} --add-host {host}:host-gateway{image}
+  {sam} local invoke ApiFunction --event events/api-get.json {files} \\
+    --add-host {host}:host-gateway{image}
 
 Ctrl-C stops everything.
 """
@@ -39,7 +40,7 @@ def main() -> None:
     console = Console()
     end_on_signals()
     try:
-        with containers(console, ENV_FILE) as local, local.api(free_port(_PORT)) as url:
+        with containers(console, FOLDER) as local, local.api(free_port(_PORT)) as url:
             console.print(usage(local, url), highlight=False, soft_wrap=True, markup=False)
             threading.Event().wait()
     except LocalError as error:
@@ -56,8 +57,7 @@ def usage(local: Containers, url: str) -> str:
         simulator=simulator,
         control=f"{simulator.removesuffix('/open')}/control",
         sam=".tools/sam/bin/sam",
-        template=LOCAL_TEMPLATE.relative_to(ROOT),
-        env_file=ENV_FILE.relative_to(ROOT),
+        files=" ".join(sam_files.options(FOLDER.relative_to(ROOT))),
         host=HOST,
         image=f" \\\n    --invoke-image {local.image} --skip-pull-image",
     )

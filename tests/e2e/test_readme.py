@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from local.build import build
+from local.build import BUILDS, build
 from local.image import STAND_IN
 from local.simulator.client import SimulatorClient
 from tests.e2e.steps import JOURNEY
@@ -107,7 +107,7 @@ def test_the_page_is_followed_from_setting_up_to_operating(user: User) -> None:
 def test_make_local_stays_its_curl_works_and_make_docs_shows_the_reference(tmp_path: Path) -> None:
     folder = working_copy(tmp_path / "feee-cancel")
     build()
-    shutil.copytree(ROOT / ".aws-sam", folder / ".aws-sam")
+    shutil.copytree(BUILDS, folder / BUILDS.relative_to(ROOT))
     with until_ctrl_c(LOCAL, folder) as printed:
         *_, cancelled = [typed(curl) for curl in printed_curls(printed)]
         assert json.loads(cancelled)["state"] == "cancelled"

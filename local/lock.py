@@ -1,0 +1,44 @@
+"""One process at a time in this checkout. Standard library only: make uses it before anything is installed.
+
+`python local/lock.py TARGET SOURCE ... -- COMMAND ...` runs the command unless the target is newer than its sources by
+the time that nobody else is at it.
+"""
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Hold the lock until the block ends, however it ends. Says so where another process has to be waited for."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another process that does the same in this folder ...", file=sys.stderr)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def newer(target: Path, sources: Sequence[Path]) -> bool:
+    """Whether the target is there and no older than what it is made of, as make sees it."""
+    return target.exists() and all(source.stat().st_mtime <= target.stat().st_mtime for source in sources)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command's exit status."""
+    split = arguments.index("--")
+    target, *sources = map(Path, arguments[:split])
+    with alone(target.parent.with_name(f"{target.parent.name}.lock")):
+        if newer(target, sources):
+            return 0
+        return subprocess.run(arguments[split + 1 :], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""What SAM CLI is told of the local stack: a template of the built functions, and their variables."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cfnlint.decode import cfn_yaml
+
+from local.api import CREDENTIALS, REGION
+from local.engine import ARCHITECTURE, HOST
+from local.forward import LOOPBACK
+from local.stack import STACK, LocalStack
+
+TEMPLATE, VARIABLES = "template.json", "env.json"
+_FUNCTION = "AWS::Serverless::Function"
+
+
+def options(folder: Path) -> tuple[str, ...]:
+    """SAM CLI's options that name the files in this folder."""
+    return ("--template", str(folder / TEMPLATE), "--env-vars", str(folder / VARIABLES))
+
+
+def write(folder: Path, stack: LocalStack, artifacts: Path) -> None:
+    """Write both files: the artifacts' template and the deployed functions' variables.
+
+    SAM CLI passes on no variable that isn't declared, and template.yaml mustn't declare AWS_ENDPOINT_URL: so this
+    template declares them all, and this machine's architecture. It names every file by its whole path.
+    """
+    template = json.loads(json.dumps(cfn_yaml.load(str(artifacts / "template.yaml"))))
+    functions = [name for name, resource in template["Resources"].items() if resource["Type"] == _FUNCTION]
+    variables = {name: _variables(name, stack) for name in functions}
+    for name in functions:
+        template["Resources"][name]["Properties"]["Environment"] = {"Variables": dict.fromkeys(variables[name], "")}
+    for resource in template["Resources"].values():
+        _name_whole_paths(resource.get("Properties", {}), artifacts)
+    template["Parameters"]["Architecture"]["Default"] = ARCHITECTURE
+    for name, document in ((TEMPLATE, template), (VARIABLES, variables)):
+        _write_whole(folder / name, json.dumps(document, indent=2))
+
+
+def _name_whole_paths(properties: dict[str, Any], artifacts: Path) -> None:
+    for name in {"CodeUri", "ContentUri"} & properties.keys():
+        properties[name] = str(artifacts / properties[name])
+    match properties.get("DefinitionBody"):
+        case {"Fn::Transform": {"Parameters": {"Location": location} as included}}:
+            included["Location"] = os.path.normpath(artifacts / location)
+
+
+def _variables(function: str, stack: LocalStack) -> dict[str, str]:
+    """The function's variables as deployed, with this machine's name as containers know it."""
+    local = {
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
+        "AWS_SESSION_TOKEN": "",
+    }
+    known = _deployed_variables(function, stack) | local
+    return {name: value.replace(LOOPBACK, HOST) for name, value in known.items()}
+
+
+def _deployed_variables(function: str, stack: LocalStack) -> dict[str, str]:
+    """The variables that the function was deployed with, and the drain's name, which SAM CLI doesn't tell the drain."""
+    described = stack.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=function)
+    name = described["StackResourceDetail"]["PhysicalResourceId"]
+    configuration = stack.client("lambda").get_function_configuration(FunctionName=name)
+    variables: dict[str, str] = configuration["Environment"]["Variables"]
+    return {"DRAIN_FUNCTION": name} | variables
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """In one go: another run may be reading it."""
+    fresh = file.with_name(f"{file.name}.{uuid4().hex}")
+    fresh.write_text(text)
+    fresh.replace(file)
