@@ -1,9 +1,8 @@
 """The three queues of what failed, and what can be done about it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from cli.queues import Message
@@ -12,8 +11,8 @@ from cli.stream import GoneError, Span, read
 from feee_cancel.domain.cancellation import FINAL
 from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError, parse_batch
 
-_RECORDS = 5
-"""Records of one invocation: an item has at most 400 KB, a record two of them, and Lambda takes 6 MB."""
+_MOST_BYTES = 5_000_000
+"""Of the records of one invocation: Lambda accepts 6 MB (Lambda quotas, invocation payload)."""
 _SHOWN = 200
 
 
@@ -35,11 +34,11 @@ class Kind:
     url: str
     question: str
     done: str
-    fits: Callable[[Message, float], str]
+    fits: Callable[[Stack, Message, float], str]
     act: Callable[[Stack, Message, float], None]
 
 
-def _is_failed_event(message: Message, now: float) -> str:
+def _is_failed_event(_: Stack, message: Message, now: float) -> str:
     """An event that the schedule's function failed on three times, in Lambda's envelope."""
     envelope = message.body if isinstance(message.body, dict) else {}
     if "requestPayload" not in envelope:
@@ -79,9 +78,13 @@ def _send_again(stack: Stack, message: Message, now: float) -> None:
     stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
 
 
-def _is_tick(message: Message, _: float) -> str:
-    """A tick that EventBridge couldn't deliver: the stack's own schedule sends an empty object."""
-    if message.body != {}:
+def _is_tick(stack: Stack, message: Message, _: float) -> str:
+    """A tick that EventBridge couldn't deliver: of the stack's own schedule, whatever its body; or an empty object.
+
+    EventBridge Scheduler's guide (configuring a dead-letter queue) has the attributes, and leaves the body open.
+    """
+    schedule = message.attributes.get("SCHEDULE_ARN", "").rpartition("/")[2]
+    if schedule != stack.output("TickName") and (schedule or message.body != {}):
         raise LeftError("not a tick of the stack's own schedule; send it to the function yourself if it is a request")
     return f"tick that couldn't be delivered: {message.attributes.get('ERROR_CODE', 'no error known')}"
 
@@ -90,7 +93,7 @@ def _nothing(_: Stack, __: Message, ___: float) -> None:
     """The next tick did what this one would have done."""
 
 
-def _is_span(message: Message, _: float) -> str:
+def _is_span(_: Stack, message: Message, __: float) -> str:
     """Where in the table's stream the records are that weren't announced."""
     span = Span.parse(message.body)
     if span is None:
@@ -111,13 +114,14 @@ def _announce(stack: Stack, message: Message, _: float) -> None:
             f"settled from {span.first_at} to {span.last_at} are in the list; tell the receivers of them",
             hopeless=True,
         ) from None
-    for records in _few(settled):
+    for records in _invocations(map(_needed, settled)):
         _hand_over(stack, records)
 
 
-def _hand_over(stack: Stack, records: Sequence[Any]) -> None:
+def _hand_over(stack: Stack, records: Sequence[str]) -> None:
     function = stack.output("NotifyFunctionName")
-    answer = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"Records": records}).encode())
+    payload = '{"Records": [' + ", ".join(records) + "]}"
+    answer = stack.client("lambda").invoke(FunctionName=function, Payload=payload.encode())
     said = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:
         raise LeftError(f"the function that announces failed: {said.get('errorMessage', '')}")
@@ -129,9 +133,22 @@ def _is_settled(record: dict[str, Any]) -> bool:
     return record["dynamodb"].get("NewImage", {}).get("state", {}).get("S") in FINAL
 
 
-def _few(records: Sequence[Any]) -> Iterator[list[Any]]:
-    left = iter(records)
-    while few := list(islice(left, _RECORDS)):
+def _needed(record: dict[str, Any]) -> str:
+    """The record as JSON, without what the row was before, of which its state alone counts."""
+    before = record["dynamodb"].get("OldImage", {})
+    change = {**record["dynamodb"], "OldImage": {name: before[name] for name in {"state"} & before.keys()}}
+    return json.dumps({**record, "dynamodb": change}, ensure_ascii=False)
+
+
+def _invocations(records: Iterable[str]) -> Iterator[list[str]]:
+    """As many records at a time as Lambda accepts; one is never too large: an item has at most 400 KB."""
+    few: list[str] = []
+    for record in records:
+        if few and sum(len(one.encode()) for one in (*few, record)) > _MOST_BYTES:
+            yield few
+            few = []
+        few.append(record)
+    if few:
         yield few
 
 

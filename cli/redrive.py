@@ -28,7 +28,7 @@ class _Work:
         hopeless: list[Message] = []
         for message in self.held:
             try:
-                good.setdefault(self.kind.fits(message, self.now), []).append(message)
+                good.setdefault(self.kind.fits(self.stack, message, self.now), []).append(message)
             except LeftError as error:
                 self.why[message.receipt] = str(error)
                 hopeless += [message] if error.hopeless else []

@@ -21,6 +21,7 @@ OUTPUTS = {
     "UnannouncedRecordsUrl": "queue:records",
     "ScheduleFunctionName": "schedule",
     "NotifyFunctionName": "notify",
+    "TickName": "tick-1",
 }
 
 
@@ -110,6 +111,7 @@ class FakeStream:
     states: list[str]
     trimmed: int = 0
     closed: bool = False
+    order: str = "{}"
 
     def get_shard_iterator(self, *, SequenceNumber: str, **_: str) -> dict[str, str]:  # noqa: N803 - boto3's names
         assert len(SequenceNumber) == 21
@@ -127,7 +129,12 @@ class FakeStream:
         change = {
             "SequenceNumber": f"{number:021}",
             "ApproximateCreationDateTime": datetime.fromtimestamp(NOW, UTC),
-            "NewImage": {"order_no": {"S": str(number)}, "state": {"S": self.states[number - 1]}},
+            "OldImage": {"state": {"S": "cancelling"}, "order": {"S": self.order}},
+            "NewImage": {
+                "order_no": {"S": str(number)},
+                "state": {"S": self.states[number - 1]},
+                "order": {"S": self.order},
+            },
         }
         return {"eventName": "MODIFY", "dynamodb": change}
 

@@ -2,10 +2,13 @@
 
 import copy
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from feee_cancel.adapters.announcer import Announcer
@@ -20,17 +23,36 @@ SCHEMA = json.loads((ROOT / "docs/settled-event.schema.json").read_text())
 RECORD = sample("notify-settled")["Records"][0]
 
 
-class FakeEvents:
-    """EventBridge's client. Refuses the events of the orders in `refused`."""
+MOST = 256 * 1024
+"""The total of a call's entries must be less (EventBridge: Calculating PutEvents event entry size)."""
 
-    def __init__(self, *refused: str, down: bool = False) -> None:
+
+def documented_size(entry: dict[str, Any]) -> int:
+    """Of an entry: 14 bytes for its time, and its source, type and detail in UTF-8 (the same page)."""
+    return 14 + sum(len(entry[member].encode()) for member in ("Source", "DetailType", "Detail"))
+
+
+class FakeEvents:
+    """EventBridge's client. Refuses the events of the orders in `refused`, and a call that is too large whole.
+
+    `poisoned`: an order whose event makes the whole call fail.
+    """
+
+    def __init__(self, *refused: str, down: bool = False, poisoned: str | None = None) -> None:
         self.refused = set(refused)
         self.down = down
+        self.poisoned = poisoned
         self.calls: list[list[dict[str, Any]]] = []
+        self.tried = 0
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self.tried += 1
         if self.down:
             raise EndpointConnectionError(endpoint_url="https://events")
+        named = [json.loads(entry["Detail"])["order_no"] for entry in Entries]
+        if self.poisoned in named or sum(map(documented_size, Entries)) >= MOST:
+            words = "Total size of the entries in the request is over the limit."
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": words}}, "PutEvents")
         self.calls.append(Entries)
         return {"Entries": [self._result(entry) for entry in Entries]}
 
@@ -119,6 +141,45 @@ def test_ten_events_go_in_one_call() -> None:
     client = FakeEvents()
     announced(client, [record(n, str(n)) for n in range(25)])
     assert [len(call) for call in client.calls] == [10, 10, 5]
+
+
+def large(sequence: int, order_no: str, size: int) -> dict[str, Any]:
+    """A record whose order has an unknown field of so many bytes, at three bytes a character."""
+    made = record(sequence, order_no)
+    made["dynamodb"]["NewImage"]["order"] = {"S": json.dumps({"order_no": order_no, "memo": "订" * (size // 3)})}
+    return made
+
+
+@given(st.lists(st.integers(0, 200_000), max_size=30))
+def test_no_call_is_larger_than_eventbridge_accepts(sizes: list[int]) -> None:
+    """EventBridge: the entries of a call may total less than 256 KB; a larger call is refused whole."""
+    client = FakeEvents()
+    assert announced(client, [large(n, str(n), size) for n, size in enumerate(sizes)]) == []
+    assert client.orders == [str(n) for n in range(len(sizes))]
+    assert client.tried == len(client.calls), "none was refused"
+    for call, after in pairwise(client.calls):
+        assert len(call) == 10 or sum(map(documented_size, [*call, after[0]])) > 200_000, "none is made in vain"
+
+
+def test_an_event_that_is_too_large_by_itself_goes_without_its_order() -> None:
+    client = FakeEvents()
+    assert announced(client, [large(1, "1", 300_000)]) == []
+    detail = json.loads(client.calls[0][0]["Detail"])
+    Draft202012Validator(SCHEMA).validate(detail)
+    assert "order" not in detail
+    assert detail["refund_amount"] == 3.92
+
+
+def test_a_call_that_is_refused_whole_is_made_again_event_by_event() -> None:
+    client = FakeEvents(poisoned="3")
+    assert announced(client, [record(n, str(n)) for n in range(1, 6)]) == [{"itemIdentifier": "3"}]
+    assert client.orders == ["1", "2"], "nothing of what comes later is announced before it is its turn"
+
+
+def test_a_bus_that_is_down_isnt_asked_for_each_event() -> None:
+    client = FakeEvents(down=True)
+    announced(client, [record(n, str(n)) for n in range(10)])
+    assert client.tried == 2
 
 
 def test_a_record_that_comes_twice_is_the_same_event_twice() -> None:

@@ -138,20 +138,53 @@ def test_ticks_are_counted_and_deleted_and_nothing_else_is(sqs: FakeQueues) -> N
     assert outcome.words.startswith("12 deleted.\n1 left in the queue: not a tick")
 
 
+SCHEDULES = "arn:aws:scheduler:us-east-1:123456789012:schedule/default"
+
+
+@pytest.mark.parametrize("body", ["{}", "", '"{}"', '{"FunctionName": "schedule", "Payload": "{}"}', "not JSON"])
+def test_a_tick_is_known_by_its_schedule_whatever_its_body(sqs: FakeQueues, body: str) -> None:
+    """EventBridge Scheduler: a dead letter names its schedule in SCHEDULE_ARN; what its body is, is left open."""
+    asked = Asked()
+    sqs.send(body, SCHEDULE_ARN=f"{SCHEDULES}/tick-1", ERROR_CODE="Throttling")
+    assert run("UndeliveredTicks", sqs, asked=asked).exit is Exit.DONE
+    assert "1 x tick that couldn't be delivered: Throttling" in asked.questions[0]
+
+
+def test_an_empty_event_of_another_schedule_is_no_tick(sqs: FakeQueues) -> None:
+    sqs.send("{}", SCHEDULE_ARN=f"{SCHEDULES}/mine")
+    assert run("UndeliveredTicks", sqs).exit is Exit.NO
+
+
 def announced(function: FakeLambda) -> list[list[str]]:
     assert {(name, kind) for name, kind, _ in function.invoked} <= {("notify", "RequestResponse")}
     events = [json.loads(payload)["Records"] for _, _, payload in function.invoked]
     return [[record["dynamodb"]["NewImage"]["order_no"]["S"] for record in records] for records in events]
 
 
-def test_what_was_settled_in_a_span_of_the_stream_is_announced_in_order_a_few_at_a_time(sqs: FakeQueues) -> None:
+def test_what_was_settled_in_a_span_of_the_stream_is_announced_in_order(sqs: FakeQueues) -> None:
     function, stream = FakeLambda(), FakeStream(["failed"] + ["cancelled", "waiting"] * 6 + ["rejected", "failed"])
     sqs.send(span(2, 14))
     outcome = run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=stream)
-    assert announced(function) == [["2", "4", "6", "8", "10"], ["12", "14"]]
+    assert announced(function) == [["2", "4", "6", "8", "10", "12", "14"]]
     assert (outcome.exit, outcome.words, sqs.waiting) == (Exit.DONE, "1 announced.", {})
     (record, *_) = json.loads(function.invoked[0][2])["Records"]
     assert (record["eventSourceARN"], record["dynamodb"]["ApproximateCreationDateTime"]) == ("arn:stream", NOW)
+
+
+@pytest.mark.parametrize("text", ["x", "订", '"', "\n"])
+def test_no_invocation_is_larger_than_lambda_accepts(sqs: FakeQueues, text: str) -> None:
+    """Lambda quotas: 6 MB for a synchronous invocation. An item of DynamoDB has at most 400 KB."""
+    large = text * (400_000 // len(text.encode()))
+    function, stream = FakeLambda(), FakeStream(["cancelled"] * 60, order=large)
+    sqs.send(span(1, 60))
+    assert run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=stream).exit is Exit.DONE
+    assert [int(one) for few in announced(function) for one in few] == [*range(1, 61)]
+    assert max(len(payload) for _, _, payload in function.invoked) < 6_000_000
+    assert {change["OldImage"]["state"]["S"] for change in changes(function)} == {"cancelling"}
+
+
+def changes(function: FakeLambda) -> list[Any]:
+    return [record["dynamodb"] for _, _, payload in function.invoked for record in json.loads(payload)["Records"]]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Settled events, from the table's stream to EventBridge: at least once, and in order for each order."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,15 +15,25 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-    _Entry = tuple[str, PutEventsRequestEntryTypeDef]
-
 SOURCE = "feee-cancel"
 DETAIL_TYPE = "Order Cancellation Settled"
 VERSION = "1"
-_MOST = 10
-"""EventBridge takes at most so many events in one call."""
+MOST_EVENTS = 10
+MOST_BYTES = 240_000
+"""EventBridge accepts at most 10 events in one call, whose sizes must sum up to less than 256 KB. The rest is left for
+the characters that its JSON adds (Calculating PutEvents event entry size; PutEvents)."""
+_TIME_BYTES = 14
 
 logger = logging.getLogger(__name__)
+
+
+class _Entry(NamedTuple):
+    """What a record of the stream settled. Without an event, it can't be read."""
+
+    sequence: str
+    order_no: str = ""
+    event: "PutEventsRequestEntryTypeDef | None" = None
+    size: int = 0
 
 
 class Announcer:
@@ -38,42 +48,79 @@ class Announcer:
 
         Returns the sequence number of the first record that failed; none of the same order was announced after it.
         """
-        waiting: list[_Entry] = []
-        orders: set[str] = set()
-        for sequence, row in _settled(records):
-            if len(waiting) == _MOST or (row and row.order_no in orders) or row is None:
-                if failed := self._put(waiting):
-                    return failed
-                waiting, orders = [], set()
-            if row is None:
-                return sequence
-            waiting.append((sequence, self._event(row)))
-            orders.add(row.order_no)
-        return self._put(waiting)
+        for entries in _calls(self._entries(records)):
+            if failed := self._put(entries):
+                return failed
+        return None
 
-    def _event(self, row: Cancellation) -> "PutEventsRequestEntryTypeDef":
+    def _entries(self, records: Sequence[Mapping[str, Any]]) -> Iterator[_Entry]:
+        for sequence, row in _settled(records):
+            if row is None:
+                yield _Entry(sequence)
+                continue
+            shown = {"version": VERSION, **represent(row)}
+            event = self._event(row, shown)
+            if entry_bytes(event) > MOST_BYTES:
+                logger.warning("an event is too large with the order in it", extra={"order_no": row.order_no})
+                event = self._event(row, {name: value for name, value in shown.items() if name != "order"})
+            yield _Entry(sequence, row.order_no, event, entry_bytes(event))
+
+    def _event(self, row: Cancellation, detail: Mapping[str, Any]) -> "PutEventsRequestEntryTypeDef":
         return {
             "Time": datetime.fromtimestamp(row.settled_at or row.due_at, UTC),
             "Source": SOURCE,
             "DetailType": DETAIL_TYPE,
-            "Detail": to_json({"version": VERSION, **represent(row)}),
+            "Detail": to_json(detail),
             "EventBusName": self._bus,
         }
 
-    def _put(self, entries: "list[_Entry]") -> str | None:
-        """Put the events. Returns the sequence number of the first that the bus didn't take."""
-        if not entries:
-            return None
+    def _put(self, entries: Sequence[_Entry]) -> str | None:
+        """Put the events. Returns the sequence number of the first that the bus didn't accept."""
+        events = [entry.event for entry in entries if entry.event]
+        if not events:
+            return entries[0].sequence
         try:
-            answer = self._client.put_events(Entries=[event for _, event in entries])
+            answer = self._client.put_events(Entries=events)
         except (BotoCoreError, ClientError):
-            logger.exception("the bus couldn't be reached; the stream delivers again")
-            return entries[0][0]
-        for (sequence, _), result in zip(entries, answer["Entries"], strict=True):
+            if len(entries) > 1:
+                return self._put_one_by_one(entries)
+            logger.exception("the bus accepts nothing; the stream delivers again")
+            return entries[0].sequence
+        for entry, result in zip(entries, answer["Entries"], strict=True):
             if "ErrorCode" in result:
-                logger.error("the bus didn't take an event", extra={"error_code": result["ErrorCode"]})
-                return sequence
+                logger.error("the bus didn't accept an event", extra={"error_code": result["ErrorCode"]})
+                return entry.sequence
         return None
+
+    def _put_one_by_one(self, entries: Sequence[_Entry]) -> str | None:
+        """What is refused as a whole may be accepted in parts: one bad event mustn't hold the others up."""
+        return next((failed for entry in entries if (failed := self._put([entry]))), None)
+
+
+def entry_bytes(event: "PutEventsRequestEntryTypeDef") -> int:
+    """The size of an event as EventBridge counts it (Calculating PutEvents event entry size)."""
+    return _TIME_BYTES + sum(len(text.encode()) for text in (event["Source"], event["DetailType"], event["Detail"]))
+
+
+def _calls(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    """The entries of each call: no more than EventBridge accepts, and of no order two, which would lose their order."""
+    call: list[_Entry] = []
+    for entry in entries:
+        if call and not _fits(entry, call):
+            yield call
+            call = []
+        call.append(entry)
+    if call:
+        yield call
+
+
+def _fits(entry: _Entry, call: Sequence[_Entry]) -> bool:
+    return (
+        None not in (entry.event, call[-1].event)
+        and len(call) < MOST_EVENTS
+        and entry.order_no not in {one.order_no for one in call}
+        and entry.size + sum(one.size for one in call) <= MOST_BYTES
+    )
 
 
 def _settled(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Cancellation | None]]:
