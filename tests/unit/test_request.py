@@ -234,8 +234,8 @@ def test_a_row_that_moved_on_meanwhile_is_left_as_it_is() -> None:
     [
         (FakeFeee(cancel=[refused()], query=[shown(create_time=NOW - 290)]), None, [NOW + 15]),
         (FakeFeee(cancel=[shown(status=11)]), None, [NOW + 5]),
-        (FakeFeee(), NOW + 60, [NOW + 60]),
-        (FakeFeee(), NOW + 61, []),
+        (FakeFeee(), NOW + 120, [NOW + 120]),
+        (FakeFeee(), NOW + 121, []),
         (FakeFeee(cancel=[refused()], query=[shown(create_time=NOW - 100)]), None, []),
         (FakeFeee(cancel=[CANCELLED]), None, []),
     ],

@@ -11,8 +11,9 @@ from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError
 from feee_cancel.usecases.ports import Intake, TableUnavailableError
 
-TICK_SECONDS = 60
-"""The drain's tick takes care of what becomes due later than this."""
+TICK_SECONDS = 120
+"""The longest time between two of the drain's ticks: EventBridge Scheduler starts each some time within its minute
+(Schedule types in EventBridge Scheduler). The tick takes care of what becomes due later than this."""
 _INDEX_SECONDS = 2
 """The index may show a row so much later than it was written."""
 
