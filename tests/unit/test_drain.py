@@ -240,6 +240,17 @@ def test_where_feee_io_is_plainly_down_it_stops_after_a_few_failures_and_rests(k
     assert case.states == [State.CANCELLED] * 100
 
 
+@pytest.mark.parametrize("code", [0, 50_000])
+def test_orders_that_cannot_be_read_are_no_outage(code: int) -> None:
+    def undecidable(order_no: str) -> Answer:
+        return answer(AnswerKind.NO_USABLE_ANSWER, code=code) if int(order_no) < 40 else cancelled(order_no)
+
+    case = Case(*[waiting(n) for n in range(50)], answer=undecidable)
+    case.run()
+    assert case.states == [State.WAITING] * 40 + [State.CANCELLED] * 10
+    assert case.held["lease_until"] == 0
+
+
 def test_a_failure_now_and_then_stops_nothing() -> None:
     fails = iter([True, True, False] * 100)
     case = Case(

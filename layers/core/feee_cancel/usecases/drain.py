@@ -27,9 +27,8 @@ _FAILURES = 3
 _SECONDS_OF_WORK = 4
 """So many seconds of calls at the pace are under way at the most: enough for feee.io to take as long for each."""
 
-_NOT_SERVED = frozenset(
-    {AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT, AnswerKind.NO_USABLE_ANSWER}
-)
+_NOT_SERVED = frozenset({AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
+"""Whatever the order, the next call would fare alike. Without a usable answer it would only if no envelope came."""
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +127,7 @@ class Drain:
         self._extend_lease()
         done, self._running = wait(self._running, seconds, FIRST_COMPLETED)
         rows = [row for row in map(_result, done) if row]
-        if any(row.answer not in _NOT_SERVED for row in rows):
+        if any(map(_served, rows)):
             self._served, self._failures = True, 0
         else:
             self._failures += len(rows)
@@ -158,6 +157,12 @@ class Drain:
 
     def _now(self) -> float:
         return self._ports.now()
+
+
+def _served(row: Cancellation) -> bool:
+    """Whether feee.io serves us: an envelope is feee.io speaking, even if the order in it can't be decided on."""
+    silent = row.answer is AnswerKind.NO_USABLE_ANSWER and row.code is None
+    return row.answer not in _NOT_SERVED and not silent
 
 
 def _result(attempted: Future[Cancellation | None]) -> Cancellation | None:
