@@ -163,7 +163,7 @@ class FakeLease:
         self._seen = 0
 
     def acquire(self, *, now: float, lease_until: int, until: int) -> int | None:
-        if self._held.get("lease_until", 0) <= now:
+        if not now < self._held.get("lease_until", 0) <= now + 120:
             self._held["holder"] = self._holder
         return self.extend(now=now, lease_until=lease_until, until=until)
 

@@ -329,6 +329,12 @@ def test_a_lease_that_ran_out_is_anothers(leases: tuple[DrainLease, DrainLease])
     assert one.extend(now=NOW + 16, lease_until=NOW + 31, until=0) is None
 
 
+def test_a_lease_of_a_clock_that_was_an_hour_ahead_keeps_nobody_waiting(leases: tuple[DrainLease, DrainLease]) -> None:
+    one, other = leases
+    one.acquire(now=NOW + 3600, lease_until=NOW + 3610, until=0)
+    assert other.acquire(now=NOW, lease_until=NOW + 10, until=0) == 0
+
+
 def test_a_requested_end_keeps_the_holder_from_releasing(
     leases: tuple[DrainLease, DrainLease],
 ) -> None:

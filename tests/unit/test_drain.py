@@ -304,6 +304,31 @@ def test_a_row_that_the_index_still_shows_as_it_was_is_attempted_once() -> None:
     assert case.table.writes == 2
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_keeps_no_drain_asleep(hours: int) -> None:
+    class SetClock(Clock):
+        """A wall clock that is set once, seven seconds on."""
+
+        def __call__(self) -> float:
+            return self.time if self.time < NOW + 7 else self.time + 3600 * hours
+
+    case = Case(*[waiting(n, due_in=2 * n) for n in range(40)])
+    wall = SetClock()
+    wired = replace(ports(case.feee, case.table, clock=case.clock), now=wall)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        wall.sleep(seconds)
+        case.clock.sleep(seconds)
+
+    wired = replace(wired, sleep=sleep)
+    Drain(wired, FakeLease(case.held), InlineExecutor(), pace=1000, deadline=NOW + 150).run(until=NOW + 30)
+    assert max(slept) <= 1
+    assert case.clock() - NOW < 80
+    assert case.held["lease_until"] == 0
+
+
 def test_trouble_at_the_table_is_raised() -> None:
     case = Case(waiting(1))
     case.table.trouble = {"due"}

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _KEY = {"order_no": {"S": "drain"}}
 _MINE = "holder = :me"
+_LONGEST_SECONDS = 120
+"""No drain holds the lease for longer at a time: an end beyond that was written by a clock that was wrong."""
 
 
 class TableLease:
@@ -31,8 +33,8 @@ class TableLease:
         None if another drain has it; that one is then requested to stay until `until`.
         """
         while True:
-            free = f"attribute_not_exists(holder) OR {_MINE} OR lease_until <= :now"
-            requested = self._hold(free, lease_until, {":now": number(now)})
+            free = f"attribute_not_exists(holder) OR {_MINE} OR NOT lease_until BETWEEN :next AND :longest"
+            requested = self._hold(free, lease_until, _held_at(now))
             if requested is not None or self.request_end(until, now=now):
                 return requested
 
@@ -56,10 +58,10 @@ class TableLease:
         """Request the drain that has the lease to stay until then. False if none has it."""
         item, noted = self._update(
             "SET requested_end = :until",
-            "lease_until > :now AND requested_end < :until",
-            {":until": number(until), ":now": number(now)},
+            "lease_until BETWEEN :next AND :longest AND requested_end < :until",
+            {":until": number(until), **_held_at(now)},
         )
-        return noted or (bool(item) and int(item["lease_until"]["N"]) > now)
+        return noted or (bool(item) and now < int(item["lease_until"]["N"]) <= now + _LONGEST_SECONDS)
 
     def _hold(self, condition: str, lease_until: int, values: dict[str, Any]) -> int | None:
         item, held = self._update(
@@ -86,3 +88,8 @@ class TableLease:
             )
             return answer["Attributes"], True
         return found[0], False
+
+
+def _held_at(now: float) -> dict[str, Any]:
+    """Between which ends a lease is held now."""
+    return {":next": number(now + 1), ":longest": number(now + _LONGEST_SECONDS)}

@@ -49,6 +49,8 @@ class Drain:
         self._side_by_side = math.ceil(pace * _SECONDS_OF_WORK)
         self._deadline = deadline
         self._until = 0
+        self._stay_until = 0.0
+        self._requested = 0
         self._holds_lease = False
         self._extend_at = 0.0
         self._failures = 0
@@ -62,7 +64,7 @@ class Drain:
         `until`: somebody knows of a row that is due then and that the index may not show yet; 0 for none. Raises
         TableUnavailableError, which leaves leases that end.
         """
-        self._until = min(until, math.ceil(self._now() + HORIZON_SECONDS))
+        self._stay(until)
         if until or self._due():
             self._hold(self._lease.acquire)
         while self._holds_lease and not self._work():
@@ -75,24 +77,24 @@ class Drain:
     def _work(self) -> bool:
         """Make attempts until nothing is left to do (False), or none may be begun any more (True)."""
         due: list[Due] = []
-        scan_at = self._now()
+        scan_at = self._elapsed()
         while self._may_begin():
-            if self._now() >= scan_at or not (due or self._running):
-                due, scan_at = self._due(), self._now() + _SCAN_SECONDS
-                if not due and not self._running and self._now() > self._until:
+            if self._elapsed() >= scan_at or not (due or self._running):
+                due, scan_at = self._due(), self._elapsed() + _SCAN_SECONDS
+                if not due and not self._running and self._elapsed() > self._stay_until:
                     return False
             for row in due:
                 if row.due_at <= self._now():
                     self._begin(row)
             due = [row for row in due if row not in self._begun]
-            self._pause(min([scan_at, *(row.due_at for row in due)]))
+            self._pause(min([scan_at - self._elapsed(), *(row.due_at - self._now() for row in due)]))
         while self._running:
             self._collect(_SCAN_SECONDS)
         return True
 
     def _may_begin(self) -> bool:
         self._extend_lease()
-        return self._holds_lease and self._failures < _FAILURES and self._ports.monotonic() < self._deadline
+        return self._holds_lease and self._failures < _FAILURES and self._elapsed() < self._deadline
 
     def _due(self) -> list[Due]:
         """What is due within the horizon and wasn't begun in this run: the index may still show it as it was."""
@@ -114,9 +116,9 @@ class Drain:
         claimed, won = claim(row.order_no, row.state, due_by=now, lease_until=lease_until(now))
         return attempt(claimed, self._ports, deadline=math.inf) if won else None
 
-    def _pause(self, until: float) -> None:
-        """Wait until then, or until an attempt ends."""
-        seconds = max(0.0, until - self._now())
+    def _pause(self, seconds: float) -> None:
+        """Wait so long, or until an attempt ends."""
+        seconds = max(0.0, seconds)
         if self._running:
             self._collect(seconds)
         else:
@@ -140,23 +142,36 @@ class Drain:
             return
         while not self._lease.release():
             self._hold(self._lease.extend)
-        if self._due() or self._now() <= self._until:
+        if self._due() or self._elapsed() <= self._stay_until:
             self._ports.wake(max(self._until, math.ceil(self._now())))
 
     def _extend_lease(self) -> None:
-        if self._holds_lease and self._ports.monotonic() >= self._extend_at:
+        if self._holds_lease and self._elapsed() >= self._extend_at:
             self._hold(self._lease.extend)
 
     def _hold(self, acquire_or_extend: Callable[..., int | None]) -> None:
         """Acquire or extend the lease, and learn until when somebody requested the drain to stay."""
-        self._extend_at = self._ports.monotonic() + _EXTEND_SECONDS
+        self._extend_at = self._elapsed() + _EXTEND_SECONDS
         lease_until = math.ceil(self._now() + LEASE_SECONDS)
         requested = acquire_or_extend(now=self._now(), lease_until=lease_until, until=self._until)
         self._holds_lease = requested is not None
-        self._until = max(self._until, min(requested or 0, math.ceil(self._now() + HORIZON_SECONDS)))
+        if requested is not None and requested > self._requested:
+            self._requested = requested
+            self._stay(requested)
+
+    def _stay(self, until: int) -> None:
+        """Stay until then, but for no longer than the horizon, even if the clock is set back."""
+        until = min(until, math.ceil(self._now() + HORIZON_SECONDS))
+        self._until = max(self._until, until)
+        self._stay_until = max(self._stay_until, self._elapsed() + until - self._now())
 
     def _now(self) -> float:
+        """The clock of what is due and of leases; it may be set at any time."""
         return self._ports.now()
+
+    def _elapsed(self) -> float:
+        """The clock of whatever is measured or waited for."""
+        return self._ports.monotonic()
 
 
 def _served(row: Cancellation) -> bool:
