@@ -160,6 +160,9 @@ class _Settled:
     def started(self) -> None:
         """Nothing is measured here."""
 
+    def crashed(self) -> None:
+        """Nothing is measured here."""
+
     def backlog(self, unsettled: int, *, overdue: float) -> None:
         """Nothing is measured here."""
 

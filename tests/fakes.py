@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, restarted
-from feee_cancel.domain.decision import Policy
+from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason, restarted
+from feee_cancel.domain.decision import Policy, settled
 from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError
 from feee_cancel.usecases.service import Service
 from tests.builders import NOW
@@ -52,6 +52,7 @@ class FakeTable:
 
     def __init__(self, *rows: Cancellation) -> None:
         self.rows = {row.order_no: row for row in rows}
+        self.postponed: dict[str, int] = {}
         self.trouble: set[str] = set()
         self.writes = 0
 
@@ -80,6 +81,7 @@ class FakeTable:
         old = self.rows[row.order_no]
         if old.attempt != row.attempt or old.state not in {State.CANCELLING, State.REFUNDING}:
             return old
+        self.postponed.pop(row.order_no, None)
         return self._written(row)
 
     def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
@@ -89,10 +91,32 @@ class FakeTable:
             return old, False
         return self._written(row), True
 
+    def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
+        self._check("postpone")
+        if self._is_as_seen(due, lease_until):
+            self._written(replace(self.rows[due.order_no], due_at=until))
+            self.postponed[due.order_no] = due.postponed + 1
+
+    def give_up(self, due: Due, *, lease_until: int, now: float, kept_for: int) -> bool:
+        self._check("give_up")
+        old = self.rows[due.order_no]
+        if not self._is_as_seen(due, lease_until) or old.gives_up_at > now:
+            return False
+        policy = Policy(kept_for=kept_for)
+        self._written(settled(old, now=now, policy=policy, state=State.FAILED, state_reason=StateReason.GAVE_UP))
+        return True
+
+    def _is_as_seen(self, due: Due, lease_until: int) -> bool:
+        old = self.rows[due.order_no]
+        return not old.state.final and old.due_at in {due.due_at, lease_until}
+
     def due(self, *, until: float, limit: int) -> list[Due]:
         self._check("due")
         rows = [row for row in self.rows.values() if not row.state.final and row.due_at <= until]
-        return [Due(row.order_no, row.state, row.due_at) for row in sorted(rows, key=lambda row: row.due_at)][:limit]
+        return [self._due(row) for row in sorted(rows, key=lambda row: row.due_at)][:limit]
+
+    def _due(self, row: Cancellation) -> Due:
+        return Due(row.order_no, row.state, row.due_at, self.postponed.get(row.order_no, 0))
 
     def unsettled(self) -> list[int]:
         self._check("unsettled")
@@ -141,6 +165,7 @@ class FakeTelemetry:
 
     def __init__(self) -> None:
         self.requests = 0
+        self.crashes = 0
         self.rows: list[Cancellation] = []
         self.backlogs: list[tuple[int, float]] = []
 
@@ -149,6 +174,9 @@ class FakeTelemetry:
 
     def attempted(self, row: Cancellation) -> None:
         self.rows.append(row)
+
+    def crashed(self) -> None:
+        self.crashes += 1
 
     def backlog(self, unsettled: int, *, overdue: float) -> None:
         self.backlogs.append((unsettled, overdue))
@@ -191,7 +219,7 @@ class InlineExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - an executor keeps whatever its work raised
+        except BaseException as error:  # noqa: BLE001 - an executor keeps whatever its work raised
             future.set_exception(error)
         return future
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from feee_cancel.adapters.table import number
 from local.stack import LocalStack
+from tests.e2e.waiting import wait_for
 
 
 def put(stack: LocalStack, order_no: str, state: str, **fields: Any) -> None:
@@ -14,6 +15,20 @@ def put(stack: LocalStack, order_no: str, state: str, **fields: Any) -> None:
     item = {name: number(value) if isinstance(value, int) else {"S": value} for name, value in row.items()}
     key = {"order_no": {"S": order_no}, "state": {"S": state}}
     stack.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item=key | item)
+
+
+def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
+    """Let the drain meet a row that it can't read; then the row is gone, so that the drain ends."""
+    put(stack, order_no, "waiting", tries="unreadable")
+    table, key = {"TableName": stack.outputs["TableName"]}, {"order_no": {"S": order_no}}
+    function = stack.outputs["ScheduleFunctionName"]
+
+    def postponed() -> bool:
+        return "postponed" in stack.client("dynamodb").get_item(**table, Key=key)["Item"]
+
+    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
+    wait_for(postponed, seconds=20)
+    stack.client("dynamodb").delete_item(**table, Key=key)
 
 
 def hold_the_lease(stack: LocalStack, seconds: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from local.metrics import emitted
 from local.stack import STACK, LocalStack
 from tests.alarms import alarms, fires
-from tests.e2e.rows import hold_the_lease, invoke_the_drain, put
+from tests.e2e.rows import hold_the_lease, invoke_the_drain, let_an_attempt_crash, put
 
 ALARMS = alarms()
 Fault = Callable[[LocalStack], None]
@@ -75,6 +75,11 @@ def late(stack: LocalStack) -> None:
     stack.api.cancel(order.order_no)
 
 
+def crashed(stack: LocalStack) -> None:
+    let_an_attempt_crash(stack, "2304170329503866885312")
+    time.sleep(2)  # the drain that met the row notices that it is gone, and tells what it counted
+
+
 def malformed(stack: LocalStack) -> None:
     assert invoke_the_drain(stack, '{"unknown": 1}')["FunctionError"]
 
@@ -88,6 +93,7 @@ EMITTED: dict[Fault, set[str]] = {
     no_usable_answer: {"FeeeNoUsableAnswer"},
     refund_missing: {"RefundMissing"},
     late: {"Unsettled", "OldestOverdue"},
+    crashed: {"AttemptCrashed"},
     malformed: {"MalformedEvent"},
 }
 """What each emits; `FeeeNotSent` needs a feee.io that can't be reached (test_options.py)."""
@@ -96,6 +102,7 @@ SETS_OFF: dict[Fault, str] = {
     wrong_key: "MisconfiguredAlarm",
     refund_missing: "RefundMissingAlarm",
     late: "DrainLateAlarm",
+    crashed: "AttemptCrashedAlarm",
     malformed: "MalformedEventAlarm",
 }
 

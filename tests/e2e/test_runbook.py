@@ -24,7 +24,7 @@ from local.stack import KEY, STACK, LocalStack, local_stack
 from local.webhook import signed
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
-from tests.e2e.rows import hold_the_lease, invoke_the_drain, put
+from tests.e2e.rows import hold_the_lease, invoke_the_drain, let_an_attempt_crash, put
 from tests.e2e.waiting import wait_for
 from tests.runbook import Operator, about_alarms, sections
 
@@ -251,6 +251,14 @@ def test_the_schedule_was_switched_off(stack: LocalStack, operator: Operator) ->
     assert "ResourceNotFoundException" in operator("aws scheduler get-schedule")
     operator("aws scheduler create-schedule")
     assert operator("aws scheduler get-schedule").strip() == "ENABLED"
+
+
+@about("Attempt crashed")
+def test_a_row_that_cannot_be_read(stack: LocalStack, operator: Operator) -> None:
+    since, order_no = time.time(), order(stack)
+    let_an_attempt_crash(stack, order_no)
+    wait_for(lambda: sounds(stack, "AttemptCrashedAlarm", since=since), seconds=20)
+    assert order_no in operator('logged ScheduleFunction "$ERRORS"')
 
 
 @about("Malformed event", "Failed events")

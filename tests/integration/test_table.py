@@ -228,6 +228,72 @@ def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(tab
     assert table.due(until=long_ago + 4.5, limit=2) == due[:2]
 
 
+def test_a_row_is_postponed_as_it_was_seen_or_claimed_and_counted_until_an_attempt_settles(
+    table: Cancellations, new: Rows
+) -> None:
+    due_at = int.from_bytes(os.urandom(2))
+    table.start(new(due_at=due_at), rejected_by=NOW)
+    table.settle(new(state=State.WAITING, due_at=due_at))
+
+    def seen() -> Due:
+        return next(due for due in table.due(until=due_at + 999, limit=50) if due.order_no == new().order_no)
+
+    first = seen()
+    table.postpone(first, lease_until=NOW, until=due_at + 30)
+    assert seen() == replace(first, due_at=due_at + 30, postponed=1)
+    table.postpone(first, lease_until=NOW, until=due_at + 40)
+    assert seen().due_at == due_at + 30, "it isn't as it was seen any more"
+    table.claim(new().order_no, State.WAITING, due_by=NOW, lease_until=due_at + 50)
+    table.postpone(seen(), lease_until=due_at + 50, until=due_at + 90)
+    claimed = seen()
+    assert (claimed.state, claimed.due_at, claimed.postponed) == (State.CANCELLING, due_at + 90, 2)
+    table.settle(new(state=State.WAITING, due_at=due_at, attempt=2))
+    assert seen() == first
+
+
+@pytest.mark.parametrize(("kept_for", "expires_at"), [(50, NOW + 151), (0, None)])
+def test_a_row_whose_time_is_up_is_given_up_as_it_was_seen_or_claimed(
+    table: Cancellations, new: Rows, kept_for: int, expires_at: int | None
+) -> None:
+    table.start(new(due_at=NOW, gives_up_at=NOW + 100), rejected_by=NOW)
+    claimed = Due(new().order_no, State.CANCELLING, NOW)
+    assert not table.give_up(claimed, lease_until=NOW, now=NOW + 99.5, kept_for=kept_for)
+    assert not table.give_up(replace(claimed, due_at=1), lease_until=2, now=NOW + 100, kept_for=kept_for)
+    assert table.give_up(replace(claimed, due_at=1), lease_until=NOW, now=NOW + 100.5, kept_for=kept_for)
+    failed = table.find(new().order_no)
+    assert failed == new(
+        state=State.FAILED,
+        state_reason=StateReason.GAVE_UP,
+        due_at=NOW + 101,
+        settled_at=NOW + 101,
+        gives_up_at=NOW + 100,
+        expires_at=expires_at,
+    )
+    assert not table.give_up(claimed, lease_until=NOW + 101, now=NOW + 101, kept_for=kept_for)
+
+
+@pytest.mark.parametrize("attribute", ["attempt", "tries", "gives_up_at", "requested_at"])
+def test_a_row_that_cannot_be_read_is_postponed_and_given_up_all_the_same(
+    dynamodb: tuple[Any, str], new: Rows, attribute: str
+) -> None:
+    client, name = dynamodb
+    table, key = CancellationTable(client, name), {"order_no": {"S": new().order_no}}
+    table.start(new(due_at=NOW, gives_up_at=NOW + 100), rejected_by=NOW)
+    client.update_item(
+        TableName=name,
+        Key=key,
+        UpdateExpression=f"SET {attribute} = :x",
+        ExpressionAttributeValues={":x": {"S": "NaN"}},
+    )
+    (due,) = table.due(until=NOW, limit=5)
+    with pytest.raises((TableUnavailableError, ValueError)):
+        table.claim(due.order_no, due.state, due_by=NOW, lease_until=NOW + 30)
+    table.postpone(due, lease_until=NOW + 30, until=NOW + 60)
+    (postponed,) = table.due(until=NOW + 60, limit=5)
+    assert (postponed.due_at, postponed.postponed) == (NOW + 60, 1)
+    assert table.give_up(postponed, lease_until=1, now=NOW + 100, kept_for=9) is (attribute != "gives_up_at")
+
+
 def test_what_is_not_final_is_unsettled_whenever_it_is_due(table: Cancellations) -> None:
     for place, state in enumerate(State):
         fields = {"order_no": f"8{place}", "due_at": NOW + place}

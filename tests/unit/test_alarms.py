@@ -53,6 +53,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> set[str]:
     metrics = EmbeddedMetrics("feee-cancel", 1200, now=lambda: NOW)
     metrics.backlog(1, overdue=1)
     metrics.started()
+    metrics.crashed()
     metrics.count("MalformedEvent")
     for kind in AnswerKind:
         metrics.answered(Answer(kind=kind, seconds=1))

@@ -188,11 +188,16 @@ def test_a_request_that_cannot_be_written_is_a_503_and_was_not_accepted() -> Non
 
 def test_an_error_that_nobody_expected_is_a_500_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("feee_cancel").addHandler(caplog.handler)
-    status, problem, _ = call(sample("api-request"), FakeFeee())  # the fake has no answer: StopIteration
+    status, problem, _ = call(sample("api-lookup"), FakeFeee())  # the fake has no answer: StopIteration
     logging.getLogger("feee_cancel").removeHandler(caplog.handler)
     assert (status, problem["type"]) == (500, "urn:feee-cancel:problem:internal-error")
     assert "StopIteration" in caplog.text
     assert "StopIteration" not in json.dumps(problem)
+
+
+def test_a_request_whose_first_attempt_crashes_is_accepted_all_the_same() -> None:
+    status, row, _ = call(sample("api-request"), FakeFeee())  # the fake has no answer: StopIteration
+    assert (status, row["state"]) == (202, "cancelling")
 
 
 def test_a_route_that_is_not_there_is_a_problem_too() -> None:

@@ -285,6 +285,7 @@ def test_an_attempt_that_cannot_be_written_does_not_stop_the_others() -> None:
 
     case = Case()
     case.table = Flaky(waiting(1), waiting(2))
+    case.table.trouble = {"postpone"}
     case.run()
     assert case.states == [State.WAITING, State.CANCELLED]
 
@@ -336,13 +337,95 @@ def test_trouble_at_the_table_is_raised() -> None:
         case.run()
 
 
-def test_an_error_that_nobody_expected_is_raised() -> None:
-    def broken(_: str) -> Answer:
-        raise ZeroDivisionError
+class UnreadableTable(FakeTable):
+    """A table with rows that can't be read: even a claim that was taken raises."""
 
-    case = Case(waiting(1), answer=broken)
-    with pytest.raises(ZeroDivisionError):
-        case.run()
+    unreadable: frozenset[str] = frozenset()
+
+    def claim(self, order_no: str, state: State, **options: Any) -> tuple[Cancellation, bool]:
+        claimed = super().claim(order_no, state, **options)
+        if order_no in self.unreadable:
+            raise ValueError("the key is 8a63d52f")
+        return claimed
+
+
+class FullTable(FakeTable):
+    """A table that takes no outcome, as if each were too large."""
+
+    def settle(self, row: Cancellation) -> Cancellation:
+        raise TableUnavailableError("ValidationException")
+
+
+def crashing(order_no: str) -> Answer:
+    if int(order_no) < 5:
+        raise ValueError("the key is 8a63d52f")
+    return cancelled(order_no)
+
+
+@pytest.mark.parametrize("what", ["the answer", "the row"])
+def test_rows_that_raise_hold_nobody_up_and_are_told_of_without_what_they_hold(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    case = Case(answer=crashing if what == "the answer" else cancelled)
+    case.table = UnreadableTable(*[waiting(n) for n in range(35)])
+    case.table.unreadable = frozenset("01234" if what == "the row" else "")
+    case.run(seconds=20)
+    assert case.states == [State.CANCELLING] * 5 + [State.CANCELLED] * 30
+    assert case.telemetry.crashes == 5
+    crashes = [record for record in caplog.records if "crashed" in record.message]
+    assert {record.__dict__["order_no"] for record in crashes} == set("01234")
+    assert {record.__dict__["crash"] for record in crashes} == {"ValueError"}
+    assert all("test_drain.py" in record.__dict__["place"][-1] for record in crashes)
+    assert "8a63d52f" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("table", "answer"), [(UnreadableTable, cancelled), (FakeTable, crashing), (FullTable, cancelled)]
+)
+def test_a_row_that_raises_waits_longer_each_time_and_fails_when_its_time_is_up(
+    table: type[FakeTable], answer: Callable[[str], Answer]
+) -> None:
+    case = Case(answer=answer)
+    case.table = table(waiting(1, gives_up_at=NOW + 7200))
+    UnreadableTable.unreadable = frozenset("1")
+    due_at = []
+    for holder in range(125):
+        case.run(holder=holder)
+        due_at.append(case.table.rows["1"].due_at)
+        case.clock.time = NOW + 60.0 * (holder + 1)
+    waits = [later - earlier for earlier, later in pairwise(sorted(set(due_at))[:-1])]
+    assert waits == sorted(waits)
+    assert len(waits) < 20
+    failed = case.table.rows["1"]
+    assert (failed.state, failed.state_reason) == (State.FAILED, StateReason.GAVE_UP)
+    assert failed.settled_at == pytest.approx(NOW + 7200, abs=900)
+    assert failed.expires_at == failed.due_at + 400 * 86_400
+
+
+def test_a_row_that_raised_once_waits_half_a_minute_and_is_forgiven() -> None:
+    fails = iter([True, False, True, False])
+
+    def now_and_then(order_no: str) -> Answer:
+        if next(fails):
+            raise ValueError
+        return shown(order_no=order_no, status=11)
+
+    case = Case(waiting(1), answer=now_and_then)
+    case.run(seconds=20)
+    assert case.table.postponed == {"1": 1}
+    assert case.table.rows["1"].due_at == pytest.approx(NOW + 31, abs=1)
+    case.clock.time = NOW + 31.0
+    case.run(holder=2, seconds=20)
+    assert case.table.postponed == {"1": 1}, "crashed again, after an attempt that worked"
+    assert case.table.rows["1"].state is State.REFUNDING
+
+
+def test_what_ends_the_process_is_not_contained() -> None:
+    def ends(_: str) -> Answer:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Case(waiting(1), answer=ends).run()
 
 
 def test_attempts_run_side_by_side_in_threads() -> None:

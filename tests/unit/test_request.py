@@ -219,6 +219,17 @@ def test_asking_the_same_again_changes_nothing() -> None:
     assert (table.writes, woken) == (0, [])
 
 
+def test_an_attempt_that_crashes_leaves_an_accepted_request_and_a_lease_that_ends() -> None:
+    class Crashing(FakeFeee):
+        def cancel(self, order_no: str, *, deadline: float) -> Answer:
+            raise RuntimeError
+
+    table, woken = FakeTable(), list[int]()
+    row = ask(Crashing(), table, woken=woken)
+    assert (row.state, row.due_at, row) == (State.CANCELLING, NOW + 30, table.rows[ORDER_NO])
+    assert woken == [NOW + 30]
+
+
 def test_a_row_that_moved_on_meanwhile_is_left_as_it_is() -> None:
     class Raced(FakeTable):
         def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:

@@ -94,6 +94,7 @@ def test_every_datum_has_the_namespace_the_one_dimension_and_its_unit(
     def _tell(metrics: EmbeddedMetrics) -> None:
         metrics.backlog(3, overdue=12.5)
         metrics.started()
+        metrics.crashed()
         metrics.attempted(CANCELLED)
         metrics.answered(Answer(kind=AnswerKind.ORDER, seconds=1))
 
@@ -101,6 +102,7 @@ def test_every_datum_has_the_namespace_the_one_dimension_and_its_unit(
     assert {(datum.namespace, datum.dimensions) for datum in data} == {("FeeeCancel", (("service", "feee-cancel"),))}
     assert {datum.name: datum.unit for datum in data} == {
         "Requested": "Count",
+        "AttemptCrashed": "Count",
         "Unsettled": "Count",
         "OldestOverdue": "Seconds",
         "Cancelled": "Count",

@@ -1,5 +1,6 @@
 """The table over boto3: every step of a cancellation is one conditional write, and the condition is the rule."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -86,6 +87,49 @@ class CancellationTable:
         values = {":attempt": number(row.attempt), ":waiting": {"S": State.WAITING}, ":due_at": number(due_at)}
         return self._put(row, "attempt = :attempt AND #state = :waiting AND due_at = :due_at", values)
 
+    def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
+        """Let a row wait until then, and count it, whatever else is in the row."""
+        with translated(f"order {due.order_no}"):
+            self._update_as_seen(
+                due,
+                lease_until,
+                "SET due_at = :until, postponed = :postponed",
+                {":until": number(until), ":postponed": number(due.postponed + 1)},
+            )
+
+    def give_up(self, due: Due, *, lease_until: int, now: float, kept_for: int) -> bool:
+        """Fail a row whose time is up, whatever else is in it. Returns whether it was."""
+        settled_at = math.ceil(now)
+        expires = ", expires_at = :expires_at" if kept_for else ""
+        with translated(f"order {due.order_no}") as found:
+            self._update_as_seen(
+                due,
+                lease_until,
+                f"SET #state = :failed, state_reason = :gave_up, due_at = :at, settled_at = :at{expires}",
+                {
+                    ":failed": {"S": State.FAILED},
+                    ":gave_up": {"S": StateReason.GAVE_UP},
+                    ":now": number(now),
+                    ":at": number(settled_at),
+                    **({":expires_at": number(settled_at + kept_for)} if kept_for else {}),
+                },
+                " AND gives_up_at <= :now",
+            )
+        return not found
+
+    def _update_as_seen(self, due: Due, lease_until: int, update: str, values: _Item, condition: str = "") -> None:
+        """Only if the row is as the index showed it, or as it was claimed since."""
+        states = {f":{state}": {"S": state} for state in _UNSETTLED}
+        as_seen = f"due_at IN (:seen, :lease) AND #state IN ({', '.join(states)})"
+        self._client.update_item(
+            TableName=self._name,
+            Key={"order_no": {"S": due.order_no}},
+            UpdateExpression=update,
+            ConditionExpression=as_seen + condition,
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":seen": number(due.due_at), ":lease": number(lease_until), **states, **values},
+        )
+
     def due(self, *, until: float, limit: int) -> list[Due]:
         """The rows that become due by then, the earliest first, from the index: perhaps a moment behind the writes."""
         rows = [due for state in _UNSETTLED for due in self._due(state, until, limit)]
@@ -101,7 +145,10 @@ class CancellationTable:
                 ExpressionAttributeValues={":state": {"S": state}, ":until": number(until)},
                 Limit=limit,
             )
-        return [Due(item["order_no"]["S"], state, int(item["due_at"]["N"])) for item in answer["Items"]]
+        return [
+            Due(item["order_no"]["S"], state, int(item["due_at"]["N"]), int(item.get("postponed", {"N": 0})["N"]))
+            for item in answer["Items"]
+        ]
 
     def unsettled(self) -> list[int]:
         """When each row that isn't final is due: of each state as many as a page of the index (1 MB) has."""

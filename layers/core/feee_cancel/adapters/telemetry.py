@@ -63,6 +63,10 @@ class EmbeddedMetrics:
             case Cancellation(state=State.REFUNDING, since=int(since)) if self._is_missing(since):
                 self.count("RefundMissing")
 
+    def crashed(self) -> None:
+        """Count an attempt that ended in an error that nobody expected."""
+        self.count("AttemptCrashed")
+
     def answered(self, answer: Answer) -> None:
         """Count a call to feee.io: how long it took, and what went wrong with it."""
         if answer.seconds is not None:

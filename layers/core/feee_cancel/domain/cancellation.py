@@ -133,11 +133,12 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A row as far as the index shows it."""
+    """A row as far as the index shows it. `postponed` counts its attempts in a row that crashed or weren't written."""
 
     order_no: str
     state: State
     due_at: int
+    postponed: int = 0
 
 
 def facts(answer: Answer, order: Order | None) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due
-from feee_cancel.usecases.attempt import attempt, lease_until
+from feee_cancel.usecases.containment import contained_attempt
 from feee_cancel.usecases.enqueue import TICK_SECONDS
 from feee_cancel.usecases.pace import PacedFeee
-from feee_cancel.usecases.ports import DrainLease, Ports, TableUnavailableError
+from feee_cancel.usecases.ports import DrainLease, Ports
 
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""
@@ -108,13 +108,7 @@ class Drain:
             self._collect(_SCAN_SECONDS)
         if self._may_begin():
             self._begun.add(row)
-            self._running.add(self._executor.submit(self._attempt, row))
-
-    def _attempt(self, row: Due) -> Cancellation | None:
-        now = self._now()
-        claim = self._ports.cancellations.claim
-        claimed, won = claim(row.order_no, row.state, due_by=now, lease_until=lease_until(now))
-        return attempt(claimed, self._ports, deadline=math.inf) if won else None
+            self._running.add(self._executor.submit(contained_attempt, row, self._ports))
 
     def _pause(self, seconds: float) -> None:
         """Wait so long, or until an attempt ends."""
@@ -128,7 +122,7 @@ class Drain:
         """Take the results of the attempts that ended; wait for one at the most so long."""
         self._extend_lease()
         done, self._running = wait(self._running, seconds, FIRST_COMPLETED)
-        rows = [row for row in map(_result, done) if row]
+        rows = [row for attempted in done if (row := attempted.result())]
         if any(map(_served, rows)):
             self._served, self._failures = True, 0
         else:
@@ -178,12 +172,3 @@ def _served(row: Cancellation) -> bool:
     """Whether feee.io serves us: an envelope is feee.io speaking, even if the order in it can't be decided on."""
     silent = row.answer is AnswerKind.NO_USABLE_ANSWER and row.code is None
     return row.answer not in _NOT_SERVED and not silent
-
-
-def _result(attempted: Future[Cancellation | None]) -> Cancellation | None:
-    """The row that the attempt ended with; None where another was faster, or where the table couldn't be written."""
-    try:
-        return attempted.result()
-    except TableUnavailableError:
-        logger.exception("an attempt couldn't be written; it will be made again")
-        return None

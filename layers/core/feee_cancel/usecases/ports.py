@@ -79,6 +79,17 @@ class Cancellations(Protocol):
         """End the attempt with this row, unless a later attempt took over. Returns the row as it now stands."""
         ...
 
+    def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
+        """Let a row wait until then, and count it, whatever else is in the row.
+
+        Only if it is still as the index showed it, or as it was claimed with this end of the lease.
+        """
+        ...
+
+    def give_up(self, due: Due, *, lease_until: int, now: float, kept_for: int) -> bool:
+        """Fail a row whose time is up, on the same condition and whatever else is in it. Returns whether it was."""
+        ...
+
     def find(self, order_no: str) -> Cancellation | None:
         """The order's cancellation, read consistently."""
         ...
@@ -112,6 +123,10 @@ class Telemetry(Protocol):
 
     def attempted(self, row: Cancellation) -> None:
         """An attempt ended with this row."""
+        ...
+
+    def crashed(self) -> None:
+        """An attempt ended in an error that nobody expected."""
         ...
 
     def backlog(self, unsettled: int, *, overdue: float) -> None:

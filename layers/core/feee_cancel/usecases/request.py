@@ -1,14 +1,11 @@
 """A request to cancel an order: written before feee.io is called, and from then on never lost."""
 
-import logging
-
 from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.attempt import attempt, lease_until
+from feee_cancel.usecases.containment import contained
 from feee_cancel.usecases.enqueue import reschedule, start, starts_at, wake_for
-from feee_cancel.usecases.ports import Ports, TableUnavailableError
-
-logger = logging.getLogger(__name__)
+from feee_cancel.usecases.ports import Ports
 
 
 def request(asked: CancellationRequest, ports: Ports, *, requested_by: str | None, deadline: float) -> Cancellation:
@@ -50,8 +47,6 @@ def _claim(row: Cancellation, ports: Ports, *, now: float, due_by: float) -> tup
 
 
 def _attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:
-    try:
-        return attempt(row, ports, deadline=deadline)
-    except TableUnavailableError:
-        logger.exception("the outcome couldn't be written; it will be found out", extra={"order_no": row.order_no})
-        return row
+    """Make an attempt. Whatever it comes to, the request was accepted, and the drain goes on when the lease ends."""
+    done, attempted = contained(lambda: attempt(row, ports, deadline=deadline), row.order_no, ports)
+    return attempted if done and attempted else row
