@@ -40,7 +40,8 @@ def headline(row: Mapping[str, Any], *, now: float) -> str:
     """State, reason, money and next step, in a sentence."""
     reason = row.get("state_reason", "")
     why = f": {WHY.get(reason, reason)}" if reason else ""
-    money = f", {row['refund_amount']} TRX came back" if row.get("refund_amount") else ""
+    back = "came back" if row["state"] == "cancelled" or row.get("refund_time") else "announced as a refund"
+    money = f", {row['refund_amount']} TRX {back}" if row.get("refund_amount") else ""
     due = f". Next step {until(row['due_at'], now=now)}" if "due_at" in row else ""
     return f"{row['order_no']} is {row['state']}{why}{money}{due}."
 

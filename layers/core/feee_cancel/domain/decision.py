@@ -133,7 +133,7 @@ def over(order: Order) -> Step | None:
         return Step(State.CANCELLED, StateReason.REFUNDED)
     if order.status in ENDED_UNFILLED and order.nothing_paid:
         return Step(State.CANCELLED, StateReason.NOTHING_PAID)
-    if order.status in FILLED:
+    if order.status in FILLED and not order.covers_payment:
         return Step(State.REJECTED, StateReason.FILLED)
     if order.status == Status.CLOSED_UNPAID:
         return Step(State.REJECTED, StateReason.NEVER_PAID)

@@ -135,14 +135,29 @@ class Order:
         return cls(**values, sub_order=sub_order, text=_kept_text(data))
 
     @property
-    def refunded(self) -> bool:
-        """Whatever the status says, a refund that shows is a refund."""
+    def shows_refund(self) -> bool:
+        """Whether any refund shows, made or announced."""
         return self.refund_amount is not None and self.refund_amount > 0
+
+    @property
+    def covers_payment(self) -> bool:
+        """Whether the refund that shows, made or announced, is all of the payment, or more."""
+        return self.refund_amount is not None and self.refund_amount >= (self.pay_amount or 0) > 0
+
+    @property
+    def refunded(self) -> bool:
+        """Whether the money is back: the order has ended and a refund shows, or all of the payment was refunded.
+
+        On an order that hasn't ended, `refund_time` 0 means that the refund hasn't happened (feee-api).
+        """
+        if self.status in ENDED_UNFILLED or self.status == Status.CLOSED_UNPAID:
+            return self.shows_refund
+        return self.covers_payment and (self.refund_time is None or self.refund_time > 0)
 
     @property
     def unfinished(self) -> bool:
         """Neither ended, nor ending, nor filled; an unknown status counts as unfinished."""
-        return not self.refunded and self.status not in FILLED | ENDED_UNFILLED | ENDING | {Status.CLOSED_UNPAID}
+        return self.status not in FILLED | ENDED_UNFILLED | ENDING | {Status.CLOSED_UNPAID}
 
     @property
     def nothing_paid(self) -> bool:
