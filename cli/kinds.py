@@ -9,7 +9,7 @@ from cli.queues import Message
 from cli.stack import Stack
 from cli.stream import GoneError, Span, read
 from feee_cancel.domain.cancellation import FINAL
-from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError, parse_batch
+from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError, parse_event
 
 _MOST_BYTES = 5_000_000
 """Of the records of one invocation: Lambda accepts 6 MB (Lambda quotas, invocation payload)."""
@@ -61,10 +61,9 @@ def sound(event: Any, *, now: float) -> Any:
             return event
         case dict() if not event:
             return event
-    if not (isinstance(event, dict) and "order_nos" in event):
-        CancellationRequest.parse(event, now=now)
+    asked, _ = parse_event(event, now=now)
+    if "order_nos" not in event:
         return event
-    asked = parse_batch(event, now=now)
     good = [one.order_no for one in asked if isinstance(one, CancellationRequest)]
     if not good:
         raise InvalidRequestError("order_nos", "has no order number")

@@ -15,7 +15,9 @@ class Context(LambdaContext):
     _function_name = "api"
     _memory_limit_in_mb = 512
     _invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:api"
-    _aws_request_id = "request-1"
+
+    def __init__(self, request_id: str = "request-1") -> None:
+        self._aws_request_id = request_id
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:

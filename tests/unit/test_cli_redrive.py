@@ -70,16 +70,18 @@ def test_what_doesnt_belong_in_a_queue_is_left(sqs: FakeQueues, name: str, body:
 def test_failed_events_are_sent_again_as_lambda_got_them(sqs: FakeQueues) -> None:
     function, asked = FakeLambda(), Asked()
     batch = {"order_nos": ["1", "x"], "reason": "r"}
-    for event in [EVENT, {}, {"until": 5}, batch] + [EVENT] * 20:
+    of_a_schedule = {**EVENT, "execution_id": "run 1"}
+    for event in [EVENT, {}, {"until": 5}, batch, of_a_schedule] + [EVENT] * 19:
         sqs.send(envelope(event))
     outcome = run("FailedEvents", sqs, asked=asked, lambda_=function)
     sent = [(name, kind, json.loads(payload)) for name, kind, payload in function.invoked]
     assert len(sent) == 24
     assert {"order_nos": ["1"], "reason": "r"} in [event for _, _, event in sent], "but for what is malformed"
     assert {(name, kind) for name, kind, _ in sent} == {("schedule", "Event")}
-    assert [event for _, _, event in sent].count(EVENT) == 21
+    assert [event for _, _, event in sent].count(EVENT) == 20
+    assert of_a_schedule in [event for _, _, event in sent]
     assert (outcome.exit, sqs.waiting) == (Exit.DONE, {})
-    assert '21 x {"order_no": "1", "reason": "schön"} failed with: TableUnavailableError no table' in asked.questions[0]
+    assert '20 x {"order_no": "1", "reason": "schön"} failed with: TableUnavailableError no table' in asked.questions[0]
     assert "starts afresh" in asked.questions[0]
 
 

@@ -64,6 +64,11 @@ def test_an_invocation_with_no_time_left_begins_nothing() -> None:
         {"order_nos": []},
         {"order_no": "1", "order_nos": ["1"]},
         {"order_no": "1", "not_before": "tomorrow"},
+        {"order_no": "1", "execution_id": "<aws.scheduler.execution-id>"},
+        {"order_no": "1", "execution_id": ""},
+        {"order_no": "1", "execution_id": 5},
+        {"order_no": "1", "execution_id": "x" * 257},
+        {"order_no": "1", "execution_id": "x\n"},
         [],
         "text",
         None,
@@ -109,6 +114,26 @@ def test_an_event_that_comes_again_changes_nothing_even_if_its_order_was_withdra
     withdrawn = wired.withdraw(ORDER_NO)
     create(wired)({"order_no": ORDER_NO}, Context())
     assert table.rows[ORDER_NO] == withdrawn
+
+
+RUN = "arn:aws:scheduler:us-east-1:123456789012:schedule/default/cancel-tonight 2026-12-24T14:00:00Z"
+
+
+@pytest.mark.parametrize("event", [{"order_no": ORDER_NO}, {"order_nos": [ORDER_NO]}])
+def test_a_second_delivery_of_one_run_of_a_schedule_changes_nothing(event: dict[str, Any]) -> None:
+    """EventBridge Scheduler delivers at least once, each time as an invocation of its own.
+
+    What it puts for <aws.scheduler.execution-id> is new for each attempt; the schedule and its time are the same.
+    """
+    table = FakeTable()
+    wired = service(ports(FakeFeee(), table))
+    create(wired)(event | {"execution_id": RUN}, Context("delivery-1"))
+    assert table.rows[ORDER_NO].requested_by == f"event:{RUN}"
+    withdrawn = wired.withdraw(ORDER_NO)
+    create(wired)(event | {"execution_id": RUN}, Context("delivery-2"))
+    assert table.rows[ORDER_NO] == withdrawn
+    create(wired)(event | {"execution_id": RUN.replace("24T", "25T")}, Context("delivery-3"))
+    assert table.rows[ORDER_NO].state is State.WAITING, "the next run asks again"
 
 
 def test_an_event_that_cannot_be_written_comes_again() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 _ORDER_NO = re.compile(r"[0-9]{1,32}")
+_EXECUTION_ID = re.compile(r"[ -;=?-~]{1,256}")
 _MAX_REASON = 200
 _MAX_AHEAD = 30 * 86_400
 MAX_BATCH = 100
@@ -47,6 +48,21 @@ def parse_batch(document: object, *, now: float) -> list[CancellationRequest | I
     return [_one(order_no, common) for order_no in order_nos]
 
 
+def parse_event(document: object, *, now: float) -> tuple[list[CancellationRequest | InvalidRequestError], str | None]:
+    """The requests of an event, one or a batch, and the `execution_id` that its schedule gave it.
+
+    The id is the same for each delivery of one run of a schedule, where Lambda's request id isn't. Raises
+    InvalidRequestError where the fault isn't in one order number of a batch.
+    """
+    execution = None
+    if isinstance(document, dict) and "execution_id" in document:
+        execution = _execution_id(document["execution_id"])
+        document = {name: value for name, value in document.items() if name != "execution_id"}
+    if isinstance(document, dict) and "order_nos" in document:
+        return parse_batch(document, now=now), execution
+    return [CancellationRequest.parse(document, now=now)], execution
+
+
 def parse_order_no(value: object) -> str:
     """An order number is feee.io's own, a string of digits. Raises InvalidRequestError."""
     if isinstance(value, str) and _ORDER_NO.fullmatch(value):
@@ -84,6 +100,16 @@ def _not_before(value: object, now: float) -> int:
     if value > now + _MAX_AHEAD:
         raise InvalidRequestError("not_before", "must be at most 30 days ahead")
     return value
+
+
+def _execution_id(value: object) -> str:
+    """Without the brackets of a keyword that nobody replaced: it would be every execution's id."""
+    if isinstance(value, str) and _EXECUTION_ID.fullmatch(value):
+        return value
+    raise InvalidRequestError(
+        "execution_id",
+        "must be 1 to 256 printable ASCII characters without < and >, which EventBridge Scheduler replaces",
+    )
 
 
 def _reason(value: object) -> str:

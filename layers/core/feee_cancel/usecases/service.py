@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import Cancellation, Due, State
-from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError, parse_batch, parse_order_no
+from feee_cancel.domain.documents import (
+    CancellationRequest,
+    InvalidRequestError,
+    parse_batch,
+    parse_event,
+    parse_order_no,
+)
 from feee_cancel.domain.order import Order
 from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
@@ -55,16 +61,14 @@ class Service:
         """
         return self._enqueue_all(parse_batch(document, now=self.ports.now()), requested_by)
 
-    def enqueue_event(self, document: object, *, message: str) -> None:
-        """Take the request or the batch of an event down for the drain, once for each message.
+    def enqueue_event(self, document: object, *, invocation: str) -> None:
+        """Take the request or the batch of an event down for the drain, once for each run of its schedule.
 
-        Raises InvalidRequestError where anything in it is at fault; its good orders were taken all the same.
+        An event without an `execution_id` is known by its `invocation`. Raises InvalidRequestError where anything in
+        it is at fault; its good orders were taken all the same.
         """
-        now = self.ports.now()
-        if isinstance(document, dict) and "order_nos" in document:
-            asked = parse_batch(document, now=now)
-        else:
-            asked = [CancellationRequest.parse(document, now=now)]
+        asked, execution = parse_event(document, now=self.ports.now())
+        message = f"event:{execution or invocation}"
         deduplicate(message, self.ports, lambda: _all_written(self._enqueue_all(asked, message)))
         for fault in asked:
             if isinstance(fault, InvalidRequestError):
