@@ -1,0 +1,49 @@
+"""The stack that is examined: what CloudFormation says of it, and how to reach it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any, Protocol
+
+from botocore.credentials import Credentials
+
+from local.api import ApiAnswer
+
+
+class Call(Protocol):
+    """One request to the API, signed by the operator, by other credentials, or (None) not at all."""
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        credentials: Credentials | EllipsisType | None = ...,
+        headers: Mapping[str, str] | None = None,
+    ) -> ApiAnswer:
+        """The API's answer. Raises urllib3's HTTPError where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """`parameters` are the stack's, as they are in force; `client` makes boto3 clients."""
+
+    name: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    client: Callable[[str], Any]
+    call: Call
+
+    def number(self, parameter: str) -> float:
+        """A parameter that is a number."""
+        return float(self.parameters[parameter])
+
+
+def deployment(name: str, client: Callable[[str], Any], call: Call) -> Deployment:
+    """The stack of this name, as CloudFormation describes it. Raises what boto3 raises."""
+    (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+    return Deployment(name, outputs, parameters, client, call)

@@ -1,0 +1,64 @@
+"""The two secrets: set, well-formed, and under a key that their readers may use. None of them is shown."""
+
+import base64
+import time
+from collections.abc import Iterator
+
+from cli.doctor.deployment import Deployment
+from cli.doctor.finding import Finding, ok, warning, wrong
+from feee_cancel.adapters.secret import SecretKey
+from feee_cancel.adapters.signatures import Verifier
+from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError
+
+_AWSS_OWN = "alias/aws/secretsmanager"
+
+
+def the_key_is_set(there: Deployment) -> Iterator[Finding]:
+    """feee.io's key, read as the functions read it."""
+    name, arn = "feee.io's key is set", there.outputs["FeeeKeySecretArn"]
+    _may_be_read(there, arn)
+    try:
+        SecretKey(there.client("secretsmanager"), arn)()
+    except SecretUnavailableError as error:
+        yield wrong(name, str(error), "Until it is set, requests are accepted and wait.")
+    else:
+        yield ok(name, "and well-formed; whether feee.io accepts it shows with the first call")
+    yield from _decryptable(there, name, arn, "FeeeKeySecretKmsKeyArn")
+
+
+def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
+    """The webhook's secrets, read as the function reads them, by a request that none of them signed."""
+    name, arn = "the webhook's secret is set", there.outputs["WebhookSecretArn"]
+    _may_be_read(there, arn)
+    signature = base64.b64encode(bytes(32)).decode()
+    headers = {
+        "webhook-id": "doctor",
+        "webhook-timestamp": str(int(time.time())),
+        "webhook-signature": f"v1,{signature}",
+    }
+    try:
+        Verifier(there.client("secretsmanager"), arn)({key: [value] for key, value in headers.items()}, b"{}")
+    except NotSignedError:
+        yield ok(name, "and well-formed")
+    except SecretUnavailableError as error:
+        yield warning(name, str(error), "Until it is set, every webhook is answered 401; nothing else needs it.")
+    yield from _decryptable(there, name, arn, "WebhookSecretKmsKeyArn")
+
+
+def _may_be_read(there: Deployment, arn: str) -> None:
+    """Raises what boto3 raises where these credentials may not: that says nothing about the functions'."""
+    there.client("secretsmanager").get_secret_value(SecretId=arn)
+
+
+def _decryptable(there: Deployment, name: str, arn: str, parameter: str) -> Iterator[Finding]:
+    """Under a customer-managed key the functions need that key, which a parameter gives them."""
+    found = there.client("secretsmanager").describe_secret(SecretId=arn)
+    key = found.get("KmsKeyId") or _AWSS_OWN
+    given = there.parameters.get(parameter, "")
+    if key.endswith(_AWSS_OWN) or (given and given.rpartition("/")[2] == key.rpartition("/")[2]):
+        return
+    yield wrong(
+        name,
+        f"{arn} is encrypted with the KMS key {key}, which the functions may not use",
+        f"Deploy with {parameter} set to the ARN of that key.",
+    )

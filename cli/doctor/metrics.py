@@ -1,0 +1,55 @@
+"""Alarms look at metrics that exist."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cli.doctor.deployment import Deployment
+from cli.doctor.finding import Finding, ok, warning
+
+ALWAYS = {"OldestOverdue": "each tick emits it", "5XXError": "API Gateway emits it with each request, 0 too"}
+"""Metrics that aren't emitted in trouble alone."""
+_NAME = "alarms have their metrics"
+_Metric = tuple[str, str, frozenset[tuple[str, str]]]
+"""Namespace, name and dimensions."""
+
+
+def alarms_have_their_metrics(there: Deployment) -> Iterator[Finding]:
+    """Each alarm's metric, with just its dimensions, is one that CloudWatch knows.
+
+    A metric is known once something emitted it, some minutes later, and for two weeks (ListMetrics).
+    """
+    cloudwatch = there.client("cloudwatch")
+    asked = sorted({_of(alarm) for alarm in _alarms(cloudwatch, there.name)}, key=str)
+    unknown = [metric for metric in asked if metric not in _known(cloudwatch, metric)]
+    yield from (_missing(metric) for metric in unknown if metric[1] in ALWAYS)
+    later = sorted({metric[1] for metric in unknown} - ALWAYS.keys())
+    waiting = f"; nothing emitted yet: {', '.join(later)}" if later else ""
+    yield ok(_NAME, f"{len(asked) - len(unknown)} of {len(asked)} are there{waiting}")
+
+
+def _missing(metric: _Metric) -> Finding:
+    dimensions = ", ".join(f"{name}={value}" for name, value in sorted(metric[2]))
+    return warning(
+        _NAME,
+        f"there is no {metric[1]} of {dimensions}, although {ALWAYS[metric[1]]}",
+        "Examine a new stack again in a quarter of an hour. If it is still so, its alarm can't ring: report it.",
+    )
+
+
+def _alarms(cloudwatch: Any, stack: str) -> Iterator[Mapping[str, Any]]:
+    for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-"):
+        yield from page["MetricAlarms"]
+
+
+def _known(cloudwatch: Any, metric: _Metric) -> Iterator[_Metric]:
+    """What CloudWatch has of this name with these dimensions, and perhaps others."""
+    namespace, name, dimensions = metric
+    wanted = [{"Name": dimension, "Value": value} for dimension, value in sorted(dimensions)]
+    pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=namespace, MetricName=name, Dimensions=wanted)
+    for page in pages:
+        yield from map(_of, page["Metrics"])
+
+
+def _of(described: Mapping[str, Any]) -> _Metric:
+    dimensions = frozenset((one["Name"], one["Value"]) for one in described["Dimensions"])
+    return described["Namespace"], described["MetricName"], dimensions

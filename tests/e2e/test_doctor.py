@@ -1,0 +1,75 @@
+"""The deployment examined: on the local stack as it is, and with what only a deployed API can show."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from botocore.credentials import Credentials
+
+from cli.doctor import Deployment, Verdict, access, deployment, examine
+from local.stack import STACK, LocalStack
+
+WITHOUT_AN_EQUAL_HERE = {
+    "requests are logged": "the emulator keeps no access log and no role of the account's",
+    "concurrent executions suffice": "a local run throttles at 1,000 requests a second",
+    "somebody is told of alarms": "nobody is subscribed to a local stack",
+    "alarms have their metrics": "the emulator's CloudWatch has no metrics of functions' logs, nor of API Gateway",
+}
+
+
+@pytest.fixture
+def there(stack: LocalStack) -> Deployment:
+    return deployment(STACK, stack.client, stack.api.call)
+
+
+def test_the_local_stack_is_found_well(there: Deployment) -> None:
+    found = {finding for finding in examine(there) if finding.check not in WITHOUT_AN_EQUAL_HERE}
+    assert {finding.verdict for finding in found} == {Verdict.OK}, found
+    assert len({finding.check for finding in found}) == 8
+
+
+@pytest.fixture
+def opened(stack: LocalStack) -> Iterator[str]:
+    """A route whose authorization somebody took away."""
+    gateway, api, path = stack.client("apigateway"), stack.outputs["ApiId"], "/orders/{order_no}"
+    items = gateway.get_resources(restApiId=api, limit=500)["items"]
+    of = {"restApiId": api, "resourceId": next(one["id"] for one in items if one["path"] == path), "httpMethod": "GET"}
+    change = {"op": "replace", "path": "/authorizationType"}
+    gateway.update_method(**of, patchOperations=[{**change, "value": "NONE"}])
+    gateway.create_deployment(restApiId=api, stageName="v1")
+    yield f"GET {path}"
+    gateway.update_method(**of, patchOperations=[{**change, "value": "AWS_IAM"}])
+    gateway.create_deployment(restApiId=api, stageName="v1")
+
+
+def test_a_route_that_is_open_is_found_twice(there: Deployment, opened: str) -> None:
+    (locked,) = access.methods_are_locked(there)
+    assert (locked.verdict, locked.words) == (Verdict.WRONG, f"open to everybody: {opened}")
+    (refused,) = access.unsigned_requests_are_refused(there)
+    assert refused.verdict is Verdict.WRONG
+    assert opened in refused.words
+
+
+@pytest.fixture
+def reader(stack: LocalStack) -> Iterator[Credentials]:
+    """A user that may only GET."""
+    iam = stack.client("iam")
+    iam.create_user(UserName="reader")
+    allowed = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{stack.outputs['ApiArn']}/GET/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_user_policy(UserName="reader", PolicyName="get", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    yield Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    iam.delete_access_key(UserName="reader", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(UserName="reader", PolicyName="get")
+    iam.delete_user(UserName="reader")
+
+
+def test_who_may_get_alone_gets_no_other_method_by_a_header(stack: LocalStack, reader: Credentials) -> None:
+    """Whatever becomes of the header at the edge, the row stays."""
+    order = stack.simulator.client.create_order(age=60)
+    assert stack.api.cancel(order.order_no).status == 202
+    path, header = f"/cancellations/{order.order_no}", {access.OVERRIDE: "DELETE"}
+    assert stack.api.call("DELETE", path, credentials=reader).status == 403
+    assert stack.api.call("GET", path, credentials=reader, headers=header).status in {200, 403}
+    assert stack.api.get(order.order_no).body["state"] == "waiting"

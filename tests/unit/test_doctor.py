@@ -1,0 +1,397 @@
+"""The doctor's checks, over fakes that answer as AWS documents."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from types import EllipsisType
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials
+
+from cli.doctor import (
+    CHECKS,
+    Deployment,
+    Finding,
+    Verdict,
+    access,
+    deployment,
+    examine,
+    keys,
+    metrics,
+    operation,
+    stage,
+)
+from local.api import ApiAnswer
+from tests.cli import client_error
+from tests.template import TEMPLATE, resources, transformed
+
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:feee-a1B2c3"
+KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd"
+WHSEC = "whsec_" + "A" * 43 + "="
+
+
+class Pages:
+    """A boto3 paginator with one page, which may go by what is asked."""
+
+    def __init__(self, page: Any) -> None:
+        self._page = page
+
+    def paginate(self, **asked: Any) -> list[Any]:
+        return [self._page(asked)]
+
+
+class FakeAws:
+    """Every service's client in one: a well deployed stack, but for what a test changes."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.methods = {"/cancellations": {"GET": "AWS_IAM", "ANY": "AWS_IAM"}, "/webhooks/cancel": {"POST": "NONE"}}
+        self.settings: dict[str, Any] = {
+            "*/*": {"throttlingRateLimit": 3.0, "throttlingBurstLimit": 10, "dataTraceEnabled": False},
+            "~1webhooks~1cancel/POST": {"throttlingRateLimit": 5.0, "throttlingBurstLimit": 10},
+        }
+        self.log_role: str | None = "arn:aws:iam::123456789012:role/logs"
+        self.access_log: dict[str, str] = {"destinationArn": "arn:aws:logs:us-east-1:123456789012:log-group:api"}
+        self.secrets: dict[str, str] = {"key": '{"key": "a-good-key"}', "hook": json.dumps({"secrets": [WHSEC]})}
+        self.kms_key: str | None = None
+        self.schedule: dict[str, Any] | None = {
+            "State": "ENABLED",
+            "ScheduleExpression": "rate(1 minute)",
+            "Target": {"Arn": "arn:drain"},
+        }
+        self.unreserved = 1000
+        self.reserved: dict[str, int] = {}
+        self.subscriptions = [{"Endpoint": "a@b.example", "SubscriptionArn": "arn:aws:sns:us-east-1:1:t:2"}]
+        self.metrics: list[dict[str, Any]] = [metric(alarm) for alarm in ALARMS]
+        self.token: dict[str, str] | None = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "SessionToken": "t"}
+        self.denied: set[str] = set()
+        self.policies: list[Any] = []
+        for name, value in changes.items():
+            assert hasattr(self, name)
+            setattr(self, name, value)
+
+    def describe_stacks(self, **_: Any) -> Any:
+        parameters = [
+            {"ParameterKey": name, "ParameterValue": str(one["Default"])}
+            for name, one in TEMPLATE["Parameters"].items()
+        ]
+        outputs = [{"OutputKey": name, "OutputValue": value} for name, value in OUTPUTS.items()]
+        return {"Stacks": [{"Outputs": outputs, "Parameters": parameters}]}
+
+    def get_resources(self, **_: Any) -> Any:
+        root: list[Any] = [{"id": "root", "path": "/"}]
+        return {
+            "items": root
+            + [{"id": path, "path": path, "resourceMethods": dict.fromkeys(one)} for path, one in self.methods.items()]
+        }
+
+    def get_method(self, *, restApiId: str, resourceId: str, httpMethod: str) -> Any:  # noqa: N803 - boto3's names
+        return {"authorizationType": self.methods[resourceId][httpMethod]}
+
+    def get_stage(self, **_: Any) -> Any:
+        return (
+            {"methodSettings": self.settings, "accessLogSettings": self.access_log}
+            if self.access_log
+            else {"methodSettings": self.settings}
+        )
+
+    def get_account(self) -> Any:
+        return {"cloudwatchRoleArn": self.log_role} if self.log_role else {}
+
+    def get_secret_value(self, *, SecretId: str) -> Any:  # noqa: N803 - boto3's name
+        if "secret" in self.denied:
+            raise client_error("AccessDeniedException")
+        return {"SecretString": self.secrets[SecretId]}
+
+    def describe_secret(self, **_: Any) -> Any:
+        return {"KmsKeyId": self.kms_key} if self.kms_key else {}
+
+    def get_schedule(self, **_: Any) -> Any:
+        if "schedule" in self.denied:
+            raise client_error("AccessDeniedException")
+        if "scheduler" in self.denied:
+            raise client_error("InternalServerException")
+        if self.schedule is None:
+            raise client_error("ResourceNotFoundException")
+        return self.schedule
+
+    def get_account_settings(self) -> Any:
+        return {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": self.unreserved}}
+
+    def get_function_concurrency(self, *, FunctionName: str) -> Any:  # noqa: N803 - boto3's name
+        found = self.reserved.get(FunctionName)
+        return {} if found is None else {"ReservedConcurrentExecutions": found}
+
+    def list_subscriptions_by_topic(self, **_: Any) -> Any:
+        return {"Subscriptions": self.subscriptions}
+
+    def get_federation_token(self, *, Policy: str, **_: Any) -> Any:  # noqa: N803 - boto3's name
+        if self.token is None:
+            raise client_error("AccessDenied")
+        self.policies.append(json.loads(Policy))
+        return {"Credentials": self.token}
+
+    def get_paginator(self, name: str) -> Pages:
+        if name == "describe_alarms":
+            return Pages(lambda _: {"MetricAlarms": ALARMS})
+        return Pages(lambda asked: {"Metrics": [one for one in self.metrics if fits(one, asked)]})
+
+
+def fits(one: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """ListMetrics shows what has all the dimensions that were asked for, and perhaps more."""
+    same = all(one[key] == asked[key] for key in ("Namespace", "MetricName"))
+    return same and all(dimension in one["Dimensions"] for dimension in asked["Dimensions"])
+
+
+def metric(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: alarm[key] for key in ("Namespace", "MetricName", "Dimensions")}
+
+
+def alarm(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
+    values = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    return {"Namespace": namespace, "MetricName": name, "Dimensions": values}
+
+
+ALARMS = [
+    alarm("FeeeCancel", "OldestOverdue", service="feee-cancel"),
+    alarm("FeeeCancel", "Failed", service="feee-cancel"),
+    alarm("AWS/ApiGateway", "5XXError", ApiName="feee-cancel", Stage="v1"),
+]
+OUTPUTS = {
+    "ApiId": "api",
+    "ApiArn": "arn:api",
+    "FeeeKeySecretArn": "key",
+    "WebhookSecretArn": "hook",
+    "TickName": "tick",
+    "ScheduleFunctionArn": "arn:drain",
+    "ApiFunctionName": "api",
+    "WebhookFunctionName": "webhook",
+    "ScheduleFunctionName": "schedule",
+    "NotifyFunctionName": "notify",
+    "AlarmTopicArn": "arn:topic",
+}
+
+
+class FakeCall:
+    """The API: unsigned requests are refused, signed ones answered; `open_to` lets these in unsigned."""
+
+    def __init__(self, *, open_to: tuple[str, ...] = (), override: int = 200, readers: int = 403) -> None:
+        self.open_to, self.override, self.readers = open_to, override, readers
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        credentials: Credentials | EllipsisType | None = ...,
+        headers: Mapping[str, str] | None = None,
+    ) -> ApiAnswer:
+        if credentials is None:
+            return ApiAnswer(200 if f"{method} {path}" in self.open_to else 401, {}, {})
+        assert headers == {"X-HTTP-Method-Override": "POST"}
+        assert method == "GET", "nothing is changed"
+        return ApiAnswer(self.override if credentials is ... else self.readers, {}, {})
+
+
+def there(call: FakeCall | None = None, **changes: Any) -> Deployment:
+    aws = FakeAws(**changes)
+    return deployment("feee-cancel", lambda _: aws, call or FakeCall())
+
+
+def verdicts(findings: Any) -> list[Verdict]:
+    found: list[Finding] = [*findings]
+    assert all(bool(one.fix) is (one.verdict is not Verdict.OK) for one in found), "what is wrong can be fixed"
+    return [one.verdict for one in found]
+
+
+def told(findings: Any) -> str:
+    return " | ".join(f"{one.verdict}: {one.words} {one.fix}" for one in findings)
+
+
+def test_a_good_deployment_is_found_well_by_every_check() -> None:
+    findings = [*examine(there())]
+    assert {one.verdict for one in findings} == {Verdict.OK}
+    assert len({one.check for one in findings}) == len(CHECKS)
+
+
+def test_a_method_without_authorization_is_wrong() -> None:
+    """GetMethod: authorizationType NONE is open access."""
+    bad = {"/cancellations": {"GET": "AWS_IAM", "ANY": "NONE"}, "/webhooks/cancel": {"POST": "NONE"}}
+    assert "wrong: open to everybody: ANY /cancellations" in told(access.methods_are_locked(there(methods=bad)))
+    assert verdicts(access.methods_are_locked(there(methods={}))) == [Verdict.WRONG]
+
+
+@pytest.mark.parametrize("method", access.METHODS)
+def test_a_route_that_answers_an_unsigned_request_is_wrong(method: str) -> None:
+    call = FakeCall(open_to=(f"{method} /cancellations",))
+    assert f"{method} /cancellations (200)" in told(access.unsigned_requests_are_refused(there(call)))
+
+
+@pytest.mark.parametrize(
+    ("override", "readers", "token", "verdict"),
+    [
+        (200, 400, True, Verdict.OK),
+        (400, 403, True, Verdict.OK),
+        (400, 200, True, Verdict.OK),
+        (400, 400, True, Verdict.WRONG),
+        (415, 415, True, Verdict.WRONG),
+        (400, 400, False, Verdict.WARNING),
+        (403, 403, True, Verdict.WARNING),
+    ],
+)
+def test_a_header_that_gives_another_method_is_wrong(
+    override: int, readers: int, token: bool, verdict: Verdict
+) -> None:
+    """API Gateway documents that X-HTTP-Method-Override overrides the method; by whose permission, it doesn't say."""
+    changes = {} if token else {"token": None}
+    found = access.a_header_changes_no_method(there(FakeCall(override=override, readers=readers), **changes))
+    assert verdicts(found) == [verdict]
+
+
+def test_the_reader_may_get_and_nothing_else() -> None:
+    aws = FakeAws()
+    found = deployment("feee-cancel", lambda _: aws, FakeCall(override=400))
+    assert verdicts(access.a_header_changes_no_method(found)) == [Verdict.OK]
+    ((statement,),) = [policy["Statement"] for policy in aws.policies]
+    assert statement == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:api/GET/*"}
+
+
+@pytest.mark.parametrize("written", ["~1webhooks~1cancel/POST", "/webhooks/cancel/POST", "webhooks/cancel/POST"])
+def test_a_throttle_is_known_however_its_path_is_written(written: str) -> None:
+    settings = FakeAws().settings
+    settings[written] = settings.pop("~1webhooks~1cancel/POST")
+    assert verdicts(stage.settings_are_in_force(there(settings=settings))) == [Verdict.OK] * 2
+
+
+def test_a_throttle_that_isnt_there_is_wrong() -> None:
+    only = {"*/*": FakeAws().settings["*/*"]}
+    assert "webhooks/cancel/POST: no setting instead of 5 and 10" in told(
+        stage.settings_are_in_force(there(settings=only))
+    )
+    other = {"*/*": {"throttlingRateLimit": 10000.0, "throttlingBurstLimit": 5000}}
+    assert "*/*: 10000.0 and 5000 instead of 3 and 10" in told(stage.settings_are_in_force(there(settings=other)))
+
+
+def test_bodies_in_the_log_are_told() -> None:
+    settings = FakeAws().settings
+    settings["*/*"]["dataTraceEnabled"] = True
+    assert "warning: bodies are logged" in told(stage.settings_are_in_force(there(settings=settings)))
+
+
+def test_the_throttles_that_are_looked_for_are_the_templates() -> None:
+    (one,) = resources("AWS::ApiGateway::Stage").values()
+    settings = {
+        f"{setting['ResourcePath'].replace('~1', '/').lstrip('/')}/{setting['HttpMethod']}": (
+            setting["ThrottlingRateLimit"]["Ref"],
+            setting["ThrottlingBurstLimit"]["Ref"],
+        )
+        for setting in one["MethodSettings"]
+    }
+    assert settings == stage.THROTTLES
+
+
+def test_no_log_role_or_no_access_log_is_wrong() -> None:
+    assert "no log role" in told(stage.requests_are_logged(there(log_role=None)))
+    assert "no access log" in told(stage.requests_are_logged(there(access_log={})))
+
+
+@pytest.mark.parametrize("value", ['{"key": ""}', '{"key": "a b"}', "the-secret-key", "{}"])
+def test_a_key_that_isnt_set_or_isnt_one_is_wrong_and_never_shown(value: str) -> None:
+    secrets = {**FakeAws().secrets, "key": value}
+    found = [*keys.the_key_is_set(there(secrets=secrets))]
+    assert verdicts(found) == [Verdict.WRONG]
+    assert "put-secret-value" in told(found)
+    assert "the-secret-key" not in told(found)
+
+
+@pytest.mark.parametrize("value", ['{"secrets": []}', '{"secrets": ["whsec_c2hvcnQ="]}', "[]"])
+def test_webhooks_without_a_secret_are_told(value: str) -> None:
+    secrets = {**FakeAws().secrets, "hook": value}
+    found = [*keys.the_webhooks_secret_is_set(there(secrets=secrets))]
+    assert verdicts(found) == [Verdict.WARNING]
+    assert "c2hvcnQ" not in told(found)
+
+
+@pytest.mark.parametrize("check", [keys.the_key_is_set, keys.the_webhooks_secret_is_set])
+def test_a_secret_under_a_key_that_the_functions_may_not_use_is_wrong(check: Any) -> None:
+    """DescribeSecret: KmsKeyId is there where the key isn't AWS's own; then its reader needs kms:Decrypt."""
+    assert f"wrong: {'key' if check is keys.the_key_is_set else 'hook'} is encrypted with" in told(
+        check(there(kms_key=KMS_KEY))
+    )
+    assert verdicts(check(there(kms_key="alias/aws/secretsmanager"))) == [Verdict.OK]
+    given = {"FeeeKeySecretKmsKeyArn": KMS_KEY, "WebhookSecretKmsKeyArn": KMS_KEY}
+    for named in (KMS_KEY, KMS_KEY.rpartition("/")[2]):
+        found = there(kms_key=named)
+        assert verdicts(check(replace(found, parameters={**found.parameters, **given}))) == [Verdict.OK]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        None,
+        {"State": "DISABLED", "ScheduleExpression": "rate(1 minute)", "Target": {"Arn": "arn:drain"}},
+        {"State": "ENABLED", "ScheduleExpression": "rate(1 hour)", "Target": {"Arn": "arn:drain"}},
+        {"State": "ENABLED", "ScheduleExpression": "rate(1 minute)", "Target": {"Arn": "arn:other"}},
+    ],
+)
+def test_a_schedule_that_doesnt_start_the_drain_every_minute_is_wrong(schedule: Any) -> None:
+    assert verdicts(operation.the_tick_is_on(there(schedule=schedule))) == [Verdict.WRONG]
+
+
+def test_other_trouble_with_the_schedule_is_raised() -> None:
+    with pytest.raises(Exception, match="InternalServerException"):
+        [*examine(there(denied={"scheduler"}))]
+
+
+def test_a_new_accounts_quota_is_told() -> None:
+    """Lambda quotas: a new account may have 10 concurrent executions."""
+    assert "Service Quotas" in told(operation.executions_suffice(there(unreserved=10)))
+    assert verdicts(operation.executions_suffice(there(unreserved=54))) == [Verdict.OK], "3 a second for 16 s, and 6"
+    assert verdicts(operation.executions_suffice(there(unreserved=53))) == [Verdict.WARNING]
+
+
+def test_a_function_that_may_not_run_is_wrong() -> None:
+    found = told(operation.no_function_is_switched_off(there(reserved={"schedule": 0})))
+    assert "wrong: may not run at all: schedule" in found
+    assert "reserved: Webhook 5" in told(operation.no_function_is_switched_off(there(reserved={"webhook": 5})))
+
+
+@pytest.mark.parametrize("subscriptions", [[], [{"Endpoint": "a@b.example", "SubscriptionArn": "PendingConfirmation"}]])
+def test_alarms_that_nobody_hears_are_told(subscriptions: Any) -> None:
+    """ListSubscriptionsByTopic: the ARN of a subscription that isn't confirmed is PendingConfirmation."""
+    assert verdicts(operation.somebody_is_told(there(subscriptions=subscriptions))) == [Verdict.WARNING]
+
+
+def test_a_stack_without_alarms_is_told() -> None:
+    found = there()
+    outputs = {name: value for name, value in found.outputs.items() if name != "AlarmTopicArn"}
+    assert "no alarms" in told(operation.somebody_is_told(replace(found, outputs=outputs)))
+
+
+def test_a_metric_that_must_be_there_and_isnt_is_told() -> None:
+    """The API's name may have become its document's title: then its metrics have that as their dimension."""
+    renamed = [alarm("AWS/ApiGateway", "5XXError", ApiName="the title", Stage="v1"), *map(metric, ALARMS[:2])]
+    found = told(metrics.alarms_have_their_metrics(there(metrics=renamed)))
+    assert "warning: there is no 5XXError of ApiName=feee-cancel, Stage=v1" in found
+    by_method = [alarm("AWS/ApiGateway", "5XXError", ApiName="feee-cancel", Stage="v1", Method="GET")]
+    assert "there is no 5XXError" in told(metrics.alarms_have_their_metrics(there(metrics=by_method)))
+
+
+def test_a_metric_of_trouble_that_never_was_is_no_trouble() -> None:
+    without = [metric(one) for one in ALARMS if one["MetricName"] != "Failed"]
+    found = [*metrics.alarms_have_their_metrics(there(metrics=without))]
+    assert verdicts(found) == [Verdict.OK]
+    assert "2 of 3 are there; nothing emitted yet: Failed" in told(found)
+
+
+def test_what_may_not_be_looked_at_is_told_and_the_rest_goes_on() -> None:
+    findings = [*examine(there(denied={"schedule", "secret"}))]
+    others = {(one.check, one.verdict) for one in findings if one.verdict is not Verdict.OK}
+    named = ("the key is set", "the webhooks secret is set", "the tick is on")
+    assert others == {(check, Verdict.WARNING) for check in named}
+    assert len({finding.check for finding in findings}) == len(CHECKS)
+
+
+def test_every_output_that_is_looked_at_is_the_templates() -> None:
+    assert set(OUTPUTS) <= set(transformed()["Outputs"])
