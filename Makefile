@@ -83,21 +83,24 @@ setup: .venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .
 .tools/checkov/ready: requirements/checkov.txt
 .tools/aws/ready: requirements/aws.txt
 
+# What another make in this folder has made meanwhile isn't made again.
+ONCE = $(PYTHON) -I local/lock.py $@ $^ -- $(SHELL) $(.SHELLFLAGS)
+
 # One environment for each lock file, named as it is: SAM CLI, the emulator and checkov pin libraries that the project
 # also uses. The AWS CLI is what the tests run the documents' commands with.
 .venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .tools/aws/ready: | $(UV)
-	@echo "Installing $< (once) ..."
-	@$(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(@D)
-	@$(UV) pip install --quiet --python $(@D) --require-hashes --requirement $(firstword $(filter requirements/%,$^))
-	@touch $@
+	@$(ONCE) 'echo "Installing $< (once) ..."; \
+	  $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(@D); \
+	  $(UV) pip install --quiet --python $(@D) --require-hashes --requirement $<; \
+	  touch $@'
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "This needs Python 3.11 or later: make PYTHON=python3.13 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv --clear .tools/uv \
-	  || { echo "Python's venv module is missing (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
-	@.tools/uv/bin/python -m pip install --quiet --require-hashes --requirement $<
-	@touch $@
+	@$(ONCE) '$(PYTHON) -m venv --clear .tools/uv \
+	    || { echo "The venv module of Python is missing (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
+	  .tools/uv/bin/python -m pip install --quiet --require-hashes --requirement $<; \
+	  touch $@'
 
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

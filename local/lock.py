@@ -1,7 +1,7 @@
 """One process at a time in this checkout. Standard library only: make uses it before anything is installed.
 
-`python local/lock.py TARGET SOURCE ... -- COMMAND ...` runs the command unless the target is newer than its sources by
-the time that nobody else is at it.
+`python local/lock.py TARGET SOURCE ... -- COMMAND ...` runs the command, unless by the time that it may another process
+has made the target from these sources.
 """
 
 import fcntl
@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+_INSTALLING = Path(__file__).parents[1] / ".local/setup.lock"
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     """The command's exit status."""
     split = arguments.index("--")
     target, *sources = map(Path, arguments[:split])
-    with alone(target.parent.with_name(f"{target.parent.name}.lock")):
+    with alone(_INSTALLING):
         if newer(target, sources):
             return 0
         return subprocess.run(arguments[split + 1 :], check=False).returncode

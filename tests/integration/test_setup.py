@@ -1,0 +1,41 @@
+"""`make setup`, typed in two terminals of one checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.template import ROOT
+
+PYTHON = """#!/bin/sh
+# In the place of Python: its venv module makes a uv that installs nothing, slowly.
+case "$*" in
+-m\\ venv*)
+  mkdir -p .tools/uv/bin
+  ln -s /bin/true .tools/uv/bin/python
+  printf '#!/bin/sh\\nmkdir -p .venv .tools/sam .tools/emulator .tools/checkov .tools/aws\\n' >.tools/uv/bin/uv
+  echo 'sleep 0.1; echo "$*" >>calls' >>.tools/uv/bin/uv
+  chmod +x .tools/uv/bin/uv
+  echo uv >>calls
+  sleep 0.5;;
+*) exec {python} "$@";;
+esac
+"""
+
+
+def test_two_at_once_install_everything_once(tmp_path: Path) -> None:
+    for name in ("Makefile", "local/lock.py", "requirements", "layers/dependencies"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        copy(ROOT / name, tmp_path / name)
+    python = tmp_path / "python"
+    python.write_text(PYTHON.format(python=sys.executable))
+    python.chmod(0o755)
+    command = ["make", f"PYTHON={python}", "setup"]
+    both = [subprocess.Popen(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}) for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0]
+    calls = (tmp_path / "calls").read_text().splitlines()
+    installed = [call.rpartition(" ")[2] for call in calls if call.startswith("pip install")]
+    expected = [f"requirements/{name}.txt" for name in ("aws", "checkov", "dev", "emulator", "sam")]
+    assert (calls.count("uv"), sorted(installed)) == (1, expected)
