@@ -1,4 +1,4 @@
-"""How long importing a function takes in Lambda's image, with our bytecode and without it.
+"""How much processor time importing a function takes in Lambda's image, with our bytecode and without it.
 
 `python -m benchmarks.import_time` prints both. Everything is as on Lambda: the artifact of `sam build` with the dates
 that SAM gives, a read-only file system, a fresh process for each import.
@@ -20,7 +20,7 @@ from tests.template import default_environment
 
 RUNS = 15
 _ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "DRAIN_FUNCTION": "drain"}
-_TIMED = "import time; start = time.perf_counter(); import app; print(time.perf_counter() - start)"
+_TIMED = "import time; start = time.process_time(); import app; print(time.process_time() - start)"
 _ALTERNATING = f"""
 import json, os, subprocess, sys
 seconds = {{"with": [], "without": []}}
@@ -49,7 +49,7 @@ class ImportTime:
 
     def __str__(self) -> str:
         times = f"{self.compiled * 1000:.0f} ms with bytecode, {self.source * 1000:.0f} ms without"
-        return f"import of the function: {times}, ratio {self.ratio:.2f} (medians of {RUNS})"
+        return f"import of the function, processor time: {times}, ratio {self.ratio:.2f} (medians of {RUNS})"
 
 
 def import_time(function: str = "ApiFunction") -> ImportTime:

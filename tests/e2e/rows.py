@@ -22,12 +22,8 @@ def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
     put(stack, order_no, "waiting", tries="unreadable")
     table, key = {"TableName": stack.outputs["TableName"]}, {"order_no": {"S": order_no}}
     function = stack.outputs["ScheduleFunctionName"]
-
-    def postponed() -> bool:
-        return "postponed" in stack.client("dynamodb").get_item(**table, Key=key)["Item"]
-
     stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
-    wait_for(postponed, seconds=20)
+    wait_for(lambda: stack.client("dynamodb").get_item(**table, Key=key)["Item"], lambda item: "postponed" in item)
     stack.client("dynamodb").delete_item(**table, Key=key)
 
 

@@ -87,7 +87,7 @@ def makes_a_schedule(user: User, command: str) -> None:
     scheduler.update_schedule(**kept, ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})")
     user.sees_it_cancelled("event:")
     names = partial(scheduler.list_schedules, NamePrefix="cancel-tonight")
-    wait_for(lambda: names()["Schedules"] == [], seconds=10)
+    wait_for(lambda: names()["Schedules"], lambda schedules: schedules == [])
 
 
 def makes_a_rule(user: User, command: str) -> None:
@@ -117,12 +117,12 @@ def is_mailed(user: User, command: str) -> None:
     user.stack.api.cancel(ORDER)
     mails = list[Any]()
 
-    def mailed() -> bool:
+    def mailed() -> list[Any]:
         got = sqs.receive_message(QueueUrl=mailbox, MaxNumberOfMessages=10).get("Messages", [])
         mails.extend(json.loads(json.loads(mail["Body"])["Message"]) for mail in got)
-        return any(mail["detail"]["order_no"] == ORDER for mail in mails)
+        return mails
 
-    wait_for(mailed, seconds=20)
+    wait_for(mailed, lambda mails: any(mail["detail"]["order_no"] == ORDER for mail in mails))
 
 
 def is_called(user: User, command: str) -> None:
@@ -136,7 +136,7 @@ def is_called(user: User, command: str) -> None:
     assert (target["Arn"], target["RoleArn"]) == (user.has_in("DESTINATION_ARN"), role)
     user.has_an_order()
     user.stack.api.cancel(ORDER)
-    wait_for(lambda: bool(user.called), seconds=20)
+    wait_for(lambda: user.called)
     headers, event = user.called[0]
     assert (headers["X-Api-Key"], event["detail"]["order_no"]) == (KEY, ORDER)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.credentials import Credentials
@@ -104,12 +105,12 @@ def test_failed_events_are_sent_again_and_malformed_ones_are_left(stack: LocalSt
     malformed = {"order_no": f"x{order_no}"}
     function, payload = stack.outputs["ScheduleFunctionName"], json.dumps(malformed).encode()
     stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
-    wait_for(lambda: len(queued(stack, "FailedEventsUrl")) == 1, seconds=20)
+    wait_for(lambda: queued(stack, "FailedEventsUrl"), lambda messages: len(messages) == 1)
     failed = {"requestPayload": {"order_no": order_no}, "responsePayload": {"errorType": "TableUnavailableError"}}
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(failed))
     outcome = command("redrive", "FailedEvents", "--yes")
     assert (outcome.exit, outcome.document["found"], outcome.document["done"]) == (Exit.NO, 2, 1)
-    wait_for(lambda: stack.api.get(order_no).body.get("state") == "cancelled", seconds=20)
+    wait_for(lambda: stack.api.get(order_no).body, lambda row: row.get("state") == "cancelled")
     (left,) = queued(stack, "FailedEventsUrl")
     assert json.loads(left)["requestPayload"] == malformed
     assert command("redrive", "FailedEvents", "--yes", "--discard").exit is Exit.DONE
@@ -121,14 +122,13 @@ def test_records_of_the_stream_are_announced_again(stack: LocalStack, command: C
     order_no, url = order(stack), stack.outputs["UnannouncedRecordsUrl"]
     with settled_events(stack) as bus:
         assert command("cancel", order_no).exit is Exit.DONE
-        wait_for(lambda: len(bus.of(order_no)) == 1, seconds=20)
+        wait_for(lambda: bus.of(order_no), lambda events: len(events) == 1)
         for message in (span(stack, order_no), position(stack, GONE, GONE)):
             stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(message))
         outcome = command("redrive", "UnannouncedRecords", "--yes")
         assert (outcome.exit, outcome.document["done"]) == (Exit.NO, 1)
         assert "their events are lost" in outcome.words
-        wait_for(lambda: len(bus.of(order_no)) == 2, seconds=20)
-        once, again = bus.of(order_no)
+        once, again = wait_for(lambda: bus.of(order_no), lambda events: len(events) == 2)
         assert once == again
     (left,) = queued(stack, "UnannouncedRecordsUrl")
     assert json.loads(left)["DDBStreamBatchInfo"]["startSequenceNumber"] == GONE
@@ -168,15 +168,23 @@ def test_a_stack_that_isnt_there_is_said_plainly(stack: LocalStack) -> None:
     assert ran.stderr.startswith(f"There is no stack 'no-such-stack' in {REGION}. Name it with --stack")
 
 
-def test_temporary_credentials_are_signed_with_their_token(stack: LocalStack) -> None:
-    iam, sts = stack.client("iam"), stack.client("sts")
+@pytest.fixture
+def role(stack: LocalStack) -> Iterator[str]:
+    """A role that may call the API."""
+    iam, name = stack.client("iam"), f"operator-{uuid4()}"
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = iam.create_role(RoleName="operator", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
     allowed = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{stack.outputs['ApiArn']}/*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    iam.put_role_policy(RoleName="operator", PolicyName="call", PolicyDocument=policy)
-    given = sts.assume_role(RoleArn=role, RoleSessionName="operator")["Credentials"]
+    iam.put_role_policy(RoleName=name, PolicyName="call", PolicyDocument=policy)
+    yield arn
+    iam.delete_role_policy(RoleName=name, PolicyName="call")
+    iam.delete_role(RoleName=name)
+
+
+def test_temporary_credentials_are_signed_with_their_token(stack: LocalStack, role: str) -> None:
+    given = stack.client("sts").assume_role(RoleArn=role, RoleSessionName="operator")["Credentials"]
     key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
     for with_token, status in ((token, 404), (None, 403)):
         with ApiClient(stack.api.url, Credentials(key, secret, with_token)) as api:

@@ -56,7 +56,6 @@ EXPECTED = {
     "schedule-wake-up": Expected(),
     "webhook-cancel": Expected(202, {"state": "waiting", "state_reason": "queued"}),
 }
-SETTLED_WITHIN = 30
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +90,7 @@ def test_a_sample_event_does_in_lambdas_image_what_it_should(local: Containers, 
         body = json.loads(answer["body"])
         assert (answer["statusCode"], body | expected.answer) == (expected.status, body)
         assert all(order_no in answer["body"] for order_no in sample.order_nos)
-    wait_for(
-        lambda: [state(local, order_no) for order_no in sample.order_nos] == expected.rows,
-        seconds=SETTLED_WITHIN,
-        found=lambda: [state(local, order_no) for order_no in sample.order_nos],
-    )
+    wait_for(lambda: [state(local, order_no) for order_no in sample.order_nos], lambda states: states == expected.rows)
 
 
 def test_the_sample_record_is_told_on_the_bus(local: Containers) -> None:
@@ -103,11 +98,10 @@ def test_the_sample_record_is_told_on_the_bus(local: Containers) -> None:
     settled_at = int(sample.event["Records"][0]["dynamodb"]["NewImage"]["settled_at"]["N"])
     with settled_events(local.stack) as events:
         assert local.invoke("NotifyFunction", sample.event) == {"batchItemFailures": []}
-
-        def told() -> list[int]:
-            return [detail["settled_at"] for detail in events.of(sample.order_nos[0])]
-
-        wait_for(lambda: settled_at in told(), seconds=SETTLED_WITHIN, found=told)
+        wait_for(
+            lambda: [detail["settled_at"] for detail in events.of(sample.order_nos[0])],
+            lambda told: settled_at in told,
+        )
 
 
 def test_what_make_sam_local_says_is_what_happened(local: Containers) -> None:

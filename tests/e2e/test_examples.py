@@ -18,7 +18,6 @@ from botocore.credentials import Credentials
 from flask import Flask, Response, request
 from standardwebhooks import Webhook
 
-from local.api import ApiAnswer
 from local.simulator.listener import Listener, listening
 from local.stack import LocalStack
 from local.webhook import SECRET
@@ -174,8 +173,5 @@ def test_an_example_cancels_an_order_on_the_local_stack(program: str, stack: Loc
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.startswith("202 accepted" if "ebhook" in program else "200 cancelled")
 
-    def row() -> ApiAnswer:
-        return stack.api.get(order_no)
-
-    wait_for(lambda: row().body.get("state") == "cancelled", seconds=60, found=row)
+    wait_for(lambda: stack.api.get(order_no).body, lambda row: row.get("state") == "cancelled")
     assert stack.simulator.client.order(order_no).accepted_cancels == 1

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest
 
 from local.metrics import emitted
 from local.stack import KEY, LocalStack
+from tests.e2e.restored import put_back, renew
 from tests.e2e.waiting import wait_for
 
 pytestmark = pytest.mark.long
@@ -21,10 +23,9 @@ SECONDS = 12
 @pytest.fixture
 def next_key(stack: LocalStack) -> Iterator[str]:
     """The old key is back afterwards, and no process is left that keeps this one for its five minutes."""
-    yield f"key-{uuid4()}"
-    stack.set_key(KEY)
-    for function in ("ApiFunctionName", "ScheduleFunctionName"):
-        stack.kill(stack.outputs[function])
+    with put_back(stack):
+        yield f"key-{uuid4()}"
+    renew(stack, "Api", "Schedule")
 
 
 def ask_with_a_wrong_key(stack: LocalStack) -> list[str]:
@@ -72,5 +73,9 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
         feee.set_key(next_key)  # the old one is deleted at feee.io
     assert set(statuses) <= {200, 202}
     assert statuses.count(202) == 0 if overlap else statuses.count(202) > 0
-    wait_for(lambda: all(feee.order(order_no).accepted_cancels == 1 for order_no in orders + waiting), seconds=120)
+    wait_for(
+        lambda: Counter(feee.order(order_no).accepted_cancels for order_no in orders + waiting),
+        lambda cancels: set(cancels) == {1},
+        seconds=240,
+    )
     assert {stack.api.get(order_no).body["state"] for order_no in orders[-5:]} == {"cancelled"}

@@ -70,8 +70,10 @@ def late(stack: LocalStack) -> None:
     hold_the_lease(stack, 20)
     time.sleep(4)  # a drain that is at work notices within three seconds that its lease is another's
     put(stack, order.order_no, "waiting", due_at=int(time.time()) - 400)
-    invoke_the_drain(stack, "{}")
-    hold_the_lease(stack, 0)
+    try:
+        invoke_the_drain(stack, "{}")
+    finally:
+        hold_the_lease(stack, 0)
     stack.api.cancel(order.order_no)
 
 

@@ -62,18 +62,16 @@ def settle_all(stack: LocalStack, order_nos: list[str]) -> None:
     """Let ticks come, sooner than the stack's own, until every order's cancellation is final."""
     table, lease = stack.client("dynamodb"), {"order_no": {"S": "drain"}}
 
-    def settled() -> bool:
+    def unsettled_after_a_tick() -> dict[str, Any]:
         held = table.get_item(TableName=stack.outputs["TableName"], Key=lease).get("Item")
         if held is None or int(held["lease_until"]["N"]) <= time.time():
             function = stack.outputs["ScheduleFunctionName"]
             stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
-        return not unsettled()
-
-    def unsettled() -> list[dict[str, Any]]:
         rows = items(stack)
-        return [rows[order_no] for order_no in order_nos if rows[order_no]["state"]["S"] != "cancelled"]
+        unsettled = [rows[order_no] for order_no in order_nos if rows[order_no]["state"]["S"] != "cancelled"]
+        return {"unsettled": unsettled, "at": time.time(), "drains": drains(stack) if unsettled else []}
 
-    wait_for(settled, seconds=240, interval=2, found=lambda: (time.time(), unsettled(), drains(stack)))
+    wait_for(unsettled_after_a_tick, lambda seen: not seen["unsettled"], seconds=300, interval=2)
 
 
 def drains(stack: LocalStack) -> list[str]:

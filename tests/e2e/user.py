@@ -65,12 +65,8 @@ class User:
 
     def sees_it_cancelled(self, by: str = "") -> None:
         """Its row says so, and who asked; feee.io cancelled it once."""
-
-        def row() -> dict[str, Any]:
-            return self.stack.api.get(ORDER).body
-
-        wait_for(lambda: row().get("state") == "cancelled", seconds=30, found=row)
-        assert row()["requested_by"].startswith(by)
+        row = wait_for(lambda: self.stack.api.get(ORDER).body, lambda row: row.get("state") == "cancelled")
+        assert row["requested_by"].startswith(by)
         assert self.stack.simulator.client.order(ORDER).accepted_cancels == 1
 
     def secret(self, output: str) -> Any:

@@ -31,7 +31,19 @@ REPORTED = ("unclosed <socket", "unclosed file", "is still running")
 def test_what_is_left_open_fails_the_test_that_left_it(tmp_path: Path) -> None:
     file = tmp_path / "test_it.py"
     file.write_text(TESTS)
-    options = ["-p", "tests.leaks", "-W", "error", "-rE", "-c", "/dev/null", "--rootdir", str(tmp_path)]
+    options = [
+        "-p",
+        "tests.leaks",
+        "-p",
+        "no:randomly",
+        "-W",
+        "error",
+        "-rE",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        str(tmp_path),
+    ]
     command = [sys.executable, "-m", "pytest", *options, str(file)]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
     failed = [line.rpartition("::")[2] for line in printed.splitlines() if line.startswith("ERROR ")]
