@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 
 from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import TakenMessages
@@ -327,6 +330,73 @@ def test_an_attempt_settles_once(table: Cancellations, new: Rows) -> None:
     table.start(new(), rejected_by=NOW)
     settled = table.settle(new(state=State.REJECTED))
     assert table.settle(new(state=State.WAITING)) == settled
+
+
+@pytest.fixture(params=[1, 99], ids=["once", "each time"])
+def lossy(request: pytest.FixtureRequest, dynamodb: tuple[Any, str]) -> Iterator[tuple[Any, str]]:
+    """A table whose writes take effect, and whose answers are lost, once for each call or whenever botocore asks."""
+    client, name = dynamodb
+    left: list[int] = []
+
+    def lose(request: AWSPreparedRequest, **_: Any) -> None:
+        if left.pop():
+            wire.send(request)
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+    def is_asked(**_: Any) -> None:
+        left[:] = [0, *[1] * request.param]
+
+    with at_emulator(client.meta.endpoint_url) as clients:
+        unreliable, wire = clients("dynamodb"), URLLib3Session()
+        for operation in ("PutItem", "UpdateItem"):
+            unreliable.meta.events.register(f"provide-client-params.dynamodb.{operation}", is_asked)
+            unreliable.meta.events.register(f"before-send.dynamodb.{operation}", lose)
+        yield unreliable, name
+        wire.close()
+
+
+def test_a_write_whose_answer_was_lost_is_recognised_as_our_own(lossy: tuple[Any, str], new: Rows) -> None:
+    table = CancellationTable(*lossy)
+    started, written = table.start(new(due_at=NOW), rejected_by=NOW)
+    assert (started, written) == (new(due_at=NOW), True)
+    claimed, won = table.claim(new().order_no, State.CANCELLING, due_by=NOW, lease_until=NOW + 30)
+    assert (claimed.attempt, claimed.due_at, won) == (2, NOW + 30, True)
+    waiting = replace(claimed, state=State.WAITING, due_at=NOW + 50)
+    assert table.settle(waiting) == waiting
+    rescheduled = replace(waiting, due_at=NOW + 70)
+    assert table.reschedule(rescheduled, due_at=NOW + 50) == (rescheduled, True)
+    withdrawn = replace(rescheduled, state=State.WITHDRAWN)
+    assert table.reschedule(withdrawn, due_at=NOW + 70) == (withdrawn, True)
+
+
+@pytest.mark.parametrize("lossy", [1], indirect=True)
+def test_a_restart_whose_answers_were_lost_is_recognised_as_our_own(
+    lossy: tuple[Any, str], dynamodb: tuple[Any, str], new: Rows
+) -> None:
+    there = CancellationTable(*dynamodb)
+    there.start(new(state=State.WAITING, attempt=0), rejected_by=NOW)
+    there.reschedule(new(state=State.WITHDRAWN, attempt=0), due_at=new().due_at)
+    restarted, written = CancellationTable(*lossy).start(new(), rejected_by=NOW)
+    assert (restarted.state, written) == (State.CANCELLING, True)
+    assert there.find(new().order_no) == restarted
+
+
+@pytest.mark.parametrize("lossy", [1], indirect=True)
+def test_a_write_that_somebody_else_was_faster_with_is_not_taken_for_our_own(
+    lossy: tuple[Any, str], dynamodb: tuple[Any, str], new: Rows
+) -> None:
+    table = CancellationTable(*lossy)
+    there, _ = CancellationTable(*dynamodb).start(new(due_at=NOW), rejected_by=NOW)
+    assert table.start(new(), rejected_by=NOW) == (there, False)
+    assert table.claim(new().order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30) == (there, False)
+    assert table.settle(new(attempt=7)) == there
+
+
+def test_a_drains_lease_whose_answer_was_lost_is_held(lossy: tuple[Any, str], dynamodb: tuple[Any, str]) -> None:
+    lease, other = TableLease(*lossy), TableLease(*dynamodb)
+    with suppress(TableUnavailableError):  # nothing is known of it, if no answer comes at all
+        assert lease.acquire(now=NOW, lease_until=NOW + 10, until=0) == 0
+    assert other.acquire(now=NOW, lease_until=NOW + 10, until=NOW + 5) is None
 
 
 def test_attributes_of_a_later_version_are_passed_over(dynamodb: tuple[Any, str], new: Rows) -> None:

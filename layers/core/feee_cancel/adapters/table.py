@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from decimal import Decimal
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -56,15 +57,19 @@ class CancellationTable:
         # Of a lease that ran out nobody knows how far it got: the doubt may be as old as the row.
         attempts_before = "attempt" if state is State.WAITING else ":none"
         doubt = f"in_doubt_after = if_not_exists(in_doubt_after, {attempts_before})"
-        with translated(f"order {order_no}") as found:
-            answer = self._client.update_item(
+        claimed = "#state = :claimed, due_at = :lease_until, #token = :token"
+        token = _new_token()
+
+        def claim() -> _Item:
+            return self._client.update_item(
                 TableName=self._name,
                 Key={"order_no": {"S": order_no}},
-                UpdateExpression=f"SET #state = :claimed, due_at = :lease_until, {doubt} ADD attempt :one",
+                UpdateExpression=f"SET {claimed}, {doubt} ADD attempt :one",
                 ConditionExpression="#state = :state AND due_at <= :due_by",
-                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeNames={"#state": "state", "#token": "token"},
                 ExpressionAttributeValues={
                     ":state": {"S": state},
+                    ":token": token,
                     ":claimed": {"S": State.REFUNDING if state is State.REFUNDING else State.CANCELLING},
                     ":due_by": number(due_by),
                     ":lease_until": number(lease_until),
@@ -73,9 +78,10 @@ class CancellationTable:
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-            return to_row(answer["Attributes"]), True
-        return to_row(found[0]), False
+            )["Attributes"]
+
+        item, won = self._written(order_no, token, claim)
+        return to_row(item), won
 
     def settle(self, row: Cancellation) -> Cancellation:
         """End the attempt with this row, unless a later attempt took over."""
@@ -168,9 +174,8 @@ class CancellationTable:
 
     def find(self, order_no: str) -> Cancellation | None:
         """The order's cancellation, read consistently."""
-        with translated(f"order {order_no}"):
-            answer = self._client.get_item(TableName=self._name, Key={"order_no": {"S": order_no}}, ConsistentRead=True)
-        return to_row(answer["Item"]) if "Item" in answer else None
+        item = self._read(order_no)
+        return to_row(item) if item else None
 
     def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
         """At most so many rows of a state from the index, the latest due first, those after `after`."""
@@ -192,15 +197,40 @@ class CancellationTable:
         names: Any = (
             {"ExpressionAttributeNames": {"#state": "state"}, "ExpressionAttributeValues": values} if values else {}
         )
-        with translated(f"order {row.order_no}") as found:
+        token = _new_token()
+
+        def put() -> _Item:
             self._client.put_item(
                 TableName=self._name,
-                Item=_item(row),
+                Item={**_item(row), "token": token},
                 ConditionExpression=condition,
                 **names,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        return (to_row(found[0]), False) if found else (row, True)
+            return {}
+
+        item, written = self._written(row.order_no, token, put)
+        return (row, True) if written else (to_row(item), False)
+
+    def _written(self, order_no: str, token: _Item, write: Callable[[], _Item]) -> tuple[_Item, bool]:
+        """Make a conditional write with this token. Returns what it gave, or what it found; and whether it was made.
+
+        botocore repeats a write whose answer was lost, and the repeated one finds the first: by its token it is ours.
+        If no answer came at all, the row is read. Raises TableUnavailableError if it can't be known.
+        """
+        try:
+            with translated(f"order {order_no}") as found:
+                return write(), True
+        except TableUnavailableError:
+            found = [self._read(order_no)]
+            if found[0].get("token") != token:
+                raise
+        return found[0], found[0].get("token") == token
+
+    def _read(self, order_no: str) -> _Item:
+        with translated(f"order {order_no}"):
+            answer = self._client.get_item(TableName=self._name, Key={"order_no": {"S": order_no}}, ConsistentRead=True)
+        return answer.get("Item", {})
 
 
 @contextmanager
@@ -233,6 +263,11 @@ _DECODERS = {field.name: _DECODER_OF.get(field.type, str) for field in fields(Ca
 def number(value: float) -> dict[str, str]:
     """A whole number as DynamoDB has it."""
     return {"N": str(int(value))}
+
+
+def _new_token() -> dict[str, str]:
+    """What a write is known by, afterwards: no other has it."""
+    return {"S": token_hex(8)}
 
 
 def _key(due: Due) -> dict[str, Any]:
