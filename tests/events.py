@@ -38,3 +38,17 @@ def post(body: str | None, content_type: str | None = "application/json") -> dic
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
     }
+
+
+def at(path: str, *, order_no: str | None = None, resource: str | None = None, method: str = "GET") -> dict[str, Any]:
+    """A request as API Gateway hands it over: its path, and the resource and the parameter that it was matched with."""
+    event = sample("api-get")
+    resource = resource or event["resource"]
+    gateway = {"resourcePath": resource, "httpMethod": method, "path": f"/v1{path}"}
+    return event | {
+        "path": path,
+        "resource": resource,
+        "httpMethod": method,
+        "pathParameters": {"order_no": order_no} if order_no is not None else None,
+        "requestContext": event["requestContext"] | gateway,
+    }

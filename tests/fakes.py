@@ -247,7 +247,13 @@ def ports(
     )
 
 
-def service(ports: Ports, held: dict[str, int] | None = None, counted: list[str] | None = None) -> Service:
+def service(
+    ports: Ports,
+    held: dict[str, int] | None = None,
+    counted: list[str] | None = None,
+    *,
+    demands_caller: bool = True,
+) -> Service:
     leases: dict[str, int] = {} if held is None else held
     return Service(
         ports=ports,
@@ -256,4 +262,5 @@ def service(ports: Ports, held: dict[str, int] | None = None, counted: list[str]
         new_lease=lambda: FakeLease(leases),
         drain_pace=1000,
         drain_seconds=150,
+        demands_caller=demands_caller,
     )

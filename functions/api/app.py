@@ -1,92 +1,68 @@
 """The API: callers with AWS credentials ask for cancellations, look at them, and take them back."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from feee_cancel.bootstrap.cancelling import Service, bootstrap
-from feee_cancel.http import cancellations, pages, problems
+from feee_cancel.http import cancellations, pages
+from feee_cancel.http.gateway import Reply, Request
+from feee_cancel.http.routing import Routes, respond
 
-Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
-
-METHODS = {
-    "/cancellations": "GET, POST",
-    "/cancellations/batch": "POST",
-    "/cancellations/[^/]+": "DELETE, GET",
-    "/orders/[^/]+": "GET",
-}
+Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
 logger = Logger(service="feee_cancel")
 
 
 def create(service: Service) -> Handler:
     """The handler over a service."""
-    app = APIGatewayRestResolver()
-    problems.answer_errors(app, logger, methods=METHODS)
-    _route_requests(app, service)
-    _route_looks(app, service)
+    routes = _routes(service)
 
     @service.published
     @logger.inject_lambda_context(clear_state=True)
-    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        return app.resolve(event, context)
+    def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
+        return respond(event, context, routes, demands_caller=service.demands_caller)
 
     return lambda_handler
 
 
-def _route_requests(app: APIGatewayRestResolver, service: Service) -> None:
-    @app.post("/cancellations")
-    def request() -> Response[str]:
-        asked = cancellations.document(app.current_event)
-        row = service.request(asked, requested_by=_caller(app), seconds_left=_seconds_left(app))
+def _routes(service: Service) -> Routes:
+    def request(asked: Request) -> Reply:
+        document = cancellations.document(asked)
+        row = service.request(document, requested_by=asked.caller, seconds_left=asked.seconds_left)
         logger.info("requested", extra={"order_no": row.order_no, "state": row.state, "reason": row.state_reason})
-        return cancellations.requested(row, app.current_event, now=service.ports.now())
+        return cancellations.requested(row, asked, now=service.ports.now())
 
-    @app.post("/cancellations/batch")
-    def batch() -> Response[str]:
-        asked = cancellations.document(app.current_event, most=cancellations.MAX_BATCH_DOCUMENT)
-        taken = service.enqueue_batch(asked, requested_by=_caller(app))
-        logger.info("requested a batch", extra={"orders": len(taken)})
-        return cancellations.batch(asked, taken)
+    def batch(asked: Request) -> Reply:
+        document = cancellations.document(asked, most=cancellations.MAX_BATCH_DOCUMENT)
+        enqueued = service.enqueue_batch(document, requested_by=asked.caller)
+        logger.info("requested a batch", extra={"orders": len(enqueued)})
+        return cancellations.batch(document, enqueued)
 
-    @app.delete("/cancellations/<order_no>")
-    def withdraw(order_no: str) -> Response[str]:
-        row = service.withdraw(order_no)
-        logger.info("asked to withdraw", extra={"order_no": order_no, "state": row.state if row else None})
+    def withdraw(asked: Request) -> Reply:
+        row = service.withdraw(asked.order_no)
+        logger.info("asked to withdraw", extra={"order_no": asked.order_no, "state": row.state if row else None})
         return cancellations.withdrawn(row)
 
+    def find(asked: Request) -> Reply:
+        return cancellations.found(service.find(asked.order_no))
 
-def _route_looks(app: APIGatewayRestResolver, service: Service) -> None:
-    @app.get("/cancellations/<order_no>")
-    def find(order_no: str) -> Response[str]:
-        return cancellations.found(service.find(order_no))
-
-    @app.get("/cancellations")
-    def page() -> Response[str]:
-        if order_no := app.current_event.path_parameters.get("order_no"):
-            return find(order_no)  # slashes or a line's end, which Powertools passes over in a path
-        query = pages.Query.parse(app.current_event.multi_value_query_string_parameters)
+    def page(asked: Request) -> Reply:
+        query = pages.Query.parse(asked.query)
         return pages.page(*service.page(query.states, limit=query.limit, after=query.after))
 
-    @app.get("/orders/<order_no>")
-    def look_up(order_no: str) -> Response[str]:
-        said = service.look_up(order_no, seconds_left=_seconds_left(app))
-        return cancellations.looked_up(order_no, said, service.outlook(said.order) if said.order else None)
+    def look_up(asked: Request) -> Reply:
+        said = service.look_up(asked.order_no, seconds_left=asked.seconds_left)
+        return cancellations.looked_up(asked.order_no, said, service.outlook(said.order) if said.order else None)
 
-    @app.route("/cancellations/batch", method=["DELETE", "GET"])  # before it is taken for an order number
-    def not_an_order() -> NoReturn:
-        raise problems.method_not_allowed(METHODS["/cancellations/batch"])
-
-
-def _caller(app: APIGatewayRestResolver) -> str | None:
-    return app.current_event.request_context.identity.user_arn
-
-
-def _seconds_left(app: APIGatewayRestResolver) -> float:
-    return app.lambda_context.get_remaining_time_in_millis() / 1000
+    return {
+        "/cancellations": {"GET": page, "POST": request},
+        "/cancellations/batch": {"POST": batch},
+        "/cancellations/{order_no}": {"DELETE": withdraw, "GET": find},
+        "/orders/{order_no}": {"GET": look_up},
+    }
 
 
 lambda_handler = create(bootstrap())

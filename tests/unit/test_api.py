@@ -13,7 +13,7 @@ from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from functions.api.app import create
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
-from tests.events import Context, post, sample
+from tests.events import Context, at, post, sample
 from tests.fakes import FakeFeee, FakeTable, ports, service
 
 CANCELLED = shown(status=12, refund_amount=Decimal("3.92"), refund_time=NOW)
@@ -25,8 +25,7 @@ def call(
     """Status, body and headers of the answer."""
     handler = create(service(ports(feee or FakeFeee(), table or FakeTable())))
     answered = handler(event, Context())
-    headers = {name: values[0] for name, values in answered["multiValueHeaders"].items()}
-    return answered["statusCode"], json.loads(answered["body"], parse_float=Decimal), headers
+    return answered["statusCode"], json.loads(answered["body"], parse_float=Decimal), answered["headers"]
 
 
 def test_the_sample_request_is_cancelled_and_the_refund_is_exact() -> None:
@@ -71,7 +70,7 @@ def test_a_look_at_what_was_never_requested_is_a_404() -> None:
 
 
 def test_a_look_with_an_order_number_that_is_none_is_a_400() -> None:
-    status, problem, _ = call(sample("api-get") | {"path": "/cancellations/abc"})
+    status, problem, _ = call(at("/cancellations/abc", order_no="abc"))
     assert (status, problem["errors"][0]["pointer"]) == (400, "#/order_no")
 
 
@@ -201,7 +200,7 @@ def test_a_request_whose_first_attempt_crashes_is_accepted_all_the_same() -> Non
 
 
 def test_a_route_that_is_not_there_is_a_problem_too() -> None:
-    status, problem, _ = call(sample("api-get") | {"path": "/nowhere"})
+    status, problem, _ = call(at("/nowhere", resource="/nowhere"))
     assert (status, problem["type"]) == (404, "urn:feee-cancel:problem:no-such-route")
 
 

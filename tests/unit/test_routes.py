@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
-from tests.events import sample
+from tests.events import at, sample
 from tests.fakes import FakeFeee, FakeTable
 from tests.unit.test_api import call
 
@@ -93,6 +93,12 @@ def test_without_a_state_every_state_is_listed() -> None:
     ]
 
 
+@pytest.mark.parametrize("parameters", [{"state": "", "limit": "", "cursor": ""}, {"limit": ["", ""]}])
+def test_a_parameter_without_a_value_is_absent(parameters: dict[str, Any]) -> None:
+    """As `?state=&limit=&cursor=`, which a form or a template leaves behind."""
+    assert call(listing(**parameters), table=FakeTable(*ROWS))[1] == call(listing(), table=FakeTable(*ROWS))[1]
+
+
 @pytest.mark.parametrize(
     ("parameters", "member"),
     [
@@ -102,7 +108,6 @@ def test_without_a_state_every_state_is_listed() -> None:
         ({"limit": "101"}, "limit"),
         ({"limit": "ten"}, "limit"),
         ({"limit": "\uff11"}, "limit"),
-        ({"cursor": ""}, "cursor"),
         ({"sate": "waiting"}, "sate"),
         ({"cursor": "x"}, "cursor"),
         ({"cursor": "ÿ"}, "cursor"),
@@ -113,10 +118,9 @@ def test_a_parameter_that_is_none_is_named(parameters: dict[str, Any], member: s
     assert (status, problem["errors"][0]["pointer"]) == (400, f"#/{member}")
 
 
-@pytest.mark.parametrize("order_no", ["\n", "/", "//", "/\n"])
-def test_what_is_no_order_number_is_not_taken_for_the_list(order_no: str) -> None:
-    look = sample("api-get") | {"path": f"/cancellations/{order_no}", "pathParameters": {"order_no": order_no}}
-    status, problem, _ = call(look)
+@pytest.mark.parametrize("order_no", ["\n", "/", "//", "/\n", "1/", "%31", "1%2F", "..", "1\x00", "\uff11", "batch"])
+def test_what_is_no_order_number_is_a_400(order_no: str) -> None:
+    status, problem, _ = call(at(f"/cancellations/{order_no}", order_no=order_no))
     assert (status, problem["errors"][0]["pointer"]) == (400, "#/order_no")
 
 
@@ -219,15 +223,19 @@ def test_a_look_up_that_shows_no_order_says_what_feee_io_said(said: Any, status:
 
 
 @pytest.mark.parametrize(
-    ("name", "method", "allow"),
+    ("resource", "method", "allow"),
     [
-        ("api-request", "PUT", "GET, POST"),
-        ("api-batch", "GET", "POST"),
-        ("api-get", "POST", "DELETE, GET"),
-        ("api-lookup", "DELETE", "GET"),
+        ("/cancellations", "PUT", "GET, POST"),
+        ("/cancellations/batch", "GET", "POST"),
+        ("/cancellations/{order_no}", "POST", "DELETE, GET"),
+        ("/orders/{order_no}", "DELETE", "GET"),
+        ("/cancellations", "HEAD", "GET, POST"),
+        ("/cancellations", "post", "GET, POST"),
     ],
 )
-def test_another_method_is_a_405_that_says_which_are_taken(name: str, method: str, allow: str) -> None:
-    status, problem, headers = call(sample(name) | {"httpMethod": method})
+def test_another_method_is_a_405_that_says_which_are_accepted(resource: str, method: str, allow: str) -> None:
+    path = resource.replace("{order_no}", ORDER_NO)
+    order_no = ORDER_NO if "{" in resource else None
+    status, problem, headers = call(at(path, order_no=order_no, resource=resource, method=method))
     assert (status, headers["Allow"]) == (405, allow)
     assert problem["type"] == "urn:feee-cancel:problem:method-not-allowed"

@@ -151,7 +151,7 @@ def test_a_message_that_cannot_be_written_is_a_503() -> None:
     assert (status, problem["type"]) == (503, "urn:feee-cancel:problem:unavailable")
 
 
-@pytest.mark.parametrize("body", ["", "no JSON", "[]", '{"order_no": "x"}', '{"order_no": "1", "a": 1}', "[" * 5000])
+@pytest.mark.parametrize("body", ["", "no JSON", "[]", '{"order_no": "x"}', '{"order_no": "1", "a": 1}', "[" * 4000])
 def test_a_signed_body_that_is_no_request_is_a_400(body: str) -> None:
     case = Case()
     status, problem = case.send(body)
@@ -161,7 +161,7 @@ def test_a_signed_body_that_is_no_request_is_a_400(body: str) -> None:
 
 def test_another_method_is_a_405() -> None:
     answered = Case().handler(sample("webhook-cancel") | {"httpMethod": "GET"}, Context())
-    assert (answered["statusCode"], answered["multiValueHeaders"]["Allow"]) == (405, ["POST"])
+    assert (answered["statusCode"], answered["headers"]["Allow"]) == (405, "POST")
 
 
 # -- ten thousand requests that aren't signed as they should be

@@ -34,5 +34,5 @@ def known(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_json(value: object) -> str:
-    """JSON text, decimals as exact numbers."""
-    return json.dumps(value, default=json_number, ensure_ascii=False)
+    """JSON text, decimals as exact numbers. Half a surrogate pair, which no encoding takes, comes as JSON's escape."""
+    return json.dumps(value, default=json_number, ensure_ascii=False).encode(errors="backslashreplace").decode()

@@ -38,6 +38,10 @@ class Settings:
         """The drain's function. It wakes itself under the name that Lambda sets; the others are told its name."""
         return self.text("DRAIN_FUNCTION" if "DRAIN_FUNCTION" in self._environ else "AWS_LAMBDA_FUNCTION_NAME")
 
+    def in_sam_local(self) -> bool:
+        """Whether SAM CLI runs the function on a developer's machine. Its API has no IAM, so nobody can be known."""
+        return self._environ.get("AWS_SAM_LOCAL") == "true"
+
     def policy(self) -> Policy:
         """When things happen."""
         refused, unreachable = self._backoff("REFUSED_BACKOFF"), self._backoff("UNREACHABLE_BACKOFF")

@@ -43,4 +43,5 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         new_lease=wiring.new_lease,
         drain_pace=settings.integer("DRAIN_PACE"),
         drain_seconds=settings.integer("DRAIN_SECONDS"),
+        demands_caller=not settings.in_sam_local(),
     )

@@ -1,14 +1,18 @@
 """The request documents: one order, or a batch of them with the rest in common."""
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 _ORDER_NO = re.compile(r"[0-9]{1,32}")
 _EXECUTION_ID = re.compile(r"[ -;=?-~]{1,256}")
 _MAX_REASON = 200
 _MAX_AHEAD = 30 * 86_400
 MAX_BATCH = 100
+MAX_DOCUMENT = 4_096
+"""Bytes of a document with one order."""
 
 
 class InvalidRequestError(ValueError):
@@ -33,6 +37,19 @@ class CancellationRequest:
         """Validate a JSON document. Raises InvalidRequestError with the member at fault."""
         members = _members(document, "order_no")
         return cls(order_no=parse_order_no(members.get("order_no")), **_common(members, now))
+
+
+def parse_json(text: bytes) -> object:
+    """Read JSON as RFC 8259 has it: UTF-8, perhaps after a byte order mark. Raises InvalidRequestError.
+
+    A member that is given twice is refused: readers differ in which of the two they take.
+    """
+    try:
+        return json.loads(text.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_once_each)
+    except InvalidRequestError:
+        raise
+    except (ValueError, RecursionError):
+        raise InvalidRequestError("", "must be a JSON document") from None
 
 
 def parse_batch(document: object, *, now: float) -> list[CancellationRequest | InvalidRequestError]:
@@ -68,6 +85,19 @@ def parse_order_no(value: object) -> str:
     if isinstance(value, str) and _ORDER_NO.fullmatch(value):
         return value
     raise InvalidRequestError("order_no", "is required: a string of 1 to 32 digits, as feee.io gave it")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _once_each(members: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in members:
+        if name in found:
+            raise InvalidRequestError(name[:64], "is given twice")
+        found[name] = value
+    return found
 
 
 def _members(document: object, subject: str) -> dict[str, Any]:

@@ -1,22 +1,18 @@
 """What the API takes and answers."""
 
 import json
-from base64 import b64decode
 from http import HTTPStatus
-from typing import Any, NoReturn
-
-from aws_lambda_powertools.event_handler.api_gateway import Response
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from typing import Any
 
 from feee_cancel.adapters.representation import known, represent
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.documents import InvalidRequestError
+from feee_cancel.domain.documents import MAX_DOCUMENT, InvalidRequestError, parse_json
 from feee_cancel.domain.outlook import Outlook
-from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, answer, retry_after
+from feee_cancel.http.gateway import Reply, Request
+from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, retry_after, too_large
 from feee_cancel.usecases.enqueue import Enqueued
 
-MAX_DOCUMENT = 4_096
 MAX_BATCH_DOCUMENT = 16_384
 
 _REJECTED = {
@@ -37,42 +33,37 @@ _NO_ORDER = {
 }
 
 
-def document(event: APIGatewayProxyEvent, *, most: int = MAX_DOCUMENT) -> object:
+def document(request: Request, *, most: int = MAX_DOCUMENT) -> object:
     """The JSON document in the body, of at most so many bytes. Raises ProblemError (413, 415), InvalidRequestError."""
-    media_type = (event.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    content_type = [*request.headers.get("content-type", ()), ""][0]
+    if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send application/json.")
-    if len(event.body or "") > most:
-        detail = f"A request document has at most {most} bytes."
-        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
     try:
-        body = (event.body or "").encode()
-        return json.loads(b64decode(body, validate=True) if event.is_base64_encoded else body, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        body = request.body(most)
+    except ValueError:
         raise InvalidRequestError("", "must be a JSON document") from None
+    if body is None:
+        raise too_large(most)
+    return parse_json(body)
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def requested(row: Cancellation, event: APIGatewayProxyEvent, *, now: float) -> Response[str]:
+def requested(row: Cancellation, asked: Request, *, now: float) -> Reply:
     """The answer to a request: 200 settled, 202 will be settled. Raises ProblemError (409 can't be cancelled)."""
     if row.state is State.CANCELLED:
-        return answer(HTTPStatus.OK, represent(row))
+        return Reply(HTTPStatus.OK, represent(row))
     if row.state.final:
         reason = row.state_reason or StateReason.GAVE_UP
         raise _conflict(reason.replace("_", "-"), _REJECTED[reason], row)
     wait = RETRY_SECONDS if row.state is State.CANCELLING else max(1, row.due_at - int(now) + 1)
-    location = f"{event.request_context.path.rstrip('/')}/{row.order_no}"
-    return answer(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
+    location = f"{asked.url_path}/{row.order_no}"
+    return Reply(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
 
 
-def batch(batch_document: object, taken: list[Enqueued]) -> Response[str]:
+def batch(batch_document: object, taken: list[Enqueued]) -> Reply:
     """The answer to a batch: what became of each, in order."""
     given = batch_document["order_nos"] if isinstance(batch_document, dict) else []
     results = [_result(order_no, one) for order_no, one in zip(given, taken, strict=True)]
-    return answer(HTTPStatus.ACCEPTED, {"results": results})
+    return Reply(HTTPStatus.ACCEPTED, {"results": results})
 
 
 def _result(order_no: object, taken: Enqueued) -> dict[str, Any]:
@@ -86,23 +77,23 @@ def _result(order_no: object, taken: Enqueued) -> dict[str, Any]:
             return {**shown, "result": "refused", "detail": "couldn't be written, so it wasn't accepted; try again"}
 
 
-def found(row: Cancellation | None) -> Response[str]:
+def found(row: Cancellation | None) -> Reply:
     """The answer to a look at a cancellation. Raises ProblemError (404)."""
-    return answer(HTTPStatus.OK, represent(_there(row)))
+    return Reply(HTTPStatus.OK, represent(_there(row)))
 
 
-def withdrawn(row: Cancellation | None) -> Response[str]:
+def withdrawn(row: Cancellation | None) -> Reply:
     """The answer to taking back. Raises ProblemError (404; 409 under way or final)."""
     row = _there(row)
     if row.state is State.WITHDRAWN:
-        return answer(HTTPStatus.OK, represent(row))
+        return Reply(HTTPStatus.OK, represent(row))
     if row.state.final:
         raise _conflict("final", f"The cancellation is {row.state}, so it can't be taken back any more.", row)
     detail = "The cancellation is under way: feee.io was asked, and the order may be cancelled already."
     raise _conflict("under-way", detail, row)
 
 
-def looked_up(order_no: str, said: Answer, outlook: Outlook | None) -> Response[str]:
+def looked_up(order_no: str, said: Answer, outlook: Outlook | None) -> Reply:
     """The answer to a look at an order. Raises ProblemError (404, 502, 503) where feee.io showed none."""
     last_answer = {
         "answer": said.kind,
@@ -125,7 +116,7 @@ def looked_up(order_no: str, said: Answer, outlook: Outlook | None) -> Response[
         "why_not": outlook.why_not,
         "order": json.loads(said.order.text),
     }
-    return answer(HTTPStatus.OK, known(shown))
+    return Reply(HTTPStatus.OK, known(shown))
 
 
 def _there(row: Cancellation | None) -> Cancellation:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from feee_cancel.adapters.representation import represent
 from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.domain.documents import InvalidRequestError, parse_order_no
-from feee_cancel.http.problems import answer
+from feee_cancel.http.gateway import Reply
 from feee_cancel.usecases.listing import MAX_PAGE
 
 _DEFAULT_PAGE = 25
@@ -49,13 +47,13 @@ class Query:
         return cls(states, _limit(limit), _position(cursor, states) if cursor is not None else None)
 
 
-def page(rows: Sequence[Cancellation], following: Due | None) -> Response[str]:
+def page(rows: Sequence[Cancellation], following: Due | None) -> Reply:
     """The answer to a list."""
     body: dict[str, Any] = {"cancellations": [represent(row) for row in rows]}
     if following:
         position = json.dumps([following.state, following.due_at, following.order_no], separators=(",", ":"))
         body["next_cursor"] = urlsafe_b64encode(position.encode()).decode().rstrip("=")
-    return answer(HTTPStatus.OK, body)
+    return Reply(HTTPStatus.OK, body)
 
 
 def _one(parameters: Mapping[str, Sequence[str]], name: str) -> str | None:

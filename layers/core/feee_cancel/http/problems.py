@@ -1,19 +1,17 @@
-"""Answers, and every error as a problem (RFC 9457)."""
+"""Every error as a problem (RFC 9457), by its type."""
 
-import re
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
-
-from feee_cancel.adapters.representation import to_json
 from feee_cancel.domain.documents import InvalidRequestError
-from feee_cancel.usecases.ports import SecretUnavailableError, TableUnavailableError
+from feee_cancel.http.gateway import Reply
+from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, TableUnavailableError
 
 _TYPE = "urn:feee-cancel:problem:"
 RETRY_SECONDS = 2
+
+logger = logging.getLogger(__name__)
 
 
 class ProblemError(Exception):
@@ -30,50 +28,31 @@ class ProblemError(Exception):
         self.members = members
 
 
-def answer(
-    status: HTTPStatus,
-    body: Mapping[str, Any],
-    headers: Mapping[str, str] | None = None,
-    content_type: str = "application/json",
-) -> Response[str]:
-    """An answer that nobody keeps."""
-    headers = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(status_code=status, content_type=content_type, body=to_json(body), headers=headers)
+def reply_to_error(error: Exception) -> Reply:
+    """The answer to an error: one table. What isn't the request's fault is logged."""
+    match error:
+        case ProblemError():
+            return _problem(error)
+        case InvalidRequestError():
+            return _problem(_invalid(error))
+        case NotSignedError():
+            detail = "The request carries no valid signature (Standard Webhooks) of the last five minutes."
+            return _problem(ProblemError(HTTPStatus.UNAUTHORIZED, "not-signed", detail))
+        case TableUnavailableError() | SecretUnavailableError():
+            logger.error("the request could not be taken", exc_info=error)
+            detail = "The table or a secret can't be reached just now, so nothing was accepted or changed. Try again."
+            headers = retry_after()
+            return _problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers))
+        case _:
+            logger.error("an error that nobody expected", exc_info=error)
+            detail = "Whether the request was accepted is unknown. Look at the cancellation, or ask again."
+            return _problem(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail))
 
 
-def answer_errors(app: APIGatewayRestResolver, logger: Logger, *, methods: Mapping[str, str]) -> None:
-    """Every error as a problem: one table, by type.
-
-    `methods` has for each path, a regular expression, the methods that it takes; another one is answered 405.
-    """
-
-    def _unavailable(error: TableUnavailableError | SecretUnavailableError) -> Response[str]:
-        logger.error("the request could not be taken", exc_info=error)
-        detail = "The table or a secret can't be reached just now, so nothing was accepted or changed. Try again."
-        return problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=retry_after()))
-
-    def _unexpected(error: Exception) -> Response[str]:
-        logger.error("an error that nobody expected", exc_info=error)
-        detail = "Whether the request was accepted is unknown. Look at the cancellation, or ask again."
-        return problem(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail))
-
-    def _no_route(_: Exception) -> Response[str]:
-        allow = next((allow for path, allow in methods.items() if re.fullmatch(path, app.current_event.path)), None)
-        if allow is None:
-            return problem(ProblemError(HTTPStatus.NOT_FOUND, "no-such-route", "There is no such route."))
-        return problem(method_not_allowed(allow))
-
-    app.exception_handler(ProblemError)(problem)
-    app.exception_handler(InvalidRequestError)(_invalid)
-    app.exception_handler([TableUnavailableError, SecretUnavailableError])(_unavailable)
-    app.exception_handler(Exception)(_unexpected)
-    app.not_found(_no_route)
-
-
-def method_not_allowed(allow: str) -> ProblemError:
-    """There is such a path, but not with this method."""
-    detail = f"Only {allow} is taken here."
-    return ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers={"Allow": allow})
+def too_large(most: int) -> ProblemError:
+    """The document has more bytes than this."""
+    detail = f"A request document has at most {most} bytes."
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
 
 
 def retry_after(seconds: int = RETRY_SECONDS) -> dict[str, str]:
@@ -81,8 +60,7 @@ def retry_after(seconds: int = RETRY_SECONDS) -> dict[str, str]:
     return {"Retry-After": str(seconds)}
 
 
-def problem(error: ProblemError) -> Response[str]:
-    """The problem as an answer."""
+def _problem(error: ProblemError) -> Reply:
     body = {
         "type": f"{_TYPE}{error.name}",
         "title": error.status.phrase,
@@ -90,11 +68,11 @@ def problem(error: ProblemError) -> Response[str]:
         "detail": error.detail,
         **error.members,
     }
-    return answer(error.status, body, error.headers, "application/problem+json")
+    return Reply(error.status, body, error.headers or {}, "application/problem+json")
 
 
-def _invalid(error: InvalidRequestError) -> Response[str]:
+def _invalid(error: InvalidRequestError) -> ProblemError:
     pointer = f"#/{error.member.replace('~', '~0').replace('/', '~1')}" if error.member else "#"
     detail = f"{error.member or 'the request'} {error.detail}"
     errors = [{"pointer": pointer, "detail": error.detail}]
-    return problem(ProblemError(HTTPStatus.BAD_REQUEST, "invalid-request", detail, errors=errors))
+    return ProblemError(HTTPStatus.BAD_REQUEST, "invalid-request", detail, errors=errors)

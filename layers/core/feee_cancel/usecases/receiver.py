@@ -1,15 +1,12 @@
 """The application behind the webhook: signed requests are written for the drain, and it is woken."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from feee_cancel.domain.cancellation import Cancellation
-from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError
+from feee_cancel.domain.documents import CancellationRequest, parse_json
 from feee_cancel.usecases.enqueue import deduplicate, enqueue, wake_for
 from feee_cancel.usecases.ports import Handler, Intake
-
-_MAX_BODY = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +27,7 @@ class Receiver:
         SecretUnavailableError and TableUnavailableError; then nothing was accepted.
         """
         message = f"webhook:{self.verified(headers, body)}"
-        asked = CancellationRequest.parse(_json(body), now=self.intake.now())
+        asked = CancellationRequest.parse(parse_json(body), now=self.intake.now())
 
         def _enqueue() -> Cancellation:
             row = enqueue(asked, self.intake, requested_by=message)
@@ -38,12 +35,3 @@ class Receiver:
             return row
 
         return deduplicate(message, self.intake, _enqueue) or self.intake.cancellations.find(asked.order_no)
-
-
-def _json(body: bytes) -> object:
-    if len(body) > _MAX_BODY:
-        raise InvalidRequestError("", f"must have at most {_MAX_BODY} bytes")
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequestError("", "must be a JSON document") from None

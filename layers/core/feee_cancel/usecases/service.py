@@ -38,7 +38,8 @@ class Service:
     """What the functions call. Every method may raise TableUnavailableError; then nothing was accepted.
 
     `published` wraps a handler, so that its metrics are written; `count` counts one of a metric.
-    `new_lease` gives a drain its lease; its pace is in calls to feee.io a second.
+    `new_lease` gives a drain its lease; its pace is in calls to feee.io a second. `demands_caller` is False only where
+    nothing in front of the API verifies signatures: in SAM CLI's containers.
     """
 
     ports: Ports
@@ -47,6 +48,7 @@ class Service:
     new_lease: Callable[[], DrainLease]
     drain_pace: float
     drain_seconds: float
+    demands_caller: bool = True
 
     def request(self, document: object, *, requested_by: str | None, seconds_left: float) -> Cancellation:
         """Take a request document and try at once. Raises InvalidRequestError."""
