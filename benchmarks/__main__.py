@@ -55,6 +55,8 @@ def _on_a_stack(console: Console, seconds: float | None) -> Iterator[Row]:
         if seconds is not None:
             writes, reads = api_units(stack)
             yield bill.row("The bill: a million cancels", bill.million(seconds, writes, reads))
+        yield bill.row("The bill: their rows, each month", bill.kept(bill.MILLION))
+        yield bill.row("The bill: with Tracing, besides", {"traces": bill.traces(bill.MILLION)})
         yield bill.row("The bill: an idle month", bill.idle_month(idle_read_units(stack)))
 
 

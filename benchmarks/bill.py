@@ -1,10 +1,11 @@
 """What a million cancels and an idle month cost, from what was counted and AWS's list prices."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.table import Row
-from tests.template import resources
+from tests.template import TEMPLATE, resources
 
 PRICES_OF = "list prices of us-east-1 as of 2025, without the free tier; check them before you rely on them"
 
@@ -32,6 +33,9 @@ PRICES = {
     "alarms, a month": Price(0.10, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
     "dashboards, a month": Price(3.00, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
     "GB of logs": Price(0.50, 1, "https://aws.amazon.com/cloudwatch/pricing/"),
+    "KMS requests": Price(0.03, 1e4, "https://aws.amazon.com/kms/pricing/"),
+    "GB of the table, a month": Price(0.25, 1, "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "GB to be restored, a month": Price(0.20, 1, "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
     "traces": Price(5.00, 1e6, "https://aws.amazon.com/xray/pricing/"),
 }
 MILLION = 1_000_000
@@ -45,8 +49,13 @@ function's and API Gateway's."""
 CANCEL_METRICS = ("Requested", "Cancelled", "RefundedTRX", "EligibleToCancelled", "FeeeLatency")
 TICK_METRICS = ("Unsettled", "OldestOverdue")
 """What each of these puts; a metric is paid for in the hours in which something puts it."""
+MONTH_SECONDS = 86_400 * 365 / 12
 SAMPLED = 0.05
-"""X-Ray's default rule, beside one request a second."""
+"""Of requests beside the first of each second, by X-Ray's default rule."""
+ROW_BYTES, INDEX_BYTES = 1_100, 300
+"""Of a final row with feee.io's documented order in it, and of what the index has of it. DynamoDB adds 100 to each."""
+PRINCIPALS = 2
+"""The drain and the stream's poller, in an idle month. DynamoDB asks KMS for each every five minutes."""
 SECRET_READS = 12 * 24 * 365 / 12
 """One every five minutes while an environment is in use."""
 API_GB, SMALL_GB = 0.5, 0.25
@@ -64,8 +73,25 @@ def million(seconds: float, write_units: float, read_units: float) -> dict[str, 
         "settled events": MILLION,
         "custom metrics, a month": len(CANCEL_METRICS),
         "GB of logs": MILLION * LOG_BYTES / 1e9,
-        "traces": 2 * MILLION * SAMPLED,
+        "traces": traces(MILLION) if default("Tracing") else 0,
     }
+
+
+def traces(requests: float) -> float:
+    """How many of a month's requests to the API X-Ray traces, at any time alike; what runs by itself isn't traced.
+
+    The first of each second, and SAMPLED of the others (X-Ray's default rule).
+    """
+    each_second = requests / MONTH_SECONDS
+    seconds_with_one = MONTH_SECONDS * (1 - math.exp(-each_second))
+    return seconds_with_one + SAMPLED * (requests - seconds_with_one)
+
+
+def kept(rows: float) -> dict[str, float]:
+    """What it takes to keep so many final rows for a month, with what point-in-time recovery needs."""
+    table = rows * (ROW_BYTES + 100) / 1e9
+    index = rows * (INDEX_BYTES + 100) / 1e9
+    return {"GB of the table, a month": table + index, "GB to be restored, a month": table}
 
 
 def idle_month(read_units: float) -> dict[str, float]:
@@ -75,13 +101,18 @@ def idle_month(read_units: float) -> dict[str, float]:
         "invocations": TICKS,
         "GB-seconds": TICKS * TICK_SECONDS * SMALL_GB,
         "read units": TICKS * read_units,
-        "traces": TICKS * SAMPLED,
         "GB of logs": TICKS * TICK_LOG_BYTES / 1e9,
         "custom metrics, a month": len(TICK_METRICS),
-        "alarms, a month": len(resources("AWS::CloudWatch::Alarm")),
-        "dashboards, a month": len(resources("AWS::CloudWatch::Dashboard")),
+        "alarms, a month": len(resources("AWS::CloudWatch::Alarm")) if default("Alarms") else 0,
+        "dashboards, a month": len(resources("AWS::CloudWatch::Dashboard")) if default("Dashboard") else 0,
         "secrets, a month": 2,
+        "KMS requests": PRINCIPALS * SECRET_READS,
     }
+
+
+def default(parameter: str) -> bool:
+    """Whether the template's parameter is on by default."""
+    return bool(TEMPLATE["Parameters"][parameter]["Default"] == "true")
 
 
 def cost(used: Mapping[str, float]) -> float:

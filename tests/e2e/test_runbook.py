@@ -208,6 +208,7 @@ def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, o
     calls = len(feee.requests())
     assert operator("drain <<< '{}'").startswith("null")
     assert len(feee.requests()) == calls, "the drain rests"
+    assert stuck[0] in operator("./feee-cancel list --state waiting")
     assert "no_usable_answer" in operator("./feee-cancel show", order_no=stuck[0])
     feee.behave()
     assert f"{stuck[0]} is cancelled" in operator("./feee-cancel cancel", order_no=stuck[0])
@@ -411,7 +412,7 @@ def throttled(stack: LocalStack, *functions: str) -> Iterator[None]:
             server.shutdown()
 
 
-@about("Api server errors", "Table throttled")
+@about("Api server errors")
 def test_dynamodb_refuses_so_the_api_does(stack: LocalStack, operator: Operator) -> None:
     """The emulator writes no access log: the line is put there in the template's format."""
     api, drain = stack.outputs["ApiFunctionName"], stack.outputs["ScheduleFunctionName"]

@@ -18,6 +18,7 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import State
 from local.build import ROOT
 from local.metrics import embedded
+from tests.alarms import alarms
 from tests.builders import NOW, row
 
 
@@ -42,7 +43,22 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
 
 def test_the_bill_is_what_was_used_times_the_prices() -> None:
     assert bill.cost({"requests to API Gateway": 2e6, "secrets, a month": 2}) == pytest.approx(7.80)
-    assert set(bill.million(0.1, 6, 0)) | set(bill.idle_month(1.5)) == set(bill.PRICES)
+    used = set(bill.million(0.1, 6, 0)) | set(bill.idle_month(1.5)) | set(bill.kept(1))
+    assert used == set(bill.PRICES)
+
+
+def test_the_bill_is_what_was_promised() -> None:
+    """A million cancels with metrics at most $12, an idle month with all alarms at most $3."""
+    assert bill.cost(bill.million(0.106, 5, 0)) <= 12
+    assert bill.cost(bill.idle_month(1.5)) <= 3
+    assert bill.idle_month(1.5)["alarms, a month"] == len(alarms())
+
+
+def test_x_ray_traces_the_first_of_each_second_and_a_twentieth_of_the_others() -> None:
+    """X-Ray: the default sampling rule."""
+    assert bill.traces(1) == pytest.approx(1)
+    assert bill.traces(1e6) == pytest.approx(840_000, rel=0.01)
+    assert bill.traces(1e9) == pytest.approx(bill.MONTH_SECONDS + 0.05 * (1e9 - bill.MONTH_SECONDS), rel=0.001)
 
 
 def test_the_bill_counts_the_metrics_that_a_cancel_and_a_tick_put(capsys: pytest.CaptureFixture[str]) -> None:

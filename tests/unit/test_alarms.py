@@ -138,17 +138,16 @@ def test_what_is_made_of_missing_data_is_chosen_and_has_its_reason_beside_it() -
     assert all(re.search(r": (notBreaching|breaching|ignore) # .+", line) for line in lines)
 
 
-def test_every_queue_every_function_and_the_table_have_their_alarms() -> None:
+def test_every_queue_the_api_the_drain_and_the_stream_have_their_alarms() -> None:
+    """Crashes and throttles of functions and table show in these (decision 15)."""
     watched = [
         (alarm["MetricName"], dimension["Value"]) for alarm in ALARMS.values() for dimension in alarm["Dimensions"]
     ]
     for queue in QUEUES:
         assert ("ApproximateNumberOfMessagesVisible", {"Fn::GetAtt": [queue, "QueueName"]}) in watched
-    for function in FUNCTIONS:
-        assert ("Errors", {"Ref": function}) in watched
-        assert ("Throttles", {"Ref": function}) in watched
-    for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
-        assert watched.count((metric, {"Ref": "CancellationTable"})) == 2, "the table and its index"
+    assert ("5XXError", "v1") in watched
+    assert watched.count(("OldestOverdue", {"Ref": "AWS::StackName"})) == 2, "late, and not running"
+    assert ("IteratorAge", {"Ref": "NotifyFunction"}) in watched
 
 
 def test_alarms_are_made_or_not_all_together() -> None:
