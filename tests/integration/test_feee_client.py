@@ -19,6 +19,7 @@ from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.order import Order
 from feee_cancel.usecases.ports import SecretUnavailableError
+from layers import authorities
 from local.simulator.server import RunningSimulator, running
 from tests.builders import DOCUMENTED
 
@@ -338,6 +339,21 @@ def test_a_peer_that_is_trusted_is_spoken_to_over_tls(
     assert feee.cancel(order.order_no, deadline=soon()).kind is AnswerKind.ORDER
     simulator.client.misbehave("drip", part="body", interval=0.05)
     assert feee.query(order.order_no, deadline=soon(0.6)).kind is UNUSABLE
+
+
+def test_authorities_in_a_directory_are_looked_up_there(secure: tuple[RunningSimulator, Path], tmp_path: Path) -> None:
+    simulator, pem = secure
+    order_no = simulator.client.create_order(age=743).order_no
+    found = {}
+    for name, bundle in {"its own": pem, "another": tmp_path / "another.pem"}.items():
+        if name == "another":
+            trustme.CA().cert_pem.write_to_path(bundle)
+        authorities.main(bundle, tmp_path / name)
+        feee = FeeeClient(
+            simulator.url, user_agent=USER_AGENT, key=lambda *, refresh=False: KEY, authorities=str(tmp_path / name)
+        )
+        found[name] = feee.query(order_no, deadline=soon()).kind
+    assert found == {"its own": AnswerKind.ORDER, "another": AnswerKind.NOT_SENT}
 
 
 def test_who_is_trusted_is_read_once_for_all_connections(

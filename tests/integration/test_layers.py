@@ -3,20 +3,32 @@
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import boto3
 import pytest
+import trustme
+from botocore import xform_name
 
+from layers import authorities
 from local.build import ROOT, build, sam_build
 
 MAX_ZIPPED = 3_000_000
 MAX_UNPACKED = 12_000_000
 LAYERS = ("DependenciesLayer", "CoreLayer")
-SERVICES = re.findall(r"^SERVICES := (.*)$", (ROOT / "layers/Makefile").read_text(), re.MULTILINE)[0].split()
+MAKEFILE = (ROOT / "layers/Makefile").read_text().replace("\\\n", "")
+OPERATIONS = [part.split(":") for part in re.findall(r"^OPERATIONS := (.*)$", MAKEFILE, re.MULTILINE)[0].split()]
+SERVICES = sorted({service for service, _ in OPERATIONS})
+REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "ap-southeast-7")
 CALLS = {
     "dynamodb": ("get_item", {"TableName": "table", "Key": {"order_no": {"S": "1"}}}),
     "events": ("put_events", {"Entries": [{"Source": "a", "DetailType": "b", "Detail": "{}"}]}),
@@ -35,6 +47,28 @@ try:
 except botocore.exceptions.EndpointConnectionError:
     print("nobody there")
 """
+ENDPOINTS = """
+import boto3, botocore.config, json, sys
+session = boto3.Session("id", "secret")
+for region in sys.argv[2:]:
+    for service in sys.argv[1].split():
+        for config in ({}, {"use_fips_endpoint": True}, {"use_dualstack_endpoint": True}):
+            client = session.client(service, region, config=botocore.config.Config(**config))
+            print(region, config, client.meta.endpoint_url, client.meta.service_model.signing_name)
+"""
+SECURE = """
+import boto3, botocore.config, botocore.httpsession, os, sys
+_, authorities, url = sys.argv
+assert os.path.isdir(botocore.httpsession.AUTHORITIES)
+botocore.httpsession.AUTHORITIES = authorities
+config = botocore.config.Config(retries={"total_max_attempts": 1})
+session = boto3.Session("id", "secret", region_name="us-east-1")
+client = session.client("secretsmanager", endpoint_url=url, config=config)
+try:
+    client.get_secret_value(SecretId="x")
+except Exception as error:
+    print(type(error).__name__)
+"""
 IMPORT_ALL = """
 import importlib, pathlib, sys, warnings
 warnings.simplefilter("ignore")
@@ -44,11 +78,14 @@ for file in root.rglob("*.py"):
 """
 
 
-def in_the_layer(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def in_the_layer(script: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a fresh process that sees the dependencies layer and the standard library."""
-    layer = build().parent / "DependenciesLayer/python"
-    start = f"import sys; sys.path.insert(0, {str(layer)!r}); sys.dont_write_bytecode = True\n{script}"
-    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"}
+    return beside(build().parent / "DependenciesLayer/python", script, *arguments, **environ)
+
+
+def beside(packages: Path, script: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    start = f"import sys; sys.path.insert(0, {str(packages)!r}); sys.dont_write_bytecode = True\n{script}"
+    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1", **environ}
     command = [sys.executable, "-I", "-S", "-c", start, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -83,6 +120,57 @@ def test_a_client_makes_its_call_from_the_layer(service: str) -> None:
     call, arguments = CALLS[service]
     done = in_the_layer(CALL, service, call, json.dumps(arguments))
     assert done.stdout == "nobody there\n", done.stderr
+
+
+def test_the_layer_has_every_operation_that_the_code_calls() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "layers/core").rglob("*.py"))
+    assert set(re.findall(r"_client(?:\(\))?\.([a-z_]+)\(", code)) == {xform_name(name) for _, name in OPERATIONS}
+
+
+def test_every_client_of_the_layer_has_the_endpoints_that_the_whole_package_gives() -> None:
+    whole = beside(Path(boto3.__path__[0]).parent, ENDPOINTS, " ".join(SERVICES), *REGIONS)
+    assert whole.stdout.count("https://") == len(REGIONS) * len(SERVICES) * 3, whole.stderr
+    assert in_the_layer(ENDPOINTS, " ".join(SERVICES), *REGIONS).stdout == whole.stdout
+
+
+def test_a_client_of_the_layer_trusts_the_authorities_of_the_layer_or_the_bundle_that_the_user_names(
+    tmp_path: Path,
+) -> None:
+    trusted, other = trustme.CA(), trustme.CA()
+    bundles = {"trusted": tmp_path / "trusted.pem", "other": tmp_path / "other.pem"}
+    trusted.cert_pem.write_to_path(bundles["trusted"])
+    other.cert_pem.write_to_path(bundles["other"])
+    for name, bundle in bundles.items():
+        authorities.main(bundle, tmp_path / name)
+    with refusing(trusted) as url:
+        assert in_the_layer(SECURE, str(tmp_path / "trusted"), url).stdout == "ClientError\n"
+        assert in_the_layer(SECURE, str(tmp_path / "other"), url).stdout == "SSLError\n"
+        named = {"AWS_CA_BUNDLE": str(bundles["trusted"])}
+        assert in_the_layer(SECURE, str(tmp_path / "other"), url, **named).stdout == "ClientError\n"
+
+
+@contextmanager
+def refusing(authority: trustme.CA) -> Iterator[str]:
+    """A server that answers every request 400, over TLS."""
+
+    class _Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(400)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"https://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_service_that_was_left_out_is_named() -> None:

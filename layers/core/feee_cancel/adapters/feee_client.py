@@ -38,11 +38,18 @@ class FeeeClient:
     """`cancel` and `query`, each one request (two where the key had changed), each ended by its deadline.
 
     Never raises for anything that feee.io or the network does: the answer says what happened. `answered` is told of
-    every answer, from whichever thread called.
+    every answer, from whichever thread called. `authorities` is a directory of certificates under the names that
+    OpenSSL looks for; None stands for those of the system.
     """
 
     def __init__(
-        self, base_url: str, *, user_agent: str, key: KeySource, answered: Callable[[Answer], None] = lambda _: None
+        self,
+        base_url: str,
+        *,
+        user_agent: str,
+        key: KeySource,
+        answered: Callable[[Answer], None] = lambda _: None,
+        authorities: str | None = None,
     ) -> None:
         """Raises ValueError unless `base_url` is https, or http on this machine."""
         url = urlsplit(base_url)
@@ -52,7 +59,7 @@ class FeeeClient:
         self._user_agent = user_agent
         self._key = key
         self._answered = answered
-        self._tls = _verifying() if url.scheme == "https" else None
+        self._tls = _verifying(authorities) if url.scheme == "https" else None
         self._pool = self._new_pool()
         self._used_at = time.time()
 
@@ -125,10 +132,13 @@ class FeeeClient:
         return _PlainPool(host, self._url.port, maxsize=_MAX_CONNECTIONS)
 
 
-def _verifying() -> ssl.SSLContext:
+def _verifying(authorities: str | None) -> ssl.SSLContext:
     """What verifies feee.io at every connection. urllib3 would read the authorities for each: 17 ms of a processor."""
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-    context.load_default_certs()
+    if authorities:
+        context.load_verify_locations(capath=authorities)
+    else:
+        context.load_default_certs()
     return context
 
 

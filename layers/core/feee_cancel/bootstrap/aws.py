@@ -8,7 +8,10 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.httpsession
+import botocore.session
 from botocore.config import Config
+from botocore.handlers import BUILTIN_HANDLERS
 
 from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import TakenMessages
@@ -31,6 +34,8 @@ _CONFIG = Config(
     user_agent="feee-cancel",
 )
 
+AUTHORITIES: str | None = getattr(botocore.httpsession, "AUTHORITIES", None)
+"""Where the layer keeps botocore's certificates so that one is read when it is needed; None outside the layer."""
 
 logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells of its credentials and endpoints at each start
 
@@ -47,7 +52,16 @@ class Wiring:
 
 def clients() -> Callable[[str], Any]:
     """Makes clients of one session: a session of its own for each would cost a cold start another 60 ms."""
-    return partial(boto3.Session().client, config=_CONFIG)
+    return partial(_session().client, config=_CONFIG)
+
+
+def _session() -> boto3.Session:
+    """boto3's session, with those of botocore's 128 handlers that every service has (docs/decisions/0011)."""
+    session = botocore.session.Session(include_builtin_handlers=False)
+    for event, handler, *_ in BUILTIN_HANDLERS:
+        if "." not in event:  # such as before-call.s3.PutObject: none is for a service that is called here
+            session.register(event, handler)
+    return boto3.Session(botocore_session=session)
 
 
 def wire(settings: Settings) -> Wiring:

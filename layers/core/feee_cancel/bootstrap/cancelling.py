@@ -9,7 +9,7 @@ from functools import partial
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.settings import Settings
-from feee_cancel.bootstrap.aws import wire
+from feee_cancel.bootstrap.aws import AUTHORITIES, wire
 from feee_cancel.usecases.ports import Ports
 from feee_cancel.usecases.service import Service
 
@@ -24,8 +24,9 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
     key = SecretKey(wiring.client("secretsmanager"), settings.text("FEEE_KEY_SECRET_ARN"))
     telemetry = wiring.telemetry
     base_url, user_agent = settings.text("FEEE_BASE_URL"), settings.text("FEEE_USER_AGENT")
+    feee = FeeeClient(base_url, user_agent=user_agent, key=key, answered=telemetry.answered, authorities=AUTHORITIES)
     ports = Ports(
-        feee=FeeeClient(base_url, user_agent=user_agent, key=key, answered=telemetry.answered),
+        feee=feee,
         cancellations=intake.cancellations,
         messages=intake.messages,
         policy=intake.policy,

@@ -1,0 +1,79 @@
+"""What the layer's build takes out of the packages, held against the packages that are pinned."""
+
+import ast
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from botocore.handlers import BUILTIN_HANDLERS
+
+from layers.bytecode import bytecode
+from layers.cuts import CUTS, Cut, made
+from layers.service_data import needed
+
+
+def installed(cut: Cut) -> str:
+    package, _, file = cut.file.partition("/")
+    spec = find_spec(package)
+    assert spec
+    assert spec.origin
+    return (Path(spec.origin).parent / file).read_text()
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: f"{cut.file}: {cut.statement.strip()}")
+def test_each_cut_fits_the_package_that_is_pinned(cut: Cut) -> None:
+    source = made(cut, installed(cut))
+    ast.parse(source)
+    assert f"\n{cut.instead}  # changed by feee-cancel" in source
+
+
+@pytest.mark.parametrize("source", ["import a\nimport b2\n", "\nimport b\n\nimport b\n"])
+def test_a_cut_that_does_not_fit_stops_the_build(source: str) -> None:
+    with pytest.raises(ValueError, match=r"package/file\.py doesn't have this once.*: import b"):
+        made(Cut("package/file.py", "import b", "", 0, ""), source)
+
+
+def test_no_handler_of_botocores_is_for_a_service_that_is_called_here() -> None:
+    ours = {"dynamodb", "events", "eventbridge", "lambda", "secretsmanager", "secrets-manager"}
+    for event, *rest in BUILTIN_HANDLERS:
+        parts = event.split(".")
+        assert parts[0] == "docs" or not ours & set(parts), event
+        assert len(parts) > 1 or len(rest) == 1, f"{event} is registered in some other way"
+        assert len(parts) == 1 or "*" not in parts[1] or parts[0] == "docs", f"{event} is for every service"
+
+
+MODEL = {
+    "metadata": {"serviceId": "Shop"},
+    "documentation": "<p>A shop</p>",
+    "operations": {
+        "Buy": {"input": {"shape": "Order"}, "output": {"shape": "Bill"}, "errors": [{"shape": "SoldOut"}]},
+        "Return": {"input": {"shape": "Parcel"}},
+    },
+    "shapes": {
+        "Bill": {"type": "structure", "members": {"documentation": {"shape": "Text", "documentation": "What for"}}},
+        "Order": {"type": "list", "member": {"shape": "Item"}},
+        "Item": {"type": "structure", "members": {"parts": {"shape": "Order"}}},
+        "Parcel": {"type": "structure", "members": {}},
+        "SoldOut": {"type": "structure", "members": {}},
+        "Text": {"type": "string"},
+    },
+}
+
+
+def test_a_model_keeps_the_operations_that_are_called_and_all_that_they_lead_to() -> None:
+    model = needed(MODEL, ["Buy"])
+    assert list(model["operations"]) == ["Buy"]
+    assert list(model["shapes"]) == ["Bill", "Order", "Item", "SoldOut", "Text"]
+    assert model["shapes"]["Bill"]["members"] == {"documentation": {"shape": "Text"}}
+    assert model["metadata"] == MODEL["metadata"]
+
+
+def test_an_operation_that_does_not_exist_stops_the_build() -> None:
+    with pytest.raises(KeyError, match="Steal"):
+        needed(MODEL, ["Steal"])
+
+
+def test_bytecode_has_no_docstring_but_that_of_a_class_with_a_decorator() -> None:
+    source = b'"""one"""\nimport dataclasses\nclass A:\n    "two"\n@dataclasses.dataclass\nclass B:\n    "three"\n'
+    compiled = bytecode(source, "x.py")
+    assert [text in compiled for text in (b"one", b"two", b"three")] == [False, False, True]
