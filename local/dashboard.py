@@ -4,6 +4,7 @@ The statistics are those of the emulator's CloudWatch, which is given what the f
 """
 
 import json
+import math
 import random
 import sys
 import time
@@ -25,10 +26,15 @@ from local.up import end_on_signals
 
 PICTURE = ROOT / "docs/dashboard.png"
 _SECONDS = 240
-_PERIOD = 10
+_PERIOD = 20
+_GAP_SECONDS = 65
+"""The backlog is reported by each tick, once a minute; what is missing for longer is missing."""
+_INK, _FAINT = "#2b2b33", "#77777f"
+_COLOURS = ("#2563eb", "#16a34a", "#ea580c", "#9333ea", "#0891b2", "#dc2626")
 _CAPTION = (
-    "The dashboard of the template, drawn by `make dashboard` (not by CloudWatch) from four minutes of a local run,"
-    " in periods of 10 s; in minutes 1:20 to 2:00 feee.io is down. Of AWS's own metrics the emulator emits few."
+    "Drawn by `make dashboard`, not by CloudWatch, from four minutes of a local run in periods of 20 s; from 1:20 to"
+    " 2:00 feee.io is down. The panels of AWS's own metrics (functions, API, table, queues) are left out: the emulator"
+    " has few of them."
 )
 
 
@@ -81,45 +87,96 @@ def play(stack: LocalStack, seconds: float) -> None:
         time.sleep(chosen.uniform(0.2, 1.6))
 
 
-def draw(body: Mapping[str, Any], read: Callable[[list[dict[str, Any]]], list[Any]], start: float) -> Figure:
+def ours(widgets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The panels whose every metric is the service's own, with the headings that have some; moved up, in their order.
+
+    Of AWS's own metrics the emulator emits few: a panel of them would show what isn't so.
+    """
+    kept: list[Mapping[str, Any]] = []
+    heading, y = None, 0
+    for widget in sorted(widgets, key=lambda widget: (widget["y"], widget["x"])):
+        if widget["type"] == "text":
+            heading = widget
+        elif all(metric[0] == NAMESPACE for metric in widget["properties"]["metrics"]):
+            if heading:
+                y = max((above["y"] + above["height"] for above in kept), default=0)
+                kept.append({**heading, "y": y})
+                heading = None
+            kept.append({**widget, "y": y + 1})
+    return kept
+
+
+def draw(
+    widgets: Sequence[Mapping[str, Any]], read: Callable[[list[dict[str, Any]]], list[Any]], start: float
+) -> Figure:
     """Draw the widgets where the dashboard has them, on its 24 columns; `read` answers as GetMetricData does."""
-    mpl.rcParams.update({"font.size": 7, "axes.titlesize": 8, "axes.titleweight": "bold", "legend.fontsize": 6})
-    rows = 1 + max(widget["y"] + widget["height"] for widget in body["widgets"])
-    figure = Figure(figsize=(14, rows * 0.42), dpi=90, facecolor="white")
-    for widget in body["widgets"]:
+    mpl.rcParams.update(
+        {
+            "font.size": 8,
+            "font.family": "DejaVu Sans",
+            "legend.fontsize": 7.5,
+            "legend.columnspacing": 1.2,
+            "legend.handlelength": 1.2,
+        }
+    )
+    rows = max(widget["y"] + widget["height"] for widget in widgets) + 0.6
+    figure = Figure(figsize=(14, rows * 0.5), dpi=100, facecolor="white")
+    for widget in widgets:
         left, bottom = widget["x"] / 24, 1 - (widget["y"] + widget["height"]) / rows
         properties = widget["properties"]
         if widget["type"] == "text":
             title = properties["markdown"].lstrip("# ")
-            figure.text(0.01, bottom + 0.008, title, fontsize=12, fontweight="bold", color="#333333")
+            figure.text(0.012, bottom + 0.008, title, fontsize=13, fontweight="bold", color=_INK)
             continue
-        frame = (left + 0.025, bottom + 0.022, widget["width"] / 24 - 0.05, widget["height"] / rows - 0.055)
+        frame = (left + 0.03, bottom + 0.42 / rows, widget["width"] / 24 - 0.045, (widget["height"] - 1.7) / rows)
         results = read([query(place, metric, properties["stat"]) for place, metric in enumerate(properties["metrics"])])
         _plot(figure.add_axes(frame), properties, results, start)
-    figure.text(0.01, 0.003, _CAPTION, fontsize=6.5, color="#666666")
+    figure.text(0.012, 0.012, _CAPTION, fontsize=7, color=_FAINT)
     return figure
 
 
 def _plot(axes: Axes, widget: Mapping[str, Any], results: Sequence[Any], start: float) -> None:
-    axes.set_title(widget["title"], loc="left")
-    axes.grid(visible=True, color="#eeeeee")
+    axes.set_title(widget["title"], loc="left", fontsize=8.5, fontweight="bold", color=_INK, pad=20)
+    axes.grid(visible=True, axis="y", color="#e8e8ec", lw=0.8)
     axes.set_xlim(0, _SECONDS / 60)
-    axes.spines[["top", "right"]].set_visible(False)
+    last = _SECONDS // 60
+    axes.set_xticks(range(last + 1), [*map(str, range(last)), f"{last} min"])
     on_the_right = [options(metric).get("yAxis") == "right" for metric in widget["metrics"]]
     right = axes.twinx() if any(on_the_right) else axes
     shown = []
     for place, result in enumerate(results):
         if result["Values"]:
             on = right if on_the_right[place] else axes
-            minutes = [(at.timestamp() - start) / 60 for at in result["Timestamps"]]
-            style = {"label": result["Label"], "color": f"C{place}", "lw": 1, "marker": ".", "ms": 3}
-            shown += on.plot(minutes, result["Values"], **style)
+            minutes, values = with_gaps(result["Timestamps"], result["Values"], start)
+            style = {"label": result["Label"], "color": _COLOURS[place % len(_COLOURS)], "lw": 1.6}
+            shown += on.plot(minutes, values, **style, marker=".", ms=4, solid_capstyle="round")
+    for one in (axes, right):
+        one.spines[["top", "left", "right"]].set_visible(False)
+        one.spines["bottom"].set_color("#c9c9d1")
+        one.tick_params(length=0, colors=_FAINT)
     if shown:
-        axes.set_ylim(bottom=0)
-        right.set_ylim(bottom=0)
-        axes.legend(handles=shown, loc="upper left", frameon=False, ncols=1 + (len(shown) // 4 > 0))
+        for one in (axes, right):
+            one.set_ylim(bottom=0, top=max(one.get_ylim()[1], 1))
+        columns = len(shown)
+        beside = axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(-0.02, 0.985), ncols=columns)
+        beside.set_frame_on(False)
     else:
-        axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color="#999999")
+        axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=_FAINT)
+
+
+def with_gaps(times: Sequence[datetime], values: Sequence[float], start: float) -> tuple[list[float], list[float]]:
+    """Minutes since the start, and values; a period without a value is a gap, not a line."""
+    points = sorted((at.timestamp() - start, value) for at, value in zip(times, values, strict=True))
+    points = [(seconds, value) for seconds, value in points if seconds < _SECONDS]  # the last period has just begun
+    minutes, drawn, before = list[float](), list[float](), math.inf
+    for seconds, value in points:
+        if seconds - before > _GAP_SECONDS:
+            minutes.append((seconds + before) / 120)
+            drawn.append(math.nan)
+        minutes.append(seconds / 60)
+        drawn.append(value)
+        before = seconds
+    return minutes, drawn
 
 
 def picture(stack: LocalStack, start: float) -> Figure:
@@ -133,7 +190,7 @@ def picture(stack: LocalStack, start: float) -> Figure:
     def _read(queries: list[dict[str, Any]]) -> list[Any]:
         return list(cloudwatch.get_metric_data(MetricDataQueries=queries, **span)["MetricDataResults"])
 
-    return draw(body, _read, start)
+    return draw(ours(body["widgets"]), _read, start)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from local.dashboard import draw, query, recorded
+from local.dashboard import draw, ours, query, recorded, with_gaps
 from local.metrics import Datum
 from tests.builders import NOW
 
@@ -56,7 +56,7 @@ def answers(queries: list[dict[str, Any]]) -> list[Any]:
 
 
 def drawn(*widgets: dict[str, Any]) -> Any:
-    return draw({"widgets": [*widgets]}, answers, START)
+    return draw(widgets, answers, START)
 
 
 def test_every_line_is_drawn_in_its_widget_and_on_its_axis() -> None:
@@ -73,3 +73,19 @@ def test_every_line_is_drawn_in_its_widget_and_on_its_axis() -> None:
 def test_a_widget_without_data_says_so() -> None:
     (axes,) = drawn(widget(0, ["AWS/SQS", "nothing"])).axes
     assert [text.get_text() for text in axes.texts] == ["no data"]
+
+
+def test_a_panel_of_awss_own_metrics_is_left_out_and_what_is_below_moves_up() -> None:
+    heading = {"type": "text", "x": 0, "y": 7, "width": 24, "height": 1, "properties": {"markdown": "## Functions"}}
+    below = {**widget(0, ["FeeeCancel", "calls"]), "y": 16}
+    last = {**TEXT, "y": 15}
+    aws = {**widget(0, ["AWS/Lambda", "Errors"]), "y": 8}
+    shown = ours([TEXT, widget(0, ["FeeeCancel", "calls"]), widget(12, ["AWS/SQS", "x"]), heading, aws, last, below])
+    assert [(one["type"], one["y"]) for one in shown] == [("text", 0), ("metric", 1), ("text", 7), ("metric", 8)]
+
+
+def test_a_period_without_a_value_is_a_gap_and_no_line() -> None:
+    at = [datetime.fromtimestamp(START + seconds, UTC) for seconds in (180, 0, 60, 240)]
+    minutes, values = with_gaps(at, [3.0, 1.0, 2.0, 9.0], START)
+    assert minutes == [0.0, 1.0, 2.0, 3.0]
+    assert [str(value) for value in values] == ["1.0", "2.0", "nan", "3.0"]

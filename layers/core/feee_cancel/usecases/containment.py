@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from feee_cancel.domain.cancellation import Cancellation, Due
 from feee_cancel.domain.decision import Backoff
-from feee_cancel.usecases.attempt import attempt, lease_until
+from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, lease_until
 from feee_cancel.usecases.ports import Ports, TableUnavailableError
 
 POSTPONED = Backoff(30, 900)
@@ -25,12 +25,12 @@ def contained_attempt(due: Due, ports: Ports) -> Cancellation | None:
     Never raises but what ends the process. A row whose attempt crashes, or can't be written, waits longer each time;
     it fails when its time is up, which takes no attempt that works, not even a row that can be read.
     """
-    now = ports.now()
+    now, deadline = ports.now(), ports.monotonic() + ATTEMPT_SECONDS
     until = lease_until(now)
 
     def _attempt() -> Cancellation | None:
         claimed, won = ports.cancellations.claim(due.order_no, due.state, due_by=now, lease_until=until)
-        return attempt(claimed, ports, deadline=math.inf) if won else None
+        return attempt(claimed, ports, deadline=deadline) if won else None
 
     def _postpone() -> None:
         cancellations = ports.cancellations

@@ -2,7 +2,7 @@
 
 from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import CancellationRequest
-from feee_cancel.usecases.attempt import attempt, lease_until
+from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, lease_until
 from feee_cancel.usecases.containment import contained
 from feee_cancel.usecases.enqueue import reschedule, start, starts_at, wake_for
 from feee_cancel.usecases.ports import Ports
@@ -14,7 +14,7 @@ def request(asked: CancellationRequest, ports: Ports, *, requested_by: str | Non
     Raises TableUnavailableError only while nothing is accepted yet: once the row is written, trouble at the table
     leaves a lease that ends, and the row as it was claimed is returned.
     """
-    now = ports.now()
+    now, deadline = ports.now(), min(deadline, ports.monotonic() + ATTEMPT_SECONDS)
     there, started = start(asked, ports, now=now, requested_by=requested_by, lease_until=lease_until(now))
     if started:
         row, claimed = there, there.state is State.CANCELLING

@@ -1,0 +1,208 @@
+"""The world that schedules are played in: feee.io with its books, the table, clocks, and what holds after each step."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.usecases.attempt import LEASE_SECONDS
+from feee_cancel.usecases.containment import contained_attempt
+from feee_cancel.usecases.ports import Ports, TableUnavailableError
+from tests.builders import NOW, ORDER_NO, answer, refused, shown
+from tests.explorer.scheduler import Death, Fault, Plan, Step, called, play, stepped
+from tests.fakes import Clock, FakeMessages, FakeTable, ports
+
+_TABLE = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_BEFORE, Fault.DIES_AFTER)
+_FEEE = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_AFTER, Fault.REFUSED)
+_READS = frozenset({"find", "page", "seen", "unsettled"})
+MAX_ROUNDS = 60
+"""Ticks until everything is settled once no fault happens any more."""
+
+
+class Books:
+    """feee.io's side of one order: paid, open, old enough; cancelled at most once, filled if somebody fills it."""
+
+    def __init__(self, clock: Clock, *, refund_at_once: bool = True) -> None:
+        self.clock = clock
+        self.status = 4
+        self.refunded = Decimal(0)
+        self.cancels = 0
+        self.refund_at_once = refund_at_once
+        self.under_way = 0
+        self.limited = False
+
+    def fill(self) -> None:
+        """The energy is delegated, if the order is still open."""
+        if self.status == 4:
+            self.status = 6
+
+    def limit(self) -> None:
+        """The next call is one too many."""
+        self.limited = True
+
+    def refund(self) -> None:
+        if self.status == 12:
+            self.refunded = Decimal("3.92")
+
+    def cancel(self, order_no: str) -> Answer:
+        if order_no != ORDER_NO or self.status != 4:
+            return refused()
+        self.cancels += 1
+        self.status = 12
+        if self.refund_at_once:
+            self.refund()
+        return self.look(order_no)
+
+    def look(self, order_no: str) -> Answer:
+        if order_no != ORDER_NO:
+            return refused(20004)
+        refunded = {"refund_amount": self.refunded, "refund_time": NOW if self.refunded else 0}
+        return shown(status=self.status, **refunded)
+
+
+class SideBySideError(BaseException):
+    """Two attempts for one order at the same time. No code of the service may catch it."""
+
+
+class SteppedFeee:
+    """feee.io's client: sending and hearing are two steps, with others between them."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def cancel(self, order_no: str, *, deadline: float) -> Answer:
+        return self._call("cancel", self._books.cancel, order_no, deadline)
+
+    def query(self, order_no: str, *, deadline: float) -> Answer:
+        return self._call("query", self._books.look, order_no, deadline)
+
+    def _call(self, name: str, act: Callable[[str], Answer], order_no: str, deadline: float) -> Answer:
+        fault = called(f"send {name}", _FEEE)
+        if fault is Fault.FAILS_BEFORE or self._books.clock() > deadline:
+            return answer(AnswerKind.NOT_SENT)
+        if fault is Fault.REFUSED or self._books.limited:
+            self._books.limited = False
+            return answer(AnswerKind.RATE_EXCEEDED, code=11001)
+        if self._books.under_way:
+            raise SideBySideError
+        self._books.under_way += 1
+        try:
+            said = act(order_no)
+            if fault is Fault.DIES_AFTER:
+                raise Death
+            called(f"hear {name}", ())
+        finally:
+            self._books.under_way -= 1
+        return answer(AnswerKind.NO_USABLE_ANSWER) if fault is Fault.FAILS_AFTER else said
+
+
+class LaggingTable(FakeTable):
+    """The table, whose index may show what was there before the last write."""
+
+    before: tuple[Cancellation, ...] = ()
+
+    def _written(self, row: Cancellation) -> Cancellation:
+        self.before = tuple(self.rows.values())
+        return super()._written(row)
+
+    def lagging(self) -> FakeTable:
+        return FakeTable(*self.before)
+
+
+class World:
+    """One order, and everybody around it. Actors get ports that stop before each call; clocks may differ."""
+
+    def __init__(self, *, refund_at_once: bool = True, table: type[LaggingTable] = LaggingTable) -> None:
+        self.clock = Clock()
+        self.books = Books(self.clock, refund_at_once=refund_at_once)
+        self.table = table()
+        self.messages = FakeMessages()
+        self.accepted = False
+        self.final: Cancellation | None = None
+        self.asked_again = False
+
+    def ports(self, skew: float = 0) -> Ports:
+        """An actor's, whose clock is off by so many seconds."""
+        plain = ports(SteppedFeee(self.books), stepped(self.table, self._faults, self._befalls), clock=self.clock)
+        messages = stepped(self.messages, self._faults, self._befalls)
+        return replace(plain, messages=messages, now=lambda: self.clock() + skew)
+
+    def _faults(self, name: str) -> tuple[Fault, ...]:
+        if name == "due":
+            return (Fault.FAILS_BEFORE, Fault.DIES_BEFORE, Fault.REFUSED)
+        return (Fault.FAILS_BEFORE, Fault.DIES_BEFORE) if name in _READS else _TABLE
+
+    def _befalls(self, fault: Fault, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        match fault:
+            case Fault.REFUSED:
+                return self.table.lagging().due(*arguments, **named)
+            case Fault.FAILS_AFTER | Fault.DIES_AFTER:
+                method(*arguments, **named)
+        raise Death if fault is Fault.DIES_AFTER else TableUnavailableError
+
+    def drain_once(self, ports: Ports) -> None:
+        """What a drain does with what is due now, without its lease, its pace and its sleep."""
+        try:
+            due: list[Due] = ports.cancellations.due(until=ports.now(), limit=50)
+        except TableUnavailableError:
+            return
+        for row in due:
+            contained_attempt(row, ports)
+
+    def let_a_lease_end(self) -> None:
+        """Time passes, but never within a call: an attempt ends long before its lease, a stalled process may not."""
+        if not self.books.under_way:
+            self.clock.sleep(LEASE_SECONDS + 1)
+
+    def check(self, _: Step | None = None) -> None:
+        """What holds after each step."""
+        row = self.table.rows.get(ORDER_NO)
+        assert row or not self.accepted, "what was accepted is lost"
+        if row is None:
+            return
+        assert self.books.cancels <= 1
+        if self.final and not self.asked_again:
+            assert row == self.final, "a final row changed"
+        self.final = row if row.state.final else None
+        if row.state is State.WITHDRAWN:
+            assert self.books.cancels == 0, "withdrawn, although our cancel took effect"
+        if row.state is State.CANCELLED:
+            assert self.books.status == 12, "cancelled, and feee.io doesn't say so"
+            assert row.refund_amount == self.books.refunded
+        if row.state is State.REJECTED:
+            assert self.books.status == 6, "rejected, and the order isn't filled"
+        if row.state in {State.WAITING, State.FAILED} and self.books.cancels:
+            assert row.in_doubt, "our cancel took effect, and the row doesn't say that it may have"
+
+    def settle(self) -> None:
+        """From here on nothing goes wrong: whatever is not final is due, and becomes final."""
+        plain = ports(SteppedFeee(self.books), self.table, clock=self.clock)
+        for _ in range(MAX_ROUNDS):
+            row = self.table.rows.get(ORDER_NO)
+            if row is None or row.state.final:
+                return
+            self.books.refund()
+            self.clock.time = max(self.clock.time, row.due_at)
+            self.drain_once(plain)
+            self.check()
+        raise AssertionError(f"never final: {self.table.rows[ORDER_NO]}")
+
+
+Actors = Callable[[World], list[Callable[[], object]]]
+
+
+def played(
+    plan: Plan, actors: Actors, *, refund_at_once: bool = True, table: type[LaggingTable] = LaggingTable
+) -> list[Step]:
+    """Play a plan in a fresh world, check after each step, and see everything settled."""
+    world = World(refund_at_once=refund_at_once, table=table)
+    steps: list[Step] = []
+    try:
+        steps = play(actors(world), plan, world.check)
+        world.settle()
+    except (AssertionError, SideBySideError) as error:
+        error.add_note(f"plan: {plan}\nsteps: {[(step.actor, step.call) for step in steps]}")
+        raise
+    return steps
