@@ -151,6 +151,21 @@ def _invocations(records: Iterable[str]) -> Iterator[list[str]]:
         yield few
 
 
+def _is_settled_event(_: Stack, message: Message, __: float) -> str:
+    """A settled event that the user's own URL didn't accept."""
+    event = message.body if isinstance(message.body, dict) else {}
+    if not {"order_no", "state", "settled_at"} <= event.keys():
+        raise LeftError("not a settled event")
+    shown = f"{event['order_no']} {event['state']}, settled at {event['settled_at']}"
+    return f"{shown}: {message.attributes.get('why', 'the function that delivers failed on it')}"
+
+
+def _deliver(stack: Stack, message: Message, _: float) -> None:
+    """Put the event back into the queue of those that are delivered, for three days more."""
+    body = json.dumps(message.body, ensure_ascii=False)
+    stack.client("sqs").send_message(QueueUrl=stack.output("SettledEventsUrl"), MessageBody=body)
+
+
 KINDS = {
     "FailedEvents": Kind(
         "FailedEventsUrl",
@@ -168,5 +183,12 @@ KINDS = {
         "announced",
         _is_span,
         _announce,
+    ),
+    "UndeliveredEvents": Kind(
+        "UndeliveredEventsUrl",
+        "Post to SettledWebhookUrl again? The receiver may get an event late, or twice.",
+        "in the queue again; what isn't accepted for three days comes back here",
+        _is_settled_event,
+        _deliver,
     ),
 }

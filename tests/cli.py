@@ -19,6 +19,8 @@ OUTPUTS = {
     "FailedEventsUrl": "queue:failed",
     "UndeliveredTicksUrl": "queue:ticks",
     "UnannouncedRecordsUrl": "queue:records",
+    "UndeliveredEventsUrl": "queue:undelivered",
+    "SettledEventsUrl": "queue:settled",
     "ScheduleFunctionName": "schedule",
     "NotifyFunctionName": "notify",
     "TickName": "tick-1",
@@ -61,6 +63,10 @@ class FakeQueues:
 
     waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - boto3's names
+        self.sent.append((QueueUrl, MessageBody))
 
     def send(self, body: str, *, sent_at: float = NOW - 1, **attributes: str) -> None:
         receipt = str(uuid4())

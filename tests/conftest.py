@@ -20,6 +20,7 @@ os.environ |= default_environment() | {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_EC2_METADATA_DISABLED": "true",
+    "SETTLED_WEBHOOK_URL": "https://wallet.example/settled",  # its default is none
 }
 
 # What the READMEs' steps assert is shown where one fails, as in a test.

@@ -143,8 +143,11 @@ def secrets_are_named_in_full(template: Mapping[str, Any]) -> Iterator[str]:
 def readers_of_a_secret_may_decrypt_it(template: Mapping[str, Any]) -> Iterator[str]:
     """Under a customer-managed key its reader needs kms:Decrypt (Secrets Manager: permissions for the KMS key)."""
     for role in of_type(template, "AWS::IAM::Role"):
-        actions = {action for statement in _statements_of(template, role) for action in listed(statement["Action"])}
-        if "secretsmanager:GetSecretValue" in actions and "kms:Decrypt" not in actions:
+        statements = _statements_of(template, role)
+        actions = {action for statement in statements for action in listed(statement["Action"])}
+        read = [one["Resource"] for one in statements if "secretsmanager:GetSecretValue" in listed(one["Action"])]
+        given = any("Fn::If" in secret for secret in read)  # the stack's own secrets are under AWS's key
+        if given and "kms:Decrypt" not in actions:
             yield f"{role} reads a secret whose key it may not use"
 
 
@@ -166,6 +169,8 @@ def streams_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
     functions = of_type(template, "AWS::Lambda::Function")
     roles = of_type(template, "AWS::IAM::Role")
     for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        if "StartingPosition" not in mapping:
+            continue  # a queue's
         role = functions[mapping["FunctionName"]["Ref"]]["Role"]["Fn::GetAtt"][0]
         for action in sorted(STREAM_ACTIONS - set(re.findall(r"dynamodb:(\w+)", json.dumps(roles[role])))):
             yield f"{role} lacks dynamodb:{action}"

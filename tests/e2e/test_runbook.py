@@ -33,6 +33,8 @@ ALARMS = alarms()
 COVERED: dict[str, set[str]] = {}
 """The sections that each test is about, by its name."""
 
+NOBODY = "http://127.0.0.1:9/settled"
+"""Where nobody listens: discard's port."""
 Test = Callable[..., None]
 
 
@@ -49,7 +51,9 @@ def about(*headings: str) -> Callable[[Test], Test]:
 @pytest.fixture(scope="module")
 def deployed_for_operators() -> Iterator[LocalStack]:
     """Waits are shorter; a row that waits for the key is attempted three times before the drain rests."""
-    with local_stack(Console(quiet=True), MisconfiguredBackoff="8-8", RefundMissingAfterSeconds="60") as stack:
+    with local_stack(
+        Console(quiet=True), MisconfiguredBackoff="8-8", RefundMissingAfterSeconds="60", SettledWebhookUrl=NOBODY
+    ) as stack:
         yield stack
 
 
@@ -456,3 +460,16 @@ def test_the_webhooks_secret_is_replaced(stack: LocalStack, operator: Operator) 
     answer = stack.api.webhook(body, signed(body, secret=new))
     assert answer.status == 202
     is_finished(stack, asked)
+
+
+@about("Undelivered events")
+def test_an_event_that_nobody_accepted(stack: LocalStack, operator: Operator) -> None:
+    sqs, queue = stack.client("sqs"), stack.outputs["UndeliveredEventsUrl"]
+    event = {"order_no": order(stack), "state": "cancelled", "settled_at": int(time.time())}
+    why = {"why": {"DataType": "String", "StringValue": "not accepted for three days"}}
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event), MessageAttributes=why)
+    said = json.loads(operator('aws sqs receive-message --queue-url "$(output UndeliveredEventsUrl)').splitlines()[0])
+    assert (said["why"], json.loads(said["event"])) == ("not accepted for three days", event)
+    assert "1 in the queue again" in operator("./feee-cancel redrive UndeliveredEvents")
+    told = f"settled_{event['order_no']}_{event['settled_at']}"
+    wait_for(lambda: operator.logged("logged Deliver"), lambda lines: told in "".join(lines))

@@ -34,6 +34,7 @@ CALLS = {
     "events": ("put_events", {"Entries": [{"Source": "a", "DetailType": "b", "Detail": "{}"}]}),
     "lambda": ("invoke", {"FunctionName": "drain"}),
     "secretsmanager": ("get_secret_value", {"SecretId": "secret"}),
+    "sqs": ("send_message", {"QueueUrl": "http://127.0.0.1:9/0/queue", "MessageBody": "{}"}),
 }
 
 CALL = """

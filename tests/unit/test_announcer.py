@@ -21,6 +21,7 @@ from tests.template import ROOT
 
 SCHEMA = json.loads((ROOT / "docs/settled-event.schema.json").read_text())
 RECORD = sample("notify-settled")["Records"][0]
+TABLE = "arn:aws:dynamodb:us-east-1:000000000000:table/cancellations"
 
 
 MOST = 256 * 1024
@@ -76,7 +77,7 @@ def record(sequence: int, order_no: str = ORDER_NO, was: str = "cancelling", now
 
 def announced(client: FakeEvents, records: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The failures that the handler names."""
-    announcer = Announcer(client, "the-bus")  # type: ignore[arg-type] # a fake of the client
+    announcer = Announcer(client, "the-bus", TABLE)  # type: ignore[arg-type] # a fake of the client
     failures: list[dict[str, str]] = create(announcer.announce)({"Records": records}, Context())["batchItemFailures"]
     return failures
 
@@ -90,6 +91,7 @@ def test_the_sample_record_is_an_event_as_the_schema_has_it() -> None:
         "Order Cancellation Settled",
         "the-bus",
     )
+    assert event["Resources"] == [TABLE], "a rule tells the stacks on one bus apart by it"
     assert event["Time"].timestamp() == 1724319451
     detail = json.loads(event["Detail"])
     Draft202012Validator(SCHEMA).validate(detail)

@@ -52,14 +52,14 @@ def run(name: str, sqs: FakeQueues, *, asked: Asked | None = None, discard: bool
     return outcome
 
 
-@pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords"])
+@pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords", "UndeliveredEvents"])
 def test_an_empty_queue_is_done_with_and_nothing_is_asked(sqs: FakeQueues, name: str) -> None:
     asked = Asked()
     outcome = run(name, sqs, asked=asked)
     assert (outcome.exit, outcome.words, asked.questions) == (Exit.DONE, f"{name} is empty.", [])
 
 
-@pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords"])
+@pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords", "UndeliveredEvents"])
 @pytest.mark.parametrize("body", ["no JSON", '"text"', "[]", '{"a": 1}', span(1, 2, endSequenceNumber="2")])
 def test_what_doesnt_belong_in_a_queue_is_left(sqs: FakeQueues, name: str, body: str) -> None:
     sqs.send(body)
@@ -227,3 +227,17 @@ def test_what_cant_be_announced_is_left(sqs: FakeQueues, function: FakeLambda) -
     sqs.send(span(1, 1))
     outcome = run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=FakeStream(["failed"]), discard=True)
     assert (outcome.exit, len(sqs.waiting)) == (Exit.NO, 1)
+
+
+def test_an_undelivered_event_goes_back_to_be_delivered_as_it_was(sqs: FakeQueues) -> None:
+    event = (
+        '{"order_no": "2304170329503866885309", "state": "cancelled", "settled_at": 1724319451, "refund_amount": 3.92}'
+    )
+    asked = Asked()
+    sqs.send(event, why="not accepted for three days")
+    sqs.send(event)
+    outcome = run("UndeliveredEvents", sqs, asked=asked)
+    assert (outcome.exit, sqs.sent) == (Exit.DONE, [("queue:settled", event)] * 2)
+    (question,) = asked.questions
+    assert "2304170329503866885309 cancelled, settled at 1724319451: not accepted for three days" in question
+    assert "the function that delivers failed on it" in question

@@ -101,9 +101,16 @@ def test_every_asynchronous_source_has_where_to_put_what_failed_and_may_put_it_t
     for config in resources("AWS::Lambda::EventInvokeConfig").values():
         kept.add(config["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0])
     for mapping in resources("AWS::Lambda::EventSourceMapping").values():
+        if "DestinationConfig" not in mapping:
+            assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["SettledEvents", "Arn"]}, "a queue keeps what fails"
+            continue
         kept.add(mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0])
     for schedule in resources("AWS::Scheduler::Schedule").values():
         kept.add(schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0])
+    kept.add(QUEUES["SettledEvents"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0])
+    (rule,) = resources("AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    kept |= {target["Arn"]["Fn::GetAtt"][0], target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]}
     sent_to = {
         words(resource)
         for _, statement in statements()

@@ -48,6 +48,13 @@ ALLOWED = {
     | logs("NotifyFunction"),
 }
 
+ALLOWED["DeliverFunction"] = {
+    *((f"sqs:{action}", "SettledEvents.Arn") for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")),
+    ("sqs:ChangeMessageVisibility", "SettledEvents.Arn"),
+    ("sqs:SendMessage", "UndeliveredEvents.Arn"),
+    ("secretsmanager:GetSecretValue", "SettledSecret.Id"),
+} | logs("DeliverFunction")
+
 IN_A_VPC = {
     "Fn::If": [
         "InVpc",

@@ -39,9 +39,11 @@ class _Entry(NamedTuple):
 class Announcer:
     """Puts an event on the bus for every cancellation that became final (docs/settled-event.schema.json)."""
 
-    def __init__(self, client: "EventBridgeClient", bus: str) -> None:
+    def __init__(self, client: "EventBridgeClient", bus: str, table: str) -> None:
+        """`table` is the ARN of the stack's table: the resource of its events, which tells stacks on one bus apart."""
         self._client = client
         self._bus = bus
+        self._table = table
 
     def announce(self, records: Sequence[Mapping[str, Any]]) -> str | None:
         """Announce what these records of the stream settled, in their order.
@@ -72,6 +74,7 @@ class Announcer:
             "DetailType": DETAIL_TYPE,
             "Detail": to_json(detail),
             "EventBusName": self._bus,
+            "Resources": [self._table],
         }
 
     def _put(self, entries: Sequence[_Entry]) -> str | None:
@@ -99,7 +102,8 @@ class Announcer:
 
 def entry_bytes(event: "PutEventsRequestEntryTypeDef") -> int:
     """The size of an event as EventBridge counts it (Calculating PutEvents event entry size)."""
-    return _TIME_BYTES + sum(len(text.encode()) for text in (event["Source"], event["DetailType"], event["Detail"]))
+    texts = (event["Source"], event["DetailType"], event["Detail"], *event["Resources"])
+    return _TIME_BYTES + sum(len(text.encode()) for text in texts)
 
 
 def _calls(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:

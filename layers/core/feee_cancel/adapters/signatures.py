@@ -41,6 +41,17 @@ class Verifier:
         return message_id(headers, body, self._secret.usable(_verifiers))
 
 
+class Signers:
+    """What is sent is signed with each secret that is valid now: in the form of the verifier's."""
+
+    def __init__(self, client: "SecretsManagerClient", name: str) -> None:
+        self._secret = Secret(client, name, '{"secrets": ["whsec_<base64>"]}')
+
+    def __call__(self) -> list[Webhook]:
+        """A signer for each. Raises SecretUnavailableError if there is none."""
+        return self._secret.usable(_verifiers)
+
+
 def message_id(headers: Mapping[str, Sequence[str]], body: bytes, webhooks: Sequence[Webhook]) -> str:
     """The id of a message that one of these signed at most five minutes ago. Raises NotSignedError."""
     signed = {name: _only(headers, name) for name in _HEADERS}

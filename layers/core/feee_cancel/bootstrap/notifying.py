@@ -11,4 +11,5 @@ from feee_cancel.bootstrap.aws import clients
 
 def bootstrap(environ: Mapping[str, str] = os.environ) -> Callable[[Sequence[Mapping[str, Any]]], str | None]:
     """What announces the records of the stream. Raises SettingError."""
-    return Announcer(clients()("events"), Settings(environ).text("EVENT_BUS_NAME")).announce
+    settings = Settings(environ)
+    return Announcer(clients()("events"), settings.text("EVENT_BUS_NAME"), settings.text("TABLE_ARN")).announce

@@ -1,0 +1,40 @@
+"""The outgoing webhook: settled events, from their queue to the user's own URL."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from feee_cancel.bootstrap.delivering import Delivery, bootstrap
+
+Deliver = Callable[[Sequence[Delivery], float], list[str]]
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+logger = Logger(service="feee_cancel")
+
+
+def create(deliver: Deliver, now: Callable[[], float] = time.time) -> Handler:
+    """The handler over what delivers. It names the messages that stay in the queue."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
+        kept = deliver([_delivery(record) for record in event["Records"]], now())
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in kept]}
+
+    return lambda_handler
+
+
+def _delivery(record: dict[str, Any]) -> Delivery:
+    attributes = record["attributes"]
+    return Delivery(
+        message=record["messageId"],
+        receipt=record["receiptHandle"],
+        body=record["body"],
+        receives=int(attributes["ApproximateReceiveCount"]),
+        sent_at=int(attributes["SentTimestamp"]) / 1000,
+    )
+
+
+lambda_handler = create(bootstrap())

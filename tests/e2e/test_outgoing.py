@@ -1,0 +1,115 @@
+"""The outgoing webhook: from the bus through its queue to the user's own URL, which is down or gone at times."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask, Response, request
+from jsonschema import Draft202012Validator
+from rich.console import Console
+from standardwebhooks import Webhook
+
+from local.simulator.listener import Listener, listening
+from local.stack import LocalStack, local_stack
+from tests.e2e.waiting import wait_for
+from tests.template import ROOT
+
+SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/settled-event.schema.json").read_text()))
+SECRET = "whsec_b3V0Z29pbmctc2VjcmV0LW9mLTMyLWJ5dGVzLWxvbmc="
+Came = tuple[Mapping[str, str], bytes]
+
+
+@dataclass
+class Wallet:
+    """The user's own server. `answers` are given one after the other, then 204."""
+
+    url: str
+    answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    came: list[Came] = field(default_factory=list)
+
+    def about(self, order_no: str) -> list[Came]:
+        return [one for one in self.came if json.loads(one[1])["order_no"] == order_no]
+
+
+@pytest.fixture(scope="module")
+def wallet() -> Iterator[Wallet]:
+    app = Flask(__name__)
+
+    @app.post("/<path:_>")
+    def receive(_: str) -> Response:
+        there.came.append((dict(request.headers.items()), request.get_data()))
+        status, headers = there.answers.pop(0) if there.answers else (204, {})
+        return Response(status=status, headers=headers)
+
+    listener = Listener(app)
+    with listening(listener):
+        there = Wallet(f"{listener.url}/settled")
+        yield there
+
+
+@pytest.fixture(scope="module")
+def deployed_with_url(wallet: Wallet) -> Iterator[LocalStack]:
+    with local_stack(Console(quiet=True), SettledWebhookUrl=wallet.url) as stack:
+        document = json.dumps({"secrets": [SECRET]})
+        stack.client("secretsmanager").put_secret_value(
+            SecretId=stack.outputs["SettledSecretArn"], SecretString=document
+        )
+        yield stack
+
+
+@pytest.fixture
+def cancel(deployed_with_url: LocalStack, wallet: Wallet) -> Callable[[], str]:
+    """Cancels an order, at once."""
+    stack = deployed_with_url
+    stack.simulator.client.set_access(rate_limit=10_000)
+    wallet.answers.clear()
+
+    def cancelled() -> str:
+        order_no = stack.simulator.client.create_order(age=600).order_no
+        assert stack.api.cancel(order_no).status == 200
+        return order_no
+
+    return cancelled
+
+
+def undelivered(stack: LocalStack) -> list[dict[str, Any]]:
+    """What was given up, taken out of its queue."""
+    sqs, url = stack.client("sqs"), stack.outputs["UndeliveredEventsUrl"]
+    found: list[dict[str, Any]] = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=1
+    ).get("Messages", [])
+    for message in found:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def test_a_settled_event_comes_signed_and_as_the_schema_says(wallet: Wallet, cancel: Callable[[], str]) -> None:
+    order_no = cancel()
+    ((headers, body),) = wait_for(lambda: wallet.about(order_no))
+    Webhook(SECRET).verify(body, {name.lower(): value for name, value in headers.items()})
+    detail = json.loads(body)
+    SCHEMA.validate(detail)
+    assert (detail["state"], detail["refund_amount"]) == ("cancelled", 3.92)
+
+
+def test_an_event_that_a_broken_receiver_missed_comes_again_under_the_same_id(
+    wallet: Wallet, cancel: Callable[[], str]
+) -> None:
+    wallet.answers += [(503, {}), (307, {"Location": f"{wallet.url}/elsewhere"})]
+    order_no = cancel()
+    wait_for(lambda: wallet.about(order_no), lambda came: len(came) == 3)
+    assert len({headers["Webhook-Id"] for headers, _ in wallet.about(order_no)}) == 1
+
+
+def test_a_receiver_that_is_gone_gets_no_more_and_the_event_is_kept(
+    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[[], str]
+) -> None:
+    undelivered(deployed_with_url)
+    wallet.answers += [(410, {})]
+    order_no = cancel()
+    kept = wait_for(lambda: undelivered(deployed_with_url))
+    assert json.loads(kept[0]["Body"])["order_no"] == order_no
+    assert kept[0]["MessageAttributes"]["why"]["StringValue"] == "the receiver answered 410 Gone"
+    assert len(wallet.about(order_no)) == 1
