@@ -17,7 +17,7 @@ from benchmarks import bill, deployed
 from benchmarks.growth import api_units, growth, idle_read_units
 from benchmarks.runtime import runtime
 from benchmarks.starts import cold_starts, first_invocations
-from benchmarks.table import Row, shown
+from benchmarks.table import Row, released, shown
 from benchmarks.warm import warm_calls
 from local.errors import LocalError
 from local.stack import local_stack, step
@@ -76,9 +76,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit("\nInterrupted; everything was stopped.")
     if arguments.json:
-        print(json.dumps([asdict(row) for row in rows], default=_plain, indent=2))
+        before = released()
+        told = [{**asdict(row), "last_release": before.get(row.figure)} for row in rows]
+        print(json.dumps(told, default=_plain, indent=2))
     else:
-        console.print(shown(rows))
+        console.print(shown(rows, released()))
     console.print(f"{time.monotonic() - started:.0f} s. Ratios are to benchmarks/floor. Prices: {bill.PRICES_OF}.")
 
 

@@ -1,12 +1,16 @@
 """A benchmark's rows: what was measured, what it should be, and whether it is."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+
+_RELEASED = Path(__file__).with_name("released.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,18 @@ def ratio(ours: Sequence[float], floors: Sequence[float]) -> float:
     return median(ours) / median(floors)
 
 
-def shown(rows: Sequence[Row]) -> Table:
-    """The rows with a verdict each."""
+def released() -> dict[str, str]:
+    """What each figure was in the last release, by its name. Renewed from `make bench-json` when one is made."""
+    before: dict[str, str] = json.loads(_RELEASED.read_text())
+    return before
+
+
+def shown(rows: Sequence[Row], before: Mapping[str, str]) -> Table:
+    """The rows with a verdict each, and what they were before."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for heading in ("Figure", "Measured", "Bar", "Verdict"):
+    for heading in ("Figure", "Measured", "Bar", "Verdict", "Last release"):
         table.add_column(heading)
     for row in rows:
         verdict = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[row.met]
-        table.add_row(row.figure, row.measured, row.bar, verdict)
+        table.add_row(row.figure, row.measured, row.bar, verdict, before.get(row.figure, ""))
     return table

@@ -1,5 +1,8 @@
 """The API: callers with AWS credentials ask for cancellations, look at them, and take them back."""
 
+import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+
+# isort: split
 from collections.abc import Callable
 from typing import Any
 

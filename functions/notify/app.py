@@ -1,5 +1,8 @@
 """The table's stream: every cancellation that became final is an event on EventBridge."""
 
+import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+
+# isort: split
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,5 +1,8 @@
 """The schedules: the stack's own tick and wake-ups (the drain), and requests in the events of users' schedules."""
 
+import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+
+# isort: split
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,8 @@
 """The webhook: callers that sign with a shared secret (Standard Webhooks) ask for cancellations."""
 
+import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+
+# isort: split
 from collections.abc import Callable
 from typing import Any
 

@@ -9,9 +9,9 @@ import pytest
 from benchmarks import bill
 from benchmarks.inside import worker
 from benchmarks.meter import item_bytes, query_units
-from benchmarks.runtime import FLOOR, Runtime
+from benchmarks.runtime import FLOOR, WHOLE, Runtime
 from benchmarks.starts import cold_starts
-from benchmarks.table import at_most, percentile
+from benchmarks.table import Row, at_most, percentile, released, shown
 from benchmarks.warm import warm_calls
 from feee_cancel.adapters.telemetry import EmbeddedMetrics
 from feee_cancel.domain.answer import Answer, AnswerKind
@@ -35,6 +35,16 @@ def test_a_query_that_returns_nothing_takes_half_a_unit_and_four_kilobytes_anoth
 
 def test_a_row_is_met_up_to_its_bar() -> None:
     assert [at_most("x", ratio, 1.25, "").met for ratio in (1.25, 1.26)] == [True, False]
+
+
+def test_a_row_tells_what_it_was_in_the_last_release() -> None:
+    table = shown([Row("Known", "1.10"), Row("New", "2.00")], {"Known": "1.20"})
+    assert list(table.columns[4].cells) == ["1.20", ""]
+
+
+def test_the_figures_of_the_last_release_are_there() -> None:
+    before = released()
+    assert {f"Cold start, {name}" for name in ("api", "schedule", "webhook", "notify")} <= set(before)
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
@@ -88,7 +98,7 @@ class Sources(Runtime):
 
     def path(self, function: str, *, compiled: bool = True) -> list[str]:
         packages = [part for part in sys.path if part.endswith("site-packages")]
-        if function == FLOOR:
+        if function in {FLOOR, WHOLE}:
             return [str(ROOT / "benchmarks" / FLOOR), *packages]
         return [str(ROOT / "functions" / function), str(ROOT / "layers/core"), *packages]
 
