@@ -42,12 +42,13 @@ def opened(stack: LocalStack) -> Iterator[str]:
     gateway.create_deployment(restApiId=api, stageName="v1")
 
 
-def test_a_route_that_is_open_is_found_twice(there: Deployment, opened: str) -> None:
+def test_a_route_that_is_open_is_found_although_the_function_still_asks_who_calls(
+    there: Deployment, opened: str
+) -> None:
     (locked,) = access.methods_are_locked(there)
     assert (locked.verdict, locked.words) == (Verdict.WRONG, f"open to everybody: {opened}")
     (refused,) = access.unsigned_requests_are_refused(there)
-    assert refused.verdict is Verdict.WRONG
-    assert opened in refused.words
+    assert refused.verdict is Verdict.OK, "the second lock holds"
 
 
 @pytest.fixture
@@ -71,5 +72,5 @@ def test_who_may_get_alone_gets_no_other_method_by_a_header(stack: LocalStack, r
     assert stack.api.cancel(order.order_no).status == 202
     path, header = f"/cancellations/{order.order_no}", {access.OVERRIDE: "DELETE"}
     assert stack.api.call("DELETE", path, credentials=reader).status == 403
-    assert stack.api.call("GET", path, credentials=reader, headers=header).status in {200, 403}
+    assert stack.api.call("GET", path, credentials=reader, headers=header).status in {200, 403, 404}
     assert stack.api.get(order.order_no).body["state"] == "waiting"

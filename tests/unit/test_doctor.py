@@ -232,6 +232,8 @@ def test_a_route_that_answers_an_unsigned_request_is_wrong(method: str) -> None:
     ("override", "readers", "token", "verdict"),
     [
         (200, 400, True, Verdict.OK),
+        (404, 400, True, Verdict.OK),
+        (400, 404, True, Verdict.OK),
         (400, 403, True, Verdict.OK),
         (400, 200, True, Verdict.OK),
         (400, 400, True, Verdict.WRONG),
