@@ -9,7 +9,8 @@ from cli.queues import Message
 from cli.stack import Stack
 from cli.stream import GoneError, Span, read
 from feee_cancel.domain.cancellation import FINAL
-from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError, parse_event
+from feee_cancel.domain.documents import CancellationRequest, parse_event
+from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 
 _MOST_BYTES = 5_000_000
 """Of the records of one invocation: Lambda accepts 6 MB (Lambda quotas, invocation payload)."""
@@ -55,14 +56,20 @@ def _is_failed_event(_: Stack, message: Message, now: float) -> str:
 
 
 def sound(event: Any, *, now: float) -> Any:
-    """The event without what would fail again by the service's rules. Raises InvalidRequestError if nothing is left."""
+    """The event without what would fail again by the service's rules. Raises InvalidRequestError if nothing is left.
+
+    A time that has come since is left out: the event would be refused for asking for a past one.
+    """
     match event:
-        case {"until": int(), **others} if not others:
+        case {"until": int(until), **others} if not others and not isinstance(until, bool):
             return event
         case dict() if not event:
             return event
-    asked, _ = parse_event(event, now=now)
-    if "order_nos" not in event:
+    try:
+        asked = parse_event(event, now=now).asked
+    except PastTimeError:
+        return sound({name: value for name, value in event.items() if name != "not_before"}, now=now)
+    if event.get("order_nos") is None:
         return event
     good = [one.order_no for one in asked if isinstance(one, CancellationRequest)]
     if not good:

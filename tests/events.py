@@ -30,10 +30,10 @@ def sample(name: str) -> dict[str, Any]:
     return event
 
 
-def post(body: str | None, content_type: str | None = "application/json") -> dict[str, Any]:
-    """The sample request with another body."""
+def post(body: str | None, content_type: str | None = "application/json", path: str = "") -> dict[str, Any]:
+    """The sample request, or the one that is named by the end of its path, with another body."""
     headers = {"Content-Type": content_type} if content_type else {}
-    return sample("api-request") | {
+    return sample(f"api-{path or 'request'}") | {
         "body": body,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},

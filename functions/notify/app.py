@@ -9,20 +9,23 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from feee_cancel.bootstrap.notifying import bootstrap
+from feee_cancel.bootstrap.notifying import bootstrap, records_of
 
 Announce = Callable[[Sequence[Mapping[str, Any]]], str | None]
-Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
 logger = Logger(service="feee_cancel")
 
 
 def create(announce: Announce) -> Handler:
-    """The handler over what announces records. It names the record from which on the stream is to deliver again."""
+    """The handler over what announces records. It names the record from which on the stream is to deliver again.
+
+    It raises UnknownEventError for what isn't of a table's stream.
+    """
 
     @logger.inject_lambda_context(clear_state=True)
-    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
-        failed = announce(event["Records"])
+    def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
+        failed = announce(records_of(event))
         return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
     return lambda_handler

@@ -23,7 +23,7 @@ def create(service: Service) -> Handler:
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(event: object, context: LambdaContext) -> None:
         match event:
-            case {"until": int(until), **others} if not others:
+            case {"until": int(until), **others} if not others and not isinstance(until, bool):
                 service.drain(until=until, seconds_left=_seconds_left(context))
             case dict() if not event:
                 service.tick(seconds_left=_seconds_left(context))

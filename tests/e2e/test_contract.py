@@ -43,9 +43,9 @@ class SigV4(requests.auth.AuthBase):
 
 
 def within_what_a_schema_cannot_say(case: Case[Any]) -> None:
-    """A time is at most 30 days ahead, and a cursor is one that a page gave."""
+    """A time isn't past and at most 30 days ahead, and a cursor is one that a page gave."""
     if isinstance(case.body, dict) and isinstance(not_before := case.body.get("not_before"), int):
-        case.body["not_before"] = min(not_before, int(time.time()) + 2_000_000)
+        case.body["not_before"] = min(max(not_before, int(time.time())), int(time.time()) + 2_000_000)
     if case.query and case.query.get("cursor"):
         position = [case.query.get("state") or "waiting", len(case.query["cursor"]), "1"]
         case.query["cursor"] = urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -144,6 +145,13 @@ def test_what_cannot_be_cancelled_any_more_is_a_409_that_says_why(
         ('{"order_no": "12", "not_before": 99999999999}', "#/not_before"),
         ('{"order_no": "12", "reason": 1}', "#/reason"),
         ('{"order_no": "12", "a/b~c": 1}', "#/a~1b~0c"),
+        ('{"order_no": "12", "not_before": 20261215}', "#/not_before"),
+        ('{"order_no": "12", "not_before": 1724319390}', "#/not_before"),
+        ('{"order_no": "12", "not_before": 1724319451000}', "#/not_before"),
+        ('{"order_no": "12", "not_before": 1e400}', "#/not_before"),
+        ('{"order_no": "12", "order_no": "12"}', "#/order_no"),
+        ('{"order_no": "12", "\\ud800": 1}', "#/\ud800"),
+        ('{"order_no": "\\u0000"}', "#/order_no"),
     ],
 )
 def test_bad_input_is_a_400_that_names_the_member_and_writes_nothing(body: str | None, pointer: str) -> None:
@@ -153,6 +161,37 @@ def test_bad_input_is_a_400_that_names_the_member_and_writes_nothing(body: str |
     assert problem["type"] == "urn:feee-cancel:problem:invalid-request"
     assert problem["errors"][0]["pointer"] == pointer
     assert table.writes == 0
+
+
+def test_what_an_answer_repeats_can_be_encoded_whatever_it_is() -> None:
+    """Half a surrogate pair: JSON can write it, UTF-8 can't, and Lambda sends an answer as UTF-8."""
+    handler = create(service(ports(FakeFeee(), FakeTable())))
+    for event in (post('{"order_no": "12", "\\ud800": 1}'), post('{"order_nos": ["\\udfff"]}', path="batch")):
+        handler(event, Context())["body"].encode()
+
+
+def test_members_that_are_null_are_absent() -> None:
+    body = '{"order_no": "12", "not_before": null, "reason": null}'
+    feee = FakeFeee(cancel=[answer(AnswerKind.RATE_EXCEEDED)])
+    assert call(post(body), feee)[0] == 202
+
+
+def test_a_request_that_is_repeated_is_accepted_though_its_time_has_passed() -> None:
+    there = row(order_no="12", state=State.WAITING, not_before=NOW - 900, due_at=NOW + 60)
+    body = json.dumps({"order_no": "12", "not_before": NOW - 900})
+    assert call(post(body), table=FakeTable(row(order_no="12", not_before=NOW - 900)))[0] == 202
+    batch = post(json.dumps({"order_nos": ["12"], "not_before": NOW - 900}), path="batch")
+    assert call(batch, table=FakeTable(there))[0] == 202
+    for table in (FakeTable(), FakeTable(row(order_no="12")), FakeTable(replace(there, state=State.WITHDRAWN))):
+        assert [call(event, table=table)[0] for event in (post(body), batch)] == [400, 400]
+
+
+def test_a_body_in_base64_is_measured_after_decoding() -> None:
+    text = json.dumps({"order_nos": [str(10**31 + n) for n in range(100)], "reason": "理" * 200, "x": ""})
+    fits = text.replace('"x": ""', f'"x": "{"y" * (16_384 - len(text.encode()))}"')
+    encoded = [base64.b64encode(body.encode()).decode() for body in (fits, fits + " ", " " * 900_000)]
+    sent = [post(body, path="batch") | {"isBase64Encoded": True} for body in encoded]
+    assert [call(event)[0] for event in sent] == [400, 413, 413], "the first is read: it has an unknown member"
 
 
 def test_a_body_may_come_as_base64() -> None:

@@ -1,18 +1,22 @@
 """Routes are API Gateway's: what it authorized is what is served, and nothing else; odd events end in words."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from feee_cancel.adapters.announcer import Announcer
 from feee_cancel.domain.foreign_events import UnknownEventError
 from functions.api.app import create
+from functions.notify.app import create as notify
 from local.webhook import signed
 from tests.builders import ORDER_NO, row
 from tests.events import Context, at, post, sample
 from tests.fakes import FakeFeee, FakeTable, ports, service
 from tests.unit import test_webhook as webhook
+from tests.unit.test_announcer import FakeEvents
 from tests.unit.test_api import CANCELLED, call
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -167,6 +171,26 @@ def test_records_are_refused_by_an_error_for_an_answer_would_lose_them(event: An
     for handler in (create(service(ports(FakeFeee(), FakeTable()))), webhook.Case().handler):
         with pytest.raises(UnknownEventError, match=named):
             handler(event, Context())
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [*ODD, *RECORDS, ({"Records": [{"dynamodb": {}}]}, "members Records"), ({"Records": [5]}, "members Records")],
+)
+def test_the_notifier_announces_records_of_a_stream_alone(event: Any, named: str) -> None:
+    def announce(_: object) -> None:
+        raise AssertionError("nothing of it is announced")
+
+    with pytest.raises(UnknownEventError, match=re.escape(named)):
+        notify(announce)(event, Context())
+
+
+def test_records_of_the_stream_that_are_no_cancellation_are_passed_over() -> None:
+    events = FakeEvents()
+    images: list[Any] = [None, {}, {"state": None}, {"state": {"N": "1"}}, {"order_no": {"S": "message webhook:1"}}]
+    records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": image}} for n, image in enumerate(images)]
+    answered = notify(Announcer(events, "bus").announce)({"Records": records}, Context())  # type: ignore[arg-type]
+    assert (answered, events.tried) == ({"batchItemFailures": []}, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.cancellation import State, StateReason
-from feee_cancel.domain.documents import InvalidRequestError
+from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 from feee_cancel.usecases.ports import TableUnavailableError
 from functions.schedule.app import create
 from tests.builders import NOW, ORDER_NO, row, shown
 from tests.events import Context, sample
-from tests.fakes import FakeFeee, FakeTable, FakeTelemetry, ports, service
+from tests.fakes import Clock, FakeFeee, FakeTable, FakeTelemetry, ports, service
 
 DUE = row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW)
 
@@ -60,6 +60,14 @@ def test_an_invocation_with_no_time_left_begins_nothing() -> None:
         {"unknown": 1},
         {"until": "now"},
         {"until": 1, "order_no": "1"},
+        {"until": True},
+        {"until": False},
+        {"until": None},
+        {"until": 5.5},
+        {"order_no": "1", "not_before": NOW - 3600},
+        {"order_no": "1", "not_before": 20261215},
+        {"order_nos": ["1"], "not_before": NOW * 1000},
+        {"\ud800": 1},
         {"order_no": "x"},
         {"order_nos": []},
         {"order_no": "1", "order_nos": ["1"]},
@@ -79,6 +87,52 @@ def test_a_malformed_event_fails_loudly_and_takes_nothing(event: Any) -> None:
     with pytest.raises(InvalidRequestError):
         create(service(ports(FakeFeee(), table), counted=counted))(event, Context())
     assert (counted, table.rows) == (["MalformedEvent"], {})
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        ({"key1": "value1", "key2": "value2"}, "the members key1, key2"),
+        ({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}, "records of aws:sqs"),
+        ({"Records": [{"EventSource": "aws:sns", "Sns": {}}]}, "records of aws:sns"),
+        ({"version": "0", "detail-type": "Scheduled Event", "detail": {}}, "an EventBridge event: Scheduled Event"),
+        ({"version": "2.0", "requestContext": {"http": {}}}, "payload format 2.0"),
+        ("text", "a text"),
+    ],
+)
+def test_an_event_of_another_kind_is_named(event: Any, named: str) -> None:
+    with pytest.raises(InvalidRequestError, match=named):
+        create(service(ports(FakeFeee(), FakeTable())))(event, Context())
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_event_that_comes_late_or_again_is_accepted_though_its_time_has_passed(first: bool) -> None:
+    """Lambda keeps an event for hours while the function is throttled, and tries it again when it failed."""
+    table, clock = FakeTable(), Clock()
+    handler = create(service(ports(FakeFeee(), table, clock=clock)))
+    event = {"order_nos": ["1", "2"], "not_before": NOW + 30}
+    table.trouble = set() if first else {"start"}
+    if first:
+        handler(event, Context())
+    else:
+        with pytest.raises(TableUnavailableError):
+            handler(event, Context())
+    table.trouble = set()
+    clock.time += 6 * 3600 if first else 500
+    handler(event, Context())
+    assert {row.not_before for row in table.rows.values()} == {NOW + 30}
+
+
+def test_a_schedules_second_delivery_without_an_id_is_known_by_its_rows() -> None:
+    table, clock = FakeTable(), Clock()
+    wired = service(ports(FakeFeee(), table, clock=clock))
+    event = {"order_no": ORDER_NO, "not_before": NOW + 30}
+    wired.enqueue_event(event, invocation="1")
+    clock.time += 3600
+    wired.enqueue_event(event, invocation="2")
+    wired.withdraw(ORDER_NO)
+    with pytest.raises(PastTimeError):
+        wired.enqueue_event(event, invocation="3")
 
 
 def test_the_sample_schedule_of_one_order_is_taken_for_the_drain() -> None:

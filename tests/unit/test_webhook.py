@@ -23,7 +23,7 @@ from functions.webhook.app import create
 from local.webhook import SECRET, signed, signed_afresh
 from tests.builders import NOW, ORDER_NO, row
 from tests.events import Context, sample
-from tests.fakes import FakeFeee, FakeMessages, FakeTable, ports
+from tests.fakes import Clock, FakeFeee, FakeMessages, FakeTable, ports
 from tests.unit.test_secret import FakeSecrets
 
 BODY = json.dumps({"order_no": ORDER_NO, "reason": "unfilled"})
@@ -42,7 +42,8 @@ class Case:
     def __init__(self, *secrets: str, table: FakeTable | None = None) -> None:
         self.table = table or FakeTable()
         self.woken: list[int] = []
-        self.intake = ports(FakeFeee(), self.table, woken=self.woken)
+        self.clock = Clock()
+        self.intake = ports(FakeFeee(), self.table, clock=self.clock, woken=self.woken)
         webhooks = [Webhook(secret) for secret in secrets or (SECRET,)]
         self.handler = create(
             Receiver(
@@ -130,6 +131,22 @@ def test_a_redelivery_changes_nothing_whatever_became_of_the_order() -> None:
     assert case.send(headers=again) == (202, {})
 
 
+def test_a_redelivery_is_accepted_though_its_time_has_passed() -> None:
+    case, body = Case(), json.dumps({"order_no": ORDER_NO, "not_before": NOW + 30})
+    assert case.send(body, signed(body, message="msg_1"))[0] == 202
+    case.clock.time += 80_000
+    assert case.send(body, signed(body, message="msg_1"))[0] == 202
+    del case.table.rows[ORDER_NO]
+    assert case.send(body, signed(body, message="msg_1")) == (202, {})
+    status, problem = case.send(body, signed(body, message="msg_2"))
+    assert (status, problem["errors"][0]["pointer"]) == (400, "#/not_before")
+
+
+@pytest.mark.parametrize(("late", "status"), [(600, 202), (601, 400)])
+def test_a_message_may_have_been_sent_again_for_minutes_before_it_was_accepted(late: int, status: int) -> None:
+    assert Case().send(json.dumps({"order_no": ORDER_NO, "not_before": NOW - late}))[0] == status
+
+
 def test_another_message_for_an_order_that_waits_brings_it_forward() -> None:
     waits = row(state=State.WAITING, state_reason=StateReason.ORDER_REFUSED, due_at=NOW + 300, tries=2, refusals="1/1")
     case = Case(table=FakeTable(waits))
@@ -151,7 +168,19 @@ def test_a_message_that_cannot_be_written_is_a_503() -> None:
     assert (status, problem["type"]) == (503, "urn:feee-cancel:problem:unavailable")
 
 
-@pytest.mark.parametrize("body", ["", "no JSON", "[]", '{"order_no": "x"}', '{"order_no": "1", "a": 1}', "[" * 4000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no JSON",
+        "[]",
+        '{"order_no": "x"}',
+        '{"order_no": "1", "a": 1}',
+        "[" * 4000,
+        '{"order_no": "1", "not_before": 0}',
+        '{"order_no": "1", "order_no": "1"}',
+    ],
+)
 def test_a_signed_body_that_is_no_request_is_a_400(body: str) -> None:
     case = Case()
     status, problem = case.send(body)

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from feee_cancel.adapters.representation import represent, to_json
 from feee_cancel.adapters.table import to_row
 from feee_cancel.domain.cancellation import FINAL, Cancellation
+from feee_cancel.domain.foreign_events import UnknownEventError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -34,6 +35,14 @@ class _Entry(NamedTuple):
     order_no: str = ""
     event: "PutEventsRequestEntryTypeDef | None" = None
     size: int = 0
+
+
+def records_of(event: object) -> Sequence[Mapping[str, Any]]:
+    """The records of an event of a table's stream. Raises UnknownEventError for any other event."""
+    match event:
+        case {"Records": [*records]} if all(_is_of_a_stream(record) for record in records):
+            return records
+    raise UnknownEventError("the records of its table's stream", event)
 
 
 class Announcer:
@@ -139,5 +148,15 @@ def _settled(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Cancel
                 yield change["SequenceNumber"], None
 
 
-def _state(change: Mapping[str, Any], image: str) -> object:
-    return change.get(image, {}).get("state", {}).get("S")
+def _is_of_a_stream(record: object) -> bool:
+    match record:
+        case {"dynamodb": {"SequenceNumber": str()}}:
+            return True
+    return False
+
+
+def _state(change: Mapping[str, Any], image: str) -> str | None:
+    match change.get(image):
+        case {"state": {"S": str(state)}}:
+            return state
+    return None

@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from feee_cancel.adapters.announcer import Announcer
+from feee_cancel.adapters.announcer import Announcer, records_of
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.bootstrap.aws import clients
+
+__all__ = ["bootstrap", "records_of"]
 
 
 def bootstrap(environ: Mapping[str, str] = os.environ) -> Callable[[Sequence[Mapping[str, Any]]], str | None]:

@@ -6,22 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Self
 
+from feee_cancel.domain.faults import InvalidRequestError
+from feee_cancel.domain.foreign_events import kind
+from feee_cancel.domain.times import SENT_AGAIN, parse_not_before, scheduled_at
+
 _ORDER_NO = re.compile(r"[0-9]{1,32}")
 _EXECUTION_ID = re.compile(r"[ -;=?-~]{1,256}")
 _MAX_REASON = 200
-_MAX_AHEAD = 30 * 86_400
+_MEMBERS = frozenset({"order_no", "order_nos", "not_before", "reason", "execution_id"})
 MAX_BATCH = 100
 MAX_DOCUMENT = 4_096
 """Bytes of a document with one order."""
-
-
-class InvalidRequestError(ValueError):
-    """The document isn't a request. `member` is the JSON member at fault, "" for the document itself."""
-
-    def __init__(self, member: str, detail: str) -> None:
-        super().__init__(detail)
-        self.member = member
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +28,26 @@ class CancellationRequest:
     reason: str | None = None
 
     @classmethod
-    def parse(cls, document: object, *, now: float) -> Self:
-        """Validate a JSON document. Raises InvalidRequestError with the member at fault."""
+    def parse(cls, document: object, *, now: float, earliest: float | None = None) -> Self:
+        """Validate a JSON document. Raises InvalidRequestError with the member at fault.
+
+        Raises PastTimeError for a time before `earliest`, which is a minute ago unless it is given.
+        """
         members = _members(document, "order_no")
-        return cls(order_no=parse_order_no(members.get("order_no")), **_common(members, now))
+        return cls(order_no=parse_order_no(members.get("order_no")), **_common(members, now, earliest))
+
+
+Asked = CancellationRequest | InvalidRequestError
+"""One of a batch: a request, or what is wrong with its order number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRequest:
+    """What an event asks for. `execution_id` is its schedule's, `scheduled_at` the unix seconds that it ends in."""
+
+    asked: Sequence[Asked]
+    execution_id: str | None = None
+    scheduled_at: float | None = None
 
 
 def parse_json(text: bytes) -> object:
@@ -52,32 +63,38 @@ def parse_json(text: bytes) -> object:
         raise InvalidRequestError("", "must be a JSON document") from None
 
 
-def parse_batch(document: object, *, now: float) -> list[CancellationRequest | InvalidRequestError]:
+def parse_batch(document: object, *, now: float, earliest: float | None = None) -> list[Asked]:
     """The requests of `{"order_nos": [...]}` with common members, in order; a bad order number spoils no other.
 
-    Raises InvalidRequestError where the fault isn't in one order number.
+    Raises InvalidRequestError where the fault isn't in one order number; PastTimeError as above.
     """
     members = _members(document, "order_nos")
     order_nos = members.get("order_nos")
     if not isinstance(order_nos, list) or not 1 <= len(order_nos) <= MAX_BATCH:
         raise InvalidRequestError("order_nos", f"is required: an array of 1 to {MAX_BATCH} order numbers")
-    common = _common(members, now)
+    common = _common(members, now, earliest)
     return [_one(order_no, common) for order_no in order_nos]
 
 
-def parse_event(document: object, *, now: float) -> tuple[list[CancellationRequest | InvalidRequestError], str | None]:
+def parse_event(document: object, *, now: float, earliest: float | None = None) -> EventRequest:
     """The requests of an event, one or a batch, and the `execution_id` that its schedule gave it.
 
     The id is the same for each delivery of one run of a schedule, where Lambda's request id isn't. Raises
-    InvalidRequestError where the fault isn't in one order number of a batch.
+    InvalidRequestError where the fault isn't in one order number of a batch, PastTimeError for a time that was past
+    already when the event was due.
     """
-    execution = None
-    if isinstance(document, dict) and "execution_id" in document:
-        execution = _execution_id(document["execution_id"])
-        document = {name: value for name, value in document.items() if name != "execution_id"}
-    if isinstance(document, dict) and "order_nos" in document:
-        return parse_batch(document, now=now), execution
-    return [CancellationRequest.parse(document, now=now)], execution
+    if not isinstance(document, dict) or not document.keys() & {"order_no", "order_nos"}:
+        raise InvalidRequestError("", f"is {kind(document)}, and has neither order_no nor order_nos")
+    execution_id = _execution_id(document.get("execution_id"))
+    due_at = scheduled_at(execution_id or "")
+    if earliest is None:
+        earliest = min(now, due_at or now) - SENT_AGAIN
+    rest = {name: value for name, value in document.items() if name != "execution_id"}
+    if rest.get("order_nos") is None:
+        asked: Sequence[Asked] = [CancellationRequest.parse(rest, now=now, earliest=earliest)]
+    else:
+        asked = parse_batch(rest, now=now, earliest=earliest)
+    return EventRequest(asked=asked, execution_id=execution_id, scheduled_at=due_at)
 
 
 def parse_order_no(value: object) -> str:
@@ -101,40 +118,34 @@ def _once_each(members: Sequence[tuple[str, object]]) -> dict[str, object]:
 
 
 def _members(document: object, subject: str) -> dict[str, Any]:
+    """The members that have a value: serialisers write null for those that nobody set."""
     if not isinstance(document, dict):
         raise InvalidRequestError("", "must be a JSON object")
-    for unknown in document.keys() - {subject, "not_before", "reason"}:
-        raise InvalidRequestError(unknown[:64], "is not a member of a cancellation request")
-    return document
+    for name, value in document.items():
+        if name not in _MEMBERS or (value is not None and name not in {subject, "not_before", "reason"}):
+            raise InvalidRequestError(name[:64], "is not a member of a cancellation request")
+    return {name: value for name, value in document.items() if value is not None}
 
 
-def _one(order_no: object, common: dict[str, Any]) -> CancellationRequest | InvalidRequestError:
+def _one(order_no: object, common: dict[str, Any]) -> Asked:
     try:
         return CancellationRequest(order_no=parse_order_no(order_no), **common)
     except InvalidRequestError as error:
         return error
 
 
-def _common(members: dict[str, Any], now: float) -> dict[str, Any]:
-    return {
-        "not_before": _not_before(members["not_before"], now) if "not_before" in members else None,
-        "reason": _reason(members["reason"]) if "reason" in members else None,
-    }
+def _common(members: dict[str, Any], now: float, earliest: float | None) -> dict[str, Any]:
+    common: dict[str, Any] = {}
+    if "not_before" in members:
+        common["not_before"] = parse_not_before(members["not_before"], now=now, earliest=earliest)
+    if "reason" in members:
+        common["reason"] = _reason(members["reason"])
+    return common
 
 
-def _not_before(value: object, now: float) -> int:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidRequestError("not_before", "must be a time in whole unix seconds")
-    if value > now + _MAX_AHEAD:
-        raise InvalidRequestError("not_before", "must be at most 30 days ahead")
-    return value
-
-
-def _execution_id(value: object) -> str:
+def _execution_id(value: object) -> str | None:
     """Without the brackets of a keyword that nobody replaced: it would be every execution's id."""
-    if isinstance(value, str) and _EXECUTION_ID.fullmatch(value):
+    if value is None or (isinstance(value, str) and _EXECUTION_ID.fullmatch(value)):
         return value
     raise InvalidRequestError(
         "execution_id",

@@ -7,7 +7,8 @@ from typing import Any
 from feee_cancel.adapters.representation import known, represent
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.documents import MAX_DOCUMENT, InvalidRequestError, parse_json
+from feee_cancel.domain.documents import MAX_DOCUMENT, parse_json
+from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook
 from feee_cancel.http.gateway import Reply, Request
 from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, retry_after, too_large

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from feee_cancel.adapters.representation import represent
 from feee_cancel.domain.cancellation import Cancellation, Due, State
-from feee_cancel.domain.documents import InvalidRequestError, parse_order_no
+from feee_cancel.domain.documents import parse_order_no
+from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.http.gateway import Reply
 from feee_cancel.usecases.listing import MAX_PAGE
 

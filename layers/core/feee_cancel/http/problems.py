@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from feee_cancel.domain.documents import InvalidRequestError
+from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.http.gateway import Reply
 from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, TableUnavailableError
 

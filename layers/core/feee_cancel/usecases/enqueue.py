@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.documents import CancellationRequest, InvalidRequestError
+from feee_cancel.domain.documents import Asked, CancellationRequest
+from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.usecases.ports import Intake, TableUnavailableError
 
 TICK_SECONDS = 120
@@ -36,7 +37,7 @@ def enqueue(asked: CancellationRequest, intake: Intake, *, requested_by: str | N
 
 
 def enqueue_all(
-    asked: Sequence[CancellationRequest | InvalidRequestError],
+    asked: Sequence[Asked],
     intake: Intake,
     executor: Executor,
     *,
@@ -44,7 +45,7 @@ def enqueue_all(
 ) -> list[Enqueued]:
     """Enqueue each, side by side, and wake the drain. Returns what became of each, in order."""
 
-    def _one(one: CancellationRequest | InvalidRequestError) -> Enqueued:
+    def _one(one: Asked) -> Enqueued:
         if isinstance(one, InvalidRequestError):
             return one
         try:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import CancellationRequest, parse_json
+from feee_cancel.domain.times import SENT_AGAIN
 from feee_cancel.usecases.enqueue import deduplicate, enqueue, wake_for
 from feee_cancel.usecases.ports import Handler, Intake
+from feee_cancel.usecases.repeats import are_asked, unless_past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,12 @@ class Receiver:
         SecretUnavailableError and TableUnavailableError; then nothing was accepted.
         """
         message = f"webhook:{self.verified(headers, body)}"
-        asked = CancellationRequest.parse(parse_json(body), now=self.intake.now())
+        document, now = parse_json(body), self.intake.now()
+        asked = unless_past(
+            lambda earliest: CancellationRequest.parse(document, now=now, earliest=earliest),
+            lambda asked: self.intake.messages.seen(message) or are_asked([asked], self.intake),
+            earliest=now - SENT_AGAIN,
+        )
 
         def _enqueue() -> Cancellation:
             row = enqueue(asked, self.intake, requested_by=message)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.domain.documents import (
+    Asked,
     CancellationRequest,
-    InvalidRequestError,
+    EventRequest,
     parse_batch,
     parse_event,
     parse_order_no,
 )
+from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.order import Order
 from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
@@ -22,6 +24,7 @@ from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import DrainLease, Handler, Ports, TableUnavailableError
+from feee_cancel.usecases.repeats import are_asked, unless_past
 from feee_cancel.usecases.request import request
 from feee_cancel.usecases.withdraw import withdraw
 
@@ -52,7 +55,11 @@ class Service:
 
     def request(self, document: object, *, requested_by: str | None, seconds_left: float) -> Cancellation:
         """Take a request document and try at once. Raises InvalidRequestError."""
-        asked = CancellationRequest.parse(document, now=self.ports.now())
+        now = self.ports.now()
+        asked = unless_past(
+            lambda earliest: CancellationRequest.parse(document, now=now, earliest=earliest),
+            lambda asked: are_asked([asked], self.ports),
+        )
         deadline = self._deadline(seconds_left)
         return request(asked, self.ports, requested_by=requested_by, deadline=deadline)
 
@@ -61,7 +68,12 @@ class Service:
 
         Raises InvalidRequestError where the fault isn't in one order number; then nothing was accepted.
         """
-        return self._enqueue_all(parse_batch(document, now=self.ports.now()), requested_by)
+        now = self.ports.now()
+        asked = unless_past(
+            lambda earliest: parse_batch(document, now=now, earliest=earliest),
+            lambda asked: are_asked(asked, self.ports),
+        )
+        return self._enqueue_all(asked, requested_by)
 
     def enqueue_event(self, document: object, *, invocation: str) -> None:
         """Take the request or the batch of an event down for the drain, once for each run of its schedule.
@@ -69,10 +81,18 @@ class Service:
         An event without an `execution_id` is known by its `invocation`. Raises InvalidRequestError where anything in
         it is at fault; its good orders were taken all the same.
         """
-        asked, execution = parse_event(document, now=self.ports.now())
-        message = f"event:{execution or invocation}"
-        deduplicate(message, self.ports, lambda: _all_written(self._enqueue_all(asked, message)))
-        for fault in asked:
+
+        def _message(event: EventRequest) -> str:
+            return f"event:{event.execution_id or invocation}"
+
+        def _repeats(event: EventRequest) -> bool:
+            return self.ports.messages.seen(_message(event)) or are_asked(event.asked, self.ports)
+
+        now = self.ports.now()
+        event = unless_past(lambda earliest: parse_event(document, now=now, earliest=earliest), _repeats)
+        message = _message(event)
+        deduplicate(message, self.ports, lambda: _all_written(self._enqueue_all(event.asked, message)))
+        for fault in event.asked:
             if isinstance(fault, InvalidRequestError):
                 raise fault
 
@@ -117,9 +137,7 @@ class Service:
     def _deadline(self, seconds_left: float) -> float:
         return self.ports.monotonic() + seconds_left - _RESERVE_SECONDS
 
-    def _enqueue_all(
-        self, asked: Sequence[CancellationRequest | InvalidRequestError], requested_by: str | None
-    ) -> list[Enqueued]:
+    def _enqueue_all(self, asked: Sequence[Asked], requested_by: str | None) -> list[Enqueued]:
         with ThreadPoolExecutor(_WRITES_SIDE_BY_SIDE) as executor:
             return enqueue_all(asked, self.ports, executor, requested_by=requested_by)
 
