@@ -7,23 +7,40 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from feee_cancel.bootstrap.delivering import Delivery, bootstrap
+from feee_cancel.bootstrap.delivering import Delivery, UnknownEventError, bootstrap
 
 Deliver = Callable[[Sequence[Delivery], float], list[str]]
-Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
 logger = Logger(service="feee_cancel")
 
 
 def create(deliver: Deliver, now: Callable[[], float] = time.time) -> Handler:
-    """The handler over what delivers. It names the messages that stay in the queue."""
+    """The handler over what delivers. It names the messages that stay in the queue.
+
+    It raises UnknownEventError for what isn't of a queue.
+    """
 
     @logger.inject_lambda_context(clear_state=True)
-    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
-        kept = deliver([_delivery(record) for record in event["Records"]], now())
+    def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
+        kept = deliver([_delivery(record) for record in _records(event)], now())
         return {"batchItemFailures": [{"itemIdentifier": message} for message in kept]}
 
     return lambda_handler
+
+
+def _records(event: object) -> Sequence[dict[str, Any]]:
+    match event:
+        case {"Records": [*records]} if all(_is_a_message(record) for record in records):
+            return records
+    raise UnknownEventError("the messages of its queue", event)
+
+
+def _is_a_message(record: object) -> bool:
+    match record:
+        case {"messageId": str(), "receiptHandle": str(), "body": str(), "attributes": dict()}:
+            return True
+    return False
 
 
 def _delivery(record: dict[str, Any]) -> Delivery:

@@ -66,13 +66,13 @@ def cancels(user: User, command: str) -> None:
 
 def sets_the_webhook_secret(user: User, command: str) -> None:
     user.follows(command)
-    assert user.secret("WebhookSecretArn") == {"secrets": [user.has_in("SECRET")]}
+    assert user.secret("WebhookSecretArn") == {"secrets": {"shop": user.has_in("SECRET")}}
 
 
 def sends_a_webhook(user: User, command: str) -> None:
     user.has_an_order()
     assert json.loads(user.follows(command)) == {"order_no": ORDER, "state": "waiting", "state_reason": "queued"}
-    user.sees_it_cancelled("webhook:" + user.has_in("ID"))
+    user.sees_it_cancelled("webhook:shop:" + user.has_in("ID"))
     assert json.loads(user.follows(command))["state"] == "cancelled", "a redelivery changes nothing"
 
 

@@ -453,12 +453,16 @@ def test_the_webhooks_secret_is_replaced(stack: LocalStack, operator: Operator) 
         stack.client("secretsmanager").get_secret_value(SecretId=stack.outputs["WebhookSecretArn"])["SecretString"]
     )
     new = operator("printf").strip()
-    (operator.folder / "webhook.json").write_text(json.dumps({"secrets": [new, *old["secrets"]]}))
+    (operator.folder / "webhook.json").write_text(json.dumps({"secrets": {"shop": [new, *old["secrets"]]}}))
     assert "VersionId" in operator('aws secretsmanager put-secret-value --secret-id "$(output WebhookSecretArn)"')
     asked = order(stack)
     body = json.dumps({"order_no": asked})
+    operator("aws lambda put-function-concurrency")
+    assert stack.api.webhook(body, signed(body, secret=new)).status >= 429, "closed"
+    operator("aws lambda delete-function-concurrency")
     answer = stack.api.webhook(body, signed(body, secret=new))
     assert answer.status == 202
+    assert stack.api.get(asked).body["requested_by"].startswith("webhook:shop:")
     is_finished(stack, asked)
 
 

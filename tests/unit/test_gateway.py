@@ -10,6 +10,7 @@ import pytest
 from feee_cancel.adapters.announcer import Announcer
 from feee_cancel.domain.foreign_events import UnknownEventError
 from functions.api.app import create
+from functions.deliver.app import create as deliver
 from functions.notify.app import create as notify
 from local.webhook import signed
 from tests.builders import ORDER_NO, row
@@ -185,11 +186,20 @@ def test_the_notifier_announces_records_of_a_stream_alone(event: Any, named: str
         notify(announce)(event, Context())
 
 
+@pytest.mark.parametrize(("event", "named"), [*ODD, *RECORDS, ({"Records": [5]}, "members Records")])
+def test_the_outgoing_webhook_delivers_messages_of_its_queue_alone(event: Any, named: str) -> None:
+    def kept(*_: object) -> list[str]:
+        raise AssertionError("nothing of it is delivered")
+
+    with pytest.raises(UnknownEventError, match=re.escape(named)):
+        deliver(kept)(event, Context())
+
+
 def test_records_of_the_stream_that_are_no_cancellation_are_passed_over() -> None:
     events = FakeEvents()
     images: list[Any] = [None, {}, {"state": None}, {"state": {"N": "1"}}, {"order_no": {"S": "message webhook:1"}}]
     records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": image}} for n, image in enumerate(images)]
-    answered = notify(Announcer(events, "bus").announce)({"Records": records}, Context())  # type: ignore[arg-type]
+    answered = notify(Announcer(events, "bus", "table").announce)({"Records": records}, Context())  # type: ignore[arg-type]
     assert (answered, events.tried) == ({"batchItemFailures": []}, 0)
 
 

@@ -7,24 +7,22 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from standardwebhooks import Webhook
 
-from feee_cancel.adapters.signatures import Verifier, message_id
+from feee_cancel.adapters.signatures import Verifier
 from feee_cancel.bootstrap.receiving import Receiver, bootstrap
 from feee_cancel.domain.cancellation import State, StateReason
-from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError
+from feee_cancel.usecases.ports import SecretUnavailableError
 from functions.webhook.app import create
 from local.webhook import SECRET, signed, signed_afresh
 from tests.builders import NOW, ORDER_NO, row
 from tests.events import Context, sample
 from tests.fakes import Clock, FakeFeee, FakeMessages, FakeTable, ports
-from tests.unit.test_secret import FakeSecrets
 
 BODY = json.dumps({"order_no": ORDER_NO, "reason": "unfilled"})
 OTHER = "whsec_" + base64.b64encode(b"another secret of thirty-two bytes").decode()
@@ -36,20 +34,31 @@ NOT_SIGNED = {
 }
 
 
+class HeldSecret:
+    """Secrets Manager's client, over one secret; counts how often it is read."""
+
+    def __init__(self, held: object) -> None:
+        self.held = held
+        self.reads = 0
+
+    def get_secret_value(self, SecretId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self.reads += 1
+        if isinstance(self.held, Exception):
+            raise self.held
+        return {"SecretString": self.held if isinstance(self.held, str) else json.dumps(self.held)}
+
+
 class Case:
     """A webhook over the fakes."""
 
-    def __init__(self, *secrets: str, table: FakeTable | None = None) -> None:
+    def __init__(self, *secrets: str, table: FakeTable | None = None, held: object = None) -> None:
         self.table = table or FakeTable()
         self.woken: list[int] = []
         self.clock = Clock()
         self.intake = ports(FakeFeee(), self.table, clock=self.clock, woken=self.woken)
-        webhooks = [Webhook(secret) for secret in secrets or (SECRET,)]
-        self.handler = create(
-            Receiver(
-                intake=self.intake, verified=partial(message_id, webhooks=webhooks), published=lambda handler: handler
-            )
-        )
+        self.secrets = HeldSecret({"secrets": list(secrets or (SECRET,))} if held is None else held)
+        verified = Verifier(self.secrets, "webhook-secret")  # type: ignore[arg-type] # a fake of the client
+        self.handler = create(Receiver(intake=self.intake, verified=verified, published=lambda handler: handler))
 
     def call(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         answered = self.handler(event, Context())
@@ -99,9 +108,37 @@ def test_while_a_secret_is_replaced_both_are_valid() -> None:
     assert Case(OTHER).send(headers=both[0] | {"webhook-signature": signatures})[0] == 202
 
 
-def test_another_versions_signature_beside_ours_is_passed_over() -> None:
+ASYMMETRIC = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+
+
+@pytest.mark.parametrize(
+    "beside", ["{} {other}", "{other}   {}", "{} v1a,abc", ASYMMETRIC + " {}", " {} ", "v99,x v2,= {}"]
+)
+def test_whatever_the_specification_allows_beside_our_signature_is_passed_over(beside: str) -> None:
     headers = signed(BODY)
-    assert Case().send(headers=headers | {"webhook-signature": f"v1a,abc {headers['webhook-signature']}"})[0] == 202
+    other = signed(BODY, secret=OTHER)["webhook-signature"]
+    header = beside.format(headers["webhook-signature"], other=other)
+    assert Case().send(headers=headers | {"webhook-signature": header})[0] == 202
+
+
+@pytest.mark.parametrize(
+    "signature", [ASYMMETRIC, "v1a,abc", "v1", "v1,", "v1,abc=", "v1;x", "v1,{}\t", "v1,{}\n", "", " "]
+)
+def test_a_message_without_a_signature_by_a_shared_secret_is_not_signed(signature: str) -> None:
+    headers = signed(BODY)
+    made = signature.format(headers["webhook-signature"].removeprefix("v1,"))
+    assert Case().send(headers=headers | {"webhook-signature": made}) == (401, NOT_SIGNED)
+
+
+def test_svixs_names_of_the_headers_are_not_the_standards() -> None:
+    headers = {name.replace("webhook-", "svix-"): value for name, value in signed(BODY).items()}
+    assert Case().send(headers=headers) == (401, NOT_SIGNED)
+    assert Case().send(headers=headers | signed(BODY))[0] == 202, "beside the standard's they change nothing"
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-298, 202), (298, 202), (-302, 401), (302, 401)])
+def test_a_timestamp_may_be_five_minutes_off(seconds: int, status: int) -> None:
+    assert Case().send(headers=signed(BODY, at=time.time() + seconds))[0] == status
 
 
 def test_a_signature_made_by_openssl_is_valid() -> None:
@@ -322,35 +359,142 @@ def test_ten_thousand_mutated_requests_are_refused_alike_and_write_nothing(
 _CASE = Case()
 
 
-# -- the secrets
+# -- the senders
 
 
-def verifier(text: str) -> Verifier:
-    return Verifier(FakeSecrets(text, text), "feee-key")  # type: ignore[arg-type] # a fake of the client
+def named(**secrets: object) -> Case:
+    return Case(held={"secrets": secrets})
 
 
-def test_several_secrets_are_read_with_or_without_their_prefix_and_padding() -> None:
-    several = verifier(json.dumps({"secrets": [SECRET, OTHER.removeprefix("whsec_").rstrip("="), "short", 5]}))
-    headers = {name: [value] for name, value in signed(BODY, secret=OTHER, message="m").items()}
-    assert several(headers, BODY.encode()) == "m"
-    with pytest.raises(NotSignedError):
-        verifier(json.dumps({"secrets": [SECRET]}))(headers, BODY.encode())
+def order(number: int) -> str:
+    return json.dumps({"order_no": str(number)})
+
+
+def test_two_senders_may_use_the_same_id_and_the_row_says_who_asked() -> None:
+    case = named(shop=SECRET, bot=OTHER)
+    assert case.send(order(1), signed(order(1), message="1"))[0] == 202
+    assert case.send(order(2), signed(order(2), secret=OTHER, message="1"))[0] == 202
+    assert {number: there.requested_by for number, there in case.table.rows.items()} == {
+        "1": "webhook:shop:1",
+        "2": "webhook:bot:1",
+    }
+
+
+def test_senders_without_names_may_use_the_same_id_for_different_orders() -> None:
+    case = Case(SECRET, OTHER)
+    assert case.send(order(1), signed(order(1), message="1"))[0] == 202
+    assert case.send(order(2), signed(order(2), secret=OTHER, message="1"))[0] == 202
+    assert case.table.rows.keys() == {"1", "2"}
+
+
+def test_a_sender_whose_secret_is_replaced_redelivers_all_the_same() -> None:
+    case = named(shop=[OTHER, SECRET], bot="whsec_" + base64.b64encode(bytes(32)).decode())
+    case.send(headers=signed(BODY, message="1"))
+    withdrawn = replace(case.table.rows[ORDER_NO], state=State.WITHDRAWN, state_reason=StateReason.TAKEN_BACK)
+    case.table.rows[ORDER_NO] = withdrawn
+    assert case.send(headers=signed(BODY, secret=OTHER, message="1"))[0] == 202
+    assert case.table.rows[ORDER_NO] == withdrawn
+
+
+def test_the_log_names_the_sender(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="feee_cancel"):
+        named(shop=SECRET).send(headers=signed(BODY, message="1"))
+    (said,) = (vars(record) for record in caplog.records if record.message == "signed")
+    assert (said["sender"], said["message_id"]) == ("shop", "1")
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"secrets": []}', '{"secrets": "x"}', '{"secrets": ["c2hvcnQ=", "?"]}']
+    ("secrets", "place", "why"),
+    [
+        ([SECRET, "whsec_c2hvcnQ="], "number 2 of entry 1 of secrets", "24 to 64 bytes"),
+        ([SECRET, 5], "number 2 of entry 1 of secrets", "24 to 64 bytes"),
+        ([SECRET, "whsec_" + base64.b64encode(bytes(65)).decode()], "number 2 of entry 1 of secrets", "24 to 64 bytes"),
+        ({"a": SECRET, "shop": "whsec_not base64 at all, and long"}, "number 1 of secrets.shop", "24 to 64 bytes"),
+        ({"a": SECRET, "shop": [SECRET, None]}, "number 2 of secrets.shop", "24 to 64 bytes"),
+        ({"a": SECRET, "shop": {"x": OTHER}}, "number 1 of secrets.shop", "24 to 64 bytes"),
+        ({"a": SECRET, "shop": "whpk_" + "a" * 40}, "number 1 of secrets.shop", "asymmetric"),
+        ({"a": SECRET, OTHER: "shop"}, "number 1 of entry 2 of secrets", "name"),
+        ({"a": SECRET, OTHER.removeprefix("whsec_"): "shop"}, "number 1 of entry 2 of secrets", "name"),
+        ({"a": SECRET, "": OTHER}, "number 1 of entry 2 of secrets", "name"),
+    ],
 )
-def test_a_secret_without_a_usable_one_says_how_to_set_it(text: str) -> None:
+def test_a_bad_secret_among_good_ones_is_named_in_the_log_and_not_shown(
+    secrets: object, place: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    case = Case(held={"secrets": secrets})
+    for _ in range(5):
+        assert case.send(headers=signed(BODY))[0] == 202
+    (said,) = (vars(record) for record in caplog.records if record.levelname == "ERROR")
+    assert (said["secret"], why in said["why"]) == (place, True)
+    assert not any(part in f"{said}" for part in (OTHER, OTHER.removeprefix("whsec_"), "not base64"))
+
+
+def test_more_secrets_than_can_be_tried_are_said_to_be_too_many(caplog: pytest.LogCaptureFixture) -> None:
+    case = Case(held={"secrets": [*[OTHER] * 49, SECRET, SECRET]})
+    assert case.send(headers=signed(BODY))[0] == 202
+    assert "more than 50 secrets" in caplog.text
+
+
+@pytest.mark.parametrize("secret", [SECRET, SECRET.removeprefix("whsec_"), SECRET.rstrip("=")])
+def test_a_secret_may_be_without_its_prefix_and_its_padding(secret: str) -> None:
+    assert Case(secret).send(headers=signed(BODY))[0] == 202
+
+
+UNREADABLE = ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "GetSecretValue")
+
+
+@pytest.mark.parametrize(
+    "held",
+    ["", "[]", "{}", {"secrets": []}, {"secrets": {}}, {"secrets": "x"}, {"secrets": ["c2hvcnQ=", "?"]}, UNREADABLE],
+)
+def test_a_secret_that_cannot_be_used_is_read_twice_for_a_hundred_requests(held: object) -> None:
+    """As deployed, mistyped, or unreadable: unsigned requests don't make it read again and again."""
+    case = Case(held=held)
+    assert {case.send(headers=signed(BODY, secret=OTHER))[0] for _ in range(100)} == {503}
+    assert case.secrets.reads <= 2
+
+
+def test_a_secret_that_was_just_set_is_used_after_some_seconds() -> None:
+    clock, held = Clock(), HeldSecret({"secrets": []})
+    verifier = Verifier(held, "webhook-secret", clock)  # type: ignore[arg-type] # a fake of the client
+    headers = {name: [value] for name, value in signed(BODY, at=NOW).items()}
     with pytest.raises(SecretUnavailableError, match="aws secretsmanager put-secret-value"):
-        verifier(text)({}, b"")
+        verifier(headers, BODY.encode())
+    held.held = {"secrets": {"shop": SECRET}}
+    clock.time += 9.9
+    with pytest.raises(SecretUnavailableError):
+        verifier(headers, BODY.encode())
+    clock.time += 0.1
+    assert verifier(headers, BODY.encode()).sender == "shop"
 
 
-def test_without_a_secret_nothing_is_accepted() -> None:
-    receiver = Receiver(
-        intake=ports(FakeFeee(), FakeTable()), verified=verifier("{}"), published=lambda handler: handler
-    )
-    answered = create(receiver)(event(BODY, signed(BODY)), Context())
-    assert answered["statusCode"] == 503
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda made: made["multiValueHeaders"].pop("webhook-id"),
+        lambda made: made["multiValueHeaders"].update({"webhook-id": ["a.b"]}),
+        lambda made: made["multiValueHeaders"].update({"webhook-id": ["x" * 257]}),
+        lambda made: made["multiValueHeaders"].update({"webhook-id": ["nachricht-ü"]}),
+        lambda made: made["multiValueHeaders"].update({"webhook-timestamp": [str(NOW)]}),
+        lambda made: made["multiValueHeaders"].update({"webhook-signature": ["v1,abc"]}),
+        lambda made: made.update(body="\udc80"),
+        lambda made: made.update(body="=", isBase64Encoded=True),
+    ],
+)
+def test_what_can_be_refused_without_the_secret_is(change: Callable[[dict[str, Any]], object]) -> None:
+    case, made = Case(), event(BODY, signed(BODY))
+    change(made)
+    assert (case.call(made), case.secrets.reads) == ((401, NOT_SIGNED), 0)
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_a_body_that_is_too_long_is_neither_hashed_nor_decoded(encoded: bool) -> None:
+    case, body = Case(*[OTHER] * 10), "x" * 6_000_000
+    made = event(body, signed("x", secret=OTHER)) | {"isBase64Encoded": encoded}
+    began = time.process_time()
+    status, problem = case.call(made)
+    assert (status, problem["type"], case.secrets.reads) == (413, "urn:feee-cancel:problem:too-large", 0)
+    assert time.process_time() - began < 0.05, "of a core: ten hashes of it take twice as long"
 
 
 def test_it_is_wired_from_the_templates_settings() -> None:

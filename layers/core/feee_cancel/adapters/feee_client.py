@@ -22,6 +22,7 @@ _CALL_SECONDS = 7.0
 _LEAST_SECONDS = 0.25
 _MAX_CONNECTIONS = 50
 _IDLE_SECONDS = 30.0
+_NO_KEY = "the secret of feee.io's key can't be used; the function's log says why"
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ class FeeeClient:
             if answer.kind is AnswerKind.MISCONFIGURED and (fresh := self._key(refresh=True)) != key:
                 answer = self._send(method, path, order_no, body, fresh, deadline)
         except SecretUnavailableError as error:
-            answer = Answer(kind=AnswerKind.MISCONFIGURED, detail=str(error))
+            # Callers and receivers of events see the answer; the secret's name is for the log alone.
+            logger.error("feee.io's key can't be used: %s", error)  # noqa: TRY400 - the words say it all
+            answer = Answer(kind=AnswerKind.MISCONFIGURED, detail=_NO_KEY)
         self._answered(answer)
         return answer
 

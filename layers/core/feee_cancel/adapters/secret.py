@@ -8,7 +8,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,55 +24,58 @@ _KEY = re.compile(r"[!#-\[\]-~]{8,256}")
 """Printable ASCII that stands in a header and in JSON as it is: no space, quote or backslash."""
 
 
-class Secret:
-    """One secret, by its ARN or name. `example` is what it should hold, for the message where it doesn't."""
+class Secret(Generic[T]):
+    """One secret, by its ARN or name: what `find` finds in its JSON object, read again after five minutes.
+
+    `example` is what it should hold, for the message where it doesn't.
+    """
 
     def __init__(
-        self, client: "SecretsManagerClient", name: str, example: str, now: Callable[[], float] = time.time
+        self,
+        client: "SecretsManagerClient",
+        name: str,
+        *,
+        find: Callable[[dict[str, Any]], T | None],
+        example: str,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._name = name
+        self._find = find
         self._example = example
         self._now = now
-        self._text: object = None
+        self._found: T | None = None
         self._read_at = -math.inf
 
-    def document(self, *, refresh: bool = False) -> dict[str, Any]:
-        """What it holds, at most five minutes old; empty where it is no JSON object. Raises SecretUnavailableError."""
-        if refresh or not 0 <= self._now() - self._read_at < _MAX_AGE_SECONDS:
-            self._text = self._read()
-            self._read_at = self._now()
-        return _object(self._text)
-
-    def _read(self) -> object:
-        try:
-            return self._client.get_secret_value(SecretId=self._name).get("SecretString")
-        except (BotoCoreError, ClientError) as error:
-            raise SecretUnavailableError(f"secret {self._name} can't be read: {_code_of(error)}") from error
-
-    def usable(self, usable: Callable[[dict[str, Any]], T | None], *, refresh: bool = False) -> T:
-        """What `usable` finds in it; read afresh where it finds nothing, for it may just have been set.
+    def __call__(self, *, refresh: bool = False) -> T:
+        """What is found in it; read again where nothing is, for it may just have been set.
 
         Raises SecretUnavailableError, which says what to do.
         """
-        for afresh in (refresh, True):
-            if found := usable(self.document(refresh=afresh)):
-                return found
-        raise SecretUnavailableError(
-            f"secret {self._name} holds nothing usable. Set it: aws secretsmanager put-secret-value "
-            f"--secret-id {self._name} --secret-string '{self._example}'"
-        )
+        if refresh or not 0 <= self._now() - self._read_at < _MAX_AGE_SECONDS:
+            self._read()
+        if not self._found:
+            self._read()
+        if not self._found:
+            raise SecretUnavailableError(
+                f"secret {self._name} holds nothing usable. Set it: aws secretsmanager put-secret-value "
+                f"--secret-id {self._name} --secret-string '{self._example}'"
+            )
+        return self._found
+
+    def _read(self) -> None:
+        try:
+            text = self._client.get_secret_value(SecretId=self._name).get("SecretString")
+        except (BotoCoreError, ClientError) as error:
+            raise SecretUnavailableError(f"secret {self._name} can't be read: {_code_of(error)}") from error
+        self._found, self._read_at = self._find(_object(text)), self._now()
 
 
-class SecretKey:
+class SecretKey(Secret[str]):
     """feee.io's key: `{"key": "..."}`."""
 
     def __init__(self, client: "SecretsManagerClient", name: str, now: Callable[[], float] = time.time) -> None:
-        self._secret = Secret(client, name, '{"key": "<key>"}', now)
-
-    def __call__(self, *, refresh: bool = False) -> str:
-        """The key. Raises SecretUnavailableError, which says what to do."""
-        return self._secret.usable(_key_in, refresh=refresh)
+        super().__init__(client, name, find=_key_in, example='{"key": "<key>"}', now=now)
 
 
 def _key_in(document: dict[str, Any]) -> str | None:

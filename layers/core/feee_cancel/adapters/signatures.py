@@ -1,94 +1,109 @@
-"""Signatures of webhooks (Standard Webhooks), verified by that library over the raw body.
+"""Signatures of webhooks, verified over the raw body as Standard Webhooks has it (docs/decisions/0023).
 
-What the library reads generously is refused here, so that there is one way to write a signed request: one value for
-each header, plain digits for the time, canonical base64 for the signature.
+There is one way to write a signed request: one value for each header, plain digits for the time, canonical base64 for
+the signature. Whatever else a header holds is refused before the secret is read, and before anything is hashed.
 """
 
-import binascii
+import hmac
+import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks import Webhook
 
 from feee_cancel.adapters.secret import Secret
-from feee_cancel.usecases.ports import NotSignedError
+from feee_cancel.adapters.senders import EXAMPLE, Sender, senders
+from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, SignedMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-_HEADERS = {
-    "webhook-id": re.compile(r"[!-\-/-~]{1,256}"),  # no period: it ends the id in what is signed
-    "webhook-timestamp": re.compile(r"[1-9][0-9]{0,11}"),
-    # 32 bytes of HMAC in base64, or another version's signature, which the library passes over.
-    "webhook-signature": re.compile(r"(?:(?:v1,[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|v(?!1,)\w{1,8},[^ ,]*)(?: |$))+"),
-}
-_MIN_SECRET_BYTES = 24
-_MAX_SECRETS = 10
+TOLERANCE_SECONDS = 300
+FAILURE_SECONDS = 10
+"""How long a secret that can't be used is left alone: unsigned requests mustn't have it read again and again."""
+
+_ID = re.compile(r"[!-\-/-~]{1,256}")  # no period: it ends the id in what is signed
+_TIMESTAMP = re.compile(r"[1-9][0-9]{0,11}")
+_HMAC = re.compile(r"v1,[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
+_OTHER = re.compile(r"v(?!1,)\w{1,8},[^ ,]*")
+"""A signature of another version, such as the asymmetric `v1a`; it is passed over."""
 
 
 class Verifier:
-    """Verifies by the secrets that are valid now: `{"secrets": ["whsec_...", ...]}`, several during a replacement."""
+    """Verifies by the secrets that are valid now, at most five minutes old."""
 
-    def __init__(self, client: "SecretsManagerClient", name: str) -> None:
-        self._secret = Secret(client, name, '{"secrets": ["whsec_<base64>"]}')
+    def __init__(self, client: "SecretsManagerClient", name: str, now: Callable[[], float] = time.time) -> None:
+        self._secret = Secret(client, name, find=senders, example=EXAMPLE, now=now)
+        self._now = now
+        self._failed_at = -math.inf
 
-    def __call__(self, headers: Mapping[str, Sequence[str]], body: bytes) -> str:
-        """The id of a message that one of the secrets signed at most five minutes ago.
+    def __call__(self, headers: Mapping[str, Sequence[str]], body: bytes) -> SignedMessage:
+        """The message that a sender's secret signed, at most five minutes ago or ahead.
 
-        Raises NotSignedError, and SecretUnavailableError if there is no secret.
+        `headers` have their names in lower case. Raises NotSignedError, and SecretUnavailableError if no secret can be
+        used.
         """
-        return message_id(headers, body, self._secret.usable(_verifiers))
+        signed = _Signed(headers, body, self._now())
+        return signed.verified(self._senders())
+
+    def _senders(self) -> list[Sender]:
+        if 0 <= self._now() - self._failed_at < FAILURE_SECONDS:
+            raise SecretUnavailableError("the webhook's secret couldn't be used some seconds ago")
+        try:
+            return self._secret()
+        except SecretUnavailableError:
+            self._failed_at = self._now()
+            raise
 
 
 class Signers:
     """What is sent is signed with each secret that is valid now: in the form of the verifier's."""
 
     def __init__(self, client: "SecretsManagerClient", name: str) -> None:
-        self._secret = Secret(client, name, '{"secrets": ["whsec_<base64>"]}')
+        self._secret = Secret(client, name, find=senders, example=EXAMPLE)
 
     def __call__(self) -> list[Webhook]:
         """A signer for each. Raises SecretUnavailableError if there is none."""
-        return self._secret.usable(_verifiers)
+        return [sender.webhook for sender in self._secret()]
 
 
-def message_id(headers: Mapping[str, Sequence[str]], body: bytes, webhooks: Sequence[Webhook]) -> str:
-    """The id of a message that one of these signed at most five minutes ago. Raises NotSignedError."""
-    signed = {name: _only(headers, name) for name in _HEADERS}
-    if not any(_verifies(webhook, body, signed) for webhook in webhooks):
+class _Signed:
+    """What a request says of its signature, well-formed and of the last five minutes. Raises NotSignedError."""
+
+    def __init__(self, headers: Mapping[str, Sequence[str]], body: bytes, now: float) -> None:
+        self._id = _only(headers, "webhook-id", _ID)
+        self._sent_at = int(_only(headers, "webhook-timestamp", _TIMESTAMP))
+        self._signatures = _signatures(_only(headers, "webhook-signature", re.compile(r"[ -~]{1,4096}")))
+        if abs(now - self._sent_at) > TOLERANCE_SECONDS:
+            raise NotSignedError
+        try:
+            self._body = body.decode()
+        except ValueError:
+            raise NotSignedError from None
+
+    def verified(self, senders: Sequence[Sender]) -> SignedMessage:
+        """The message, by the first sender whose secret signed it. Raises NotSignedError."""
+        for sender in senders:
+            expected = sender.webhook.sign(self._id, datetime.fromtimestamp(self._sent_at, UTC), self._body)
+            if any(hmac.compare_digest(expected, signature) for signature in self._signatures):
+                return SignedMessage(sender=sender.name, id=self._id, sent_at=self._sent_at)
         raise NotSignedError
-    return signed["webhook-id"]
 
 
-def _only(headers: Mapping[str, Sequence[str]], name: str) -> str:
-    """The header's one value, whatever the case of its name."""
-    values = [value for other, given in headers.items() if other.lower() == name for value in given]
-    if len(values) != 1 or not _HEADERS[name].fullmatch(values[0]):
+def _only(headers: Mapping[str, Sequence[str]], name: str, form: re.Pattern[str]) -> str:
+    """The header's one value."""
+    values = headers.get(name, ())
+    if len(values) != 1 or not form.fullmatch(values[0]):
         raise NotSignedError
     return values[0]
 
 
-def _verifies(webhook: Webhook, body: bytes, headers: dict[str, str]) -> bool:
-    try:
-        webhook.verify(body, headers, json_parse=False)
-    except (WebhookVerificationError, ValueError):  # ValueError: not UTF-8, or no base64
-        return False
-    return True
-
-
-def _verifiers(document: dict[str, Any]) -> list[Webhook]:
-    values = document.get("secrets")
-    found = (_verifier(value) for value in (values if isinstance(values, list) else []))
-    return [webhook for webhook in found if webhook][:_MAX_SECRETS]
-
-
-def _verifier(secret: object) -> Webhook | None:
-    """None where it isn't one: base64 of at least 24 bytes, as the specification has it."""
-    if not isinstance(secret, str):
-        return None
-    encoded = secret.removeprefix("whsec_")
-    try:
-        key = binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True)
-    except ValueError:
-        return None
-    return Webhook(key) if len(key) >= _MIN_SECRET_BYTES else None
+def _signatures(header: str) -> list[str]:
+    """Those that a shared secret made. Between two there may be several blanks."""
+    found = [signature for signature in header.split(" ") if signature]
+    if not all(_HMAC.fullmatch(signature) or _OTHER.fullmatch(signature) for signature in found):
+        raise NotSignedError
+    return [signature for signature in found if _HMAC.fullmatch(signature)]

@@ -8,9 +8,10 @@ from feee_cancel.adapters.receiver import Receiver
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.signatures import Signers
 from feee_cancel.bootstrap.aws import clients
+from feee_cancel.domain.foreign_events import UnknownEventError
 from feee_cancel.usecases.deliver import Delivery, deliver
 
-__all__ = ["Delivery", "bootstrap"]
+__all__ = ["Delivery", "UnknownEventError", "bootstrap"]
 
 
 def bootstrap(environ: Mapping[str, str] = os.environ) -> Callable[[Sequence[Delivery], float], list[str]]:

@@ -24,6 +24,27 @@ class NotSignedError(Exception):
     """The request isn't signed as it should be; what is wrong with it is nobody's business."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMessage:
+    """A webhook's message: who signed it (None: a sender without a name), its id, and when it was sent (unix seconds).
+
+    A message that is sent again has the same id, and the time at which it was sent again.
+    """
+
+    sender: str | None
+    id: str
+    sent_at: int
+
+    @property
+    def requested_by(self) -> str:
+        """The sender and the message, as the row keeps them."""
+        return f"webhook:{self.sender}:{self.id}" if self.sender else f"webhook:{self.id}"
+
+    def identity(self, order_no: str) -> str:
+        """What two deliveries of it have in common, and no two messages: ids are unique to a sender at best."""
+        return f"webhook:{self.sender or ''}:{self.id}:{order_no}"
+
+
 class KeySource(Protocol):
     """Gives feee.io's key."""
 
