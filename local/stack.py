@@ -26,6 +26,10 @@ STACK = "feee-cancel-local"
 _PARAMETERS = {
     "ApiRateLimit": "1000",
     "ApiBurstLimit": "1000",
+    "LookupRateLimit": "1000",
+    "LookupBurstLimit": "1000",
+    "BatchRateLimit": "1000",
+    "BatchBurstLimit": "1000",
     "WebhookRateLimit": "1000",
     "WebhookBurstLimit": "1000",
     "DataDeletionPolicy": "Delete",

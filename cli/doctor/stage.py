@@ -9,6 +9,8 @@ from cli.doctor.finding import Finding, ok, warning, wrong
 STAGE = "v1"
 THROTTLES: Mapping[str, tuple[str, str]] = {
     "*/*": ("ApiRateLimit", "ApiBurstLimit"),
+    "orders/{order_no}/GET": ("LookupRateLimit", "LookupBurstLimit"),
+    "cancellations/batch/POST": ("BatchRateLimit", "BatchBurstLimit"),
     "webhooks/cancel/POST": ("WebhookRateLimit", "WebhookBurstLimit"),
 }
 """The stage's method settings, by path and method, with the parameters of their rate and burst."""

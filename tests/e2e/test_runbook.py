@@ -309,7 +309,7 @@ def test_a_function_that_may_not_run(stack: LocalStack, operator: Operator) -> N
     assert len(json.loads(operator("aws lambda get-account-settings"))) == 2
     shown = operator("aws lambda get-function-concurrency")
     assert json.loads(shown) == {"ReservedConcurrentExecutions": 0}
-    assert operator("aws lambda delete-function-concurrency") == ""
+    assert operator('aws lambda delete-function-concurrency --function-name "$(output ScheduleFunctionName)"') == ""
     assert operator("drain <<< '{}'").startswith("null")
     is_finished(stack, stuck)
     operator("set_parameter WebhookConcurrency")
@@ -459,7 +459,7 @@ def test_the_webhooks_secret_is_replaced(stack: LocalStack, operator: Operator) 
     body = json.dumps({"order_no": asked})
     operator("aws lambda put-function-concurrency")
     assert stack.api.webhook(body, signed(body, secret=new)).status >= 429, "closed"
-    operator("aws lambda delete-function-concurrency")
+    operator('aws lambda delete-function-concurrency --function-name "$(output WebhookFunctionName)"')
     answer = stack.api.webhook(body, signed(body, secret=new))
     assert answer.status == 202
     assert stack.api.get(asked).body["requested_by"].startswith("webhook:shop:")

@@ -47,7 +47,9 @@ class FakeAws:
     def __init__(self, **changes: Any) -> None:
         self.methods = {"/cancellations": {"GET": "AWS_IAM", "ANY": "AWS_IAM"}, "/webhooks/cancel": {"POST": "NONE"}}
         self.settings: dict[str, Any] = {
-            "*/*": {"throttlingRateLimit": 3.0, "throttlingBurstLimit": 10, "dataTraceEnabled": False},
+            "*/*": {"throttlingRateLimit": 2.0, "throttlingBurstLimit": 4, "dataTraceEnabled": False},
+            "~1orders~1{order_no}/GET": {"throttlingRateLimit": 1.0, "throttlingBurstLimit": 2},
+            "~1cancellations~1batch/POST": {"throttlingRateLimit": 1.0, "throttlingBurstLimit": 2},
             "~1webhooks~1cancel/POST": {"throttlingRateLimit": 5.0, "throttlingBurstLimit": 10},
         }
         self.log_role: str | None = "arn:aws:iam::123456789012:role/logs"
@@ -263,7 +265,7 @@ def test_the_reader_may_get_and_nothing_else() -> None:
 def test_a_throttle_is_known_however_its_path_is_written(written: str) -> None:
     settings = FakeAws().settings
     settings[written] = settings.pop("~1webhooks~1cancel/POST")
-    assert verdicts(stage.settings_are_in_force(there(settings=settings))) == [Verdict.OK] * 2
+    assert verdicts(stage.settings_are_in_force(there(settings=settings))) == [Verdict.OK] * 4
 
 
 def test_a_throttle_that_isnt_there_is_wrong() -> None:
@@ -272,7 +274,7 @@ def test_a_throttle_that_isnt_there_is_wrong() -> None:
         stage.settings_are_in_force(there(settings=only))
     )
     other = {"*/*": {"throttlingRateLimit": 10000.0, "throttlingBurstLimit": 5000}}
-    assert "*/*: 10000.0 and 5000 instead of 3 and 10" in told(stage.settings_are_in_force(there(settings=other)))
+    assert "*/*: 10000.0 and 5000 instead of 2 and 4" in told(stage.settings_are_in_force(there(settings=other)))
 
 
 def test_bodies_in_the_log_are_told() -> None:
@@ -349,8 +351,8 @@ def test_other_trouble_with_the_schedule_is_raised() -> None:
 def test_a_new_accounts_quota_is_told() -> None:
     """Lambda quotas: a new account may have 10 concurrent executions."""
     assert "Service Quotas" in told(operation.executions_suffice(there(unreserved=10)))
-    assert verdicts(operation.executions_suffice(there(unreserved=54))) == [Verdict.OK], "3 a second for 16 s, and 6"
-    assert verdicts(operation.executions_suffice(there(unreserved=53))) == [Verdict.WARNING]
+    assert verdicts(operation.executions_suffice(there(unreserved=38))) == [Verdict.OK], "2 a second for 16 s, and 6"
+    assert verdicts(operation.executions_suffice(there(unreserved=37))) == [Verdict.WARNING]
 
 
 def test_a_function_that_may_not_run_is_wrong() -> None:
