@@ -37,7 +37,9 @@ def test_an_order_without_what_a_decision_needs_is_malformed(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("order_no", 2408228772142551040100),
+        ("order_no", Decimal("2.4082287721425510401E+21")),
+        ("order_no", True),
+        ("order_no", 10**100),
         ("status", "abc"),
         ("status", True),
         ("status", Decimal("12.5")),
@@ -62,23 +64,75 @@ def test_what_is_no_object_is_no_order(data: object) -> None:
         Order.parse(data)
 
 
-def test_numbers_may_come_as_strings() -> None:
-    read = order(status="12", create_time="1724318708", refund_amount="3.92")
-    assert (read.status, read.create_time, read.refund_amount) == (12, 1724318708, Decimal("3.92"))
+@pytest.mark.parametrize("status", [12, Decimal("12.0"), Decimal("1.2e1"), "12", "12.0", "1.2E1", "+12", " 12 "])
+def test_a_whole_number_is_one_however_it_is_written(status: object) -> None:
+    assert order(status=status).status == 12
+
+
+@pytest.mark.parametrize(
+    ("amount", "read"),
+    [
+        (Decimal("1E+1"), "10"),
+        (Decimal("1e2"), "100"),
+        (Decimal("2.4e1"), "24"),
+        (Decimal("0.00000000"), "0"),
+        (Decimal("-0E+9"), "0"),
+        ("3.920000", "3.92"),
+        ("392e-2", "3.92"),
+        (Decimal("0.12345678901"), "0.12345678901"),
+        (10**37, "1" + "0" * 37),
+        (Decimal("1" * 38), "1" * 38),
+        (Decimal("1e60"), "1" + "0" * 60),
+        ("3.92" + "0" * 60, "3.92"),
+    ],
+)
+def test_an_amount_is_exact_and_without_exponent_however_it_is_written(amount: object, read: str) -> None:
+    assert str(order(pay_amount=amount).pay_amount) == read
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "3,92",
+        "1_0",
+        "0x10",
+        "3.92 TRX",
+        "NaN",
+        "Infinity",
+        "1e400",
+        "\uff13",
+        "1.",
+        "--1",
+        "1" * 39,
+        "1" * 200,
+        [1],
+        {},
+    ],
+)
+def test_what_is_no_exact_amount_is_malformed(amount: object) -> None:
+    with pytest.raises(MalformedOrderError, match="refund_amount"):
+        order(refund_amount=amount)
+
+
+@pytest.mark.parametrize("name", ["pay_time", "pay_amount", "refund_amount", "refund_time"])
+def test_an_empty_amount_or_time_is_not_there(name: str) -> None:
+    assert getattr(order(**{name: ""}), name) is None
+
+
+@pytest.mark.parametrize("name", ["status", "create_time"])
+def test_what_must_be_there_is_not_empty(name: str) -> None:
+    with pytest.raises(MalformedOrderError, match=name):
+        order(**{name: ""})
+
+
+def test_an_order_number_may_come_as_a_number_with_all_its_digits() -> None:
+    assert order(order_no=2408228772142551040100).order_no == ORDER_NO
 
 
 def test_a_field_that_decides_nothing_is_none_where_it_cannot_be_read() -> None:
     read = order(lock_period="10m", business_status=None, frozen_tx_id=5)
     assert (read.lock_period, read.business_status, read.frozen_tx_id) == (None, None, None)
     assert json.loads(read.text)["lock_period"] == "10m"
-
-
-def test_the_parts_of_a_split_order_are_read() -> None:
-    parts = [order_data(order_no="1", frozen_tx_id="hash"), {"order_no": "2"}, "no part"]
-    read = order(is_split=1, sub_order=parts)
-    assert [part.order_no for part in read.sub_order] == ["1"]
-    assert json.loads(read.text)["sub_order"][1] == {"order_no": "2"}
-    assert order(sub_order="none").sub_order == ()
 
 
 def test_an_order_too_large_for_a_row_is_kept_without_its_parts() -> None:

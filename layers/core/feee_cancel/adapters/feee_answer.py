@@ -1,95 +1,89 @@
 """What an answer of feee.io says: the documented envelope and nothing else counts as one (feee-api)."""
 
 import json
-from decimal import Decimal
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any
 
+from feee_cancel.adapters.feee_json import parse
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.order import MalformedOrderError, Order
+from feee_cancel.domain.exact import whole
+from feee_cancel.domain.order import MalformedOrderError, Order, json_number
 
 _MISCONFIGURED_CODES = frozenset({10001, 20012, 20013})
 _RATE_CODES = frozenset({11001})
 _MISCONFIGURED_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_NO_DATA: tuple[object, ...] = (None, {}, [], "")
 MAX_BODY = 1 << 20
 _MAX_WORDS = 1_000
 
 
-def interpret(http_status: int, body: bytes, order_no: str, key: str, *, seconds: float) -> Answer:
+def interpret(
+    http_status: int, body: bytes, order_no: str, key: str, *, content_type: str = "", seconds: float
+) -> Answer:
     """What an HTTP answer says; the documented envelope and nothing else counts as one."""
     try:
-        envelope = _envelope(body, key)
-    except (ValueError, RecursionError) as error:
+        envelope = _envelope(parse(body, key, content_type=content_type, most=MAX_BODY))
+    except ValueError as error:
         kind = _kind_of(http_status, None)
-        return Answer(kind=kind, http_status=http_status, detail=_words(error), seconds=seconds)
-    kind, order, detail = _kind_of(http_status, envelope["code"]), None, None
-    if kind is AnswerKind.ACCEPTED:
-        kind, order, detail = _read_order(envelope.get("data"), order_no)
-    return Answer(
-        kind=kind,
-        order=order,
+        return Answer(kind=kind, http_status=http_status, detail=str(error), seconds=seconds)
+    said = Answer(
+        kind=_kind_of(http_status, envelope["code"]),
         http_status=http_status,
         code=envelope["code"],
         msg=_words(envelope.get("msg")),
         request_id=_words(envelope.get("request_id")),
-        detail=detail,
         seconds=seconds,
     )
+    return _with_order(said, envelope.get("data"), order_no) if said.kind is AnswerKind.ACCEPTED else said
 
 
-def _envelope(body: bytes, key: str) -> dict[str, Any]:
-    """The envelope, its numbers exact, the key nowhere in it. Raises ValueError where it isn't one."""
-    if len(body) > MAX_BODY:
-        raise ValueError("longer than 1 MiB")
+def _envelope(document: object) -> dict[str, Any]:
+    """The envelope, its code a whole number. Raises ValueError where it isn't one."""
     try:
-        text = body.decode()
-        envelope = _JSON.decode(text)
-    except ValueError:
-        raise ValueError("not JSON") from None
-    plain = json.dumps(envelope, default=str, ensure_ascii=False) if "\\" in text else text  # an escape may hide it
-    if key in plain:
-        envelope = _JSON.decode(plain.replace(key, "[key]"))
-    code = envelope.get("code") if isinstance(envelope, dict) else None
-    if not isinstance(code, int) or isinstance(code, bool) or abs(code) >= 10**15:
-        raise ValueError("no code")
-    return dict(envelope)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
-"""Numbers are exact, as `int` and `Decimal`."""
+        if isinstance(document, dict):
+            return document | {"code": whole(document.get("code"))}
+    except TypeError:
+        pass
+    raise ValueError("no code")
 
 
 def _words(value: object) -> str | None:
-    """feee.io's words as they are, at most 1,000 characters, in a form that every store takes."""
-    return None if value is None else str(value)[:_MAX_WORDS].encode("utf-8", "replace").decode()
+    """feee.io's words as they are, at most 1,000 characters; as JSON where they aren't text."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, default=json_number, ensure_ascii=False)
+    return text[:_MAX_WORDS]
 
 
 def _kind_of(http_status: int, code: int | None) -> AnswerKind:
-    """The kind by status and code; `code` 0 is accepted until an order is read."""
-    if http_status in _MISCONFIGURED_STATUSES or code in _MISCONFIGURED_CODES:
+    """The kind by code and status, None where no envelope says that it is feee.io that speaks.
+
+    `code` 0 is accepted until an order is read.
+    """
+    if code in _MISCONFIGURED_CODES:
         return AnswerKind.MISCONFIGURED
-    if http_status == HTTPStatus.TOO_MANY_REQUESTS or code in _RATE_CODES:
+    if code in _RATE_CODES or http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return AnswerKind.RATE_EXCEEDED
-    if code is None or http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return AnswerKind.NO_USABLE_ANSWER
     success = HTTPStatus.OK <= http_status < HTTPStatus.MULTIPLE_CHOICES
-    if code == 0:
-        return AnswerKind.ACCEPTED if success else AnswerKind.NO_USABLE_ANSWER
+    if code == 0 and success:
+        return AnswerKind.ACCEPTED
+    if not code or http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return AnswerKind.NO_USABLE_ANSWER
+    if http_status in _MISCONFIGURED_STATUSES:
+        return AnswerKind.MISCONFIGURED
     return AnswerKind.REFUSED if success or http_status >= HTTPStatus.BAD_REQUEST else AnswerKind.NO_USABLE_ANSWER
 
 
-def _read_order(data: object, order_no: str) -> tuple[AnswerKind, Order | None, str | None]:
+def _with_order(said: Answer, data: object, order_no: str) -> Answer:
     """What an accepted call shows: `data` is optional on cancel; where it is there, it must be this order."""
-    if not data:
-        return AnswerKind.ACCEPTED, None, None
+    if data in _NO_DATA:
+        return said
+    only = data[0] if isinstance(data, list) and len(data) == 1 else data
     try:
-        order = Order.parse(data)
-    except (MalformedOrderError, RecursionError) as error:
-        return AnswerKind.NO_USABLE_ANSWER, None, _words(error)
+        order = Order.parse(only)
+    except MalformedOrderError as error:
+        return replace(said, kind=AnswerKind.NO_USABLE_ANSWER, detail=str(error))
     if order.order_no != order_no:
-        return AnswerKind.NO_USABLE_ANSWER, None, "data is another order"
-    return AnswerKind.ORDER, order, None
+        return replace(said, kind=AnswerKind.NO_USABLE_ANSWER, detail="data is another order")
+    return replace(said, kind=AnswerKind.ORDER, order=order)

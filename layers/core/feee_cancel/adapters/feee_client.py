@@ -90,16 +90,17 @@ class FeeeClient:
         started = time.monotonic()
         PROGRESS.start(min(deadline, started + _CALL_SECONDS))
         try:
-            status, received = self._exchange(method, path, body, key)
+            status, content_type, received = self._exchange(method, path, body, key)
         except (HTTPError, OSError) as error:
             kind = AnswerKind.NO_USABLE_ANSWER if PROGRESS.sent else AnswerKind.NOT_SENT
             answer = Answer(kind=kind, detail=type(error).__name__, seconds=time.monotonic() - started)
         else:
-            answer = interpret(status, received, order_no, key, seconds=time.monotonic() - started)
+            seconds = time.monotonic() - started
+            answer = interpret(status, received, order_no, key, content_type=content_type, seconds=seconds)
         _log(path, order_no, answer)
         return answer
 
-    def _exchange(self, method: str, path: str, body: bytes | None, key: str) -> tuple[int, bytes]:
+    def _exchange(self, method: str, path: str, body: bytes | None, key: str) -> tuple[int, str, bytes]:
         """One request, its body at most one byte over the limit. `redirect=False`: a redirect would carry the key."""
         if PROGRESS.left < _LEAST_SECONDS:
             raise TimeoutError
@@ -117,7 +118,7 @@ class FeeeClient:
         received = response.read(MAX_BODY + 1)
         if len(received) > MAX_BODY:
             response.close()
-        return response.status, received
+        return response.status, response.headers.get("Content-Type", ""), received
 
     def _fresh_pool(self) -> HTTPConnectionPool:
         """The kept connections, unless they rested so long that the network may have forgotten them."""

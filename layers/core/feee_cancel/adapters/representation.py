@@ -1,6 +1,7 @@
 """A cancellation as openapi.yaml and the settled event describe it: what isn't known isn't there."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -10,6 +11,8 @@ from feee_cancel.domain.order import json_number
 
 _LAST_ANSWER = ("answer", "http_status", "code", "msg", "request_id", "detail")
 _INTERNAL = frozenset({"in_doubt_after", "tries", "since", "refusals", "expires_at", "order", *_LAST_ANSWER})
+_UNFIT = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls that a screen obeys, marks that turn text around, and halves of characters."""
 _REPRESENTED = tuple(field.name for field in fields(Cancellation) if field.name not in _INTERNAL)
 
 
@@ -34,5 +37,10 @@ def known(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_json(value: object) -> str:
-    """JSON text, decimals as exact numbers. Half a surrogate pair, which no encoding takes, comes as JSON's escape."""
-    return json.dumps(value, default=json_number, ensure_ascii=False).encode(errors="backslashreplace").decode()
+    """JSON text, decimals as exact numbers; it can be encoded, and printed, whatever text is in it."""
+    return _UNFIT.sub(_fit, json.dumps(value, default=json_number, ensure_ascii=False))
+
+
+def _fit(unfit: re.Match[str]) -> str:
+    """JSON's escape, but for half a character, which isn't text to most readers of JSON."""
+    return "\ufffd" if "\ud800" <= unfit[0] <= "\udfff" else f"\\u{ord(unfit[0]):04x}"

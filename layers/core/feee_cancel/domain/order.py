@@ -1,16 +1,14 @@
 """A feee.io order: BuyOrderDetail, as documented, with whatever else feee.io sent along."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Self
 
-_INTEGER = re.compile(r"-?[0-9]{1,15}")
-_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?")
-_MAX_INTEGER = 10**15
+from feee_cancel.domain.exact import digits, exact, text, whole
+
 _MAX_KEPT_CHARACTERS = 200_000
 """An item in DynamoDB holds 400 KB; what is kept of an order leaves room for the rest."""
 
@@ -66,36 +64,15 @@ ENDED_UNFILLED = frozenset({Status.CANCELLED, Status.REFUNDED})
 ENDING = frozenset({Status.CANCELLATION_PENDING, Status.REFUND_PENDING})
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _integer(value: object) -> int:
-    """An integer, or a string of one (feee.io's neighbours send both)."""
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_INTEGER:
-        return value
-    raise TypeError
-
-
-def _decimal(value: object) -> Decimal:
-    """An exact decimal from a JSON number that was read as such, or from a string."""
-    if isinstance(value, int | Decimal | str) and not isinstance(value, bool) and _DECIMAL.fullmatch(str(value)):
-        return Decimal(value)
-    raise TypeError
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """BuyOrderDetail. Times are unix seconds (0: has not happened), amounts are exact decimals in TRX.
 
-    A field that feee.io left out, or sent in a form that isn't the documented one, is None. The fields that a
-    cancellation is decided on are stricter: `order_no`, `status` and `create_time` must be there, and `pay_time`,
-    `pay_amount` and `refund_amount` must be readable where they are. `text` is all of what feee.io sent, as JSON
-    that fits in a row: an order too large for it goes without its parts, or else with the fields decided on.
+    A field that feee.io left out, or sent in a form that can't be read without doubt, is None; so is a number that is
+    an empty string. The fields that a cancellation is decided on are stricter: `order_no`, `status` and `create_time`
+    must be there, and `pay_time`, `pay_amount` and `refund_amount` must be readable where they are. `text` is all of
+    what feee.io sent, as JSON that fits in a row: an order too large for it goes without its parts, or else with the
+    fields decided on.
     """
 
     order_no: str
@@ -121,7 +98,6 @@ class Order:
     is_lock: int | None = None
     lock_period: int | None = None
     business_status: int | None = None
-    sub_order: tuple[Self, ...] = ()
     text: str = field(default="{}", repr=False)
 
     @classmethod
@@ -130,9 +106,7 @@ class Order:
         if not isinstance(data, dict):
             raise MalformedOrderError("data is not an object")
         values = {name: _read(name, data.get(name)) for name in _READERS}
-        parts = data.get("sub_order")
-        sub_order = _parts(cls, parts) if isinstance(parts, list) else ()
-        return cls(**values, sub_order=sub_order, text=_kept_text(data))
+        return cls(**values, text=_kept_text(data))
 
     @property
     def shows_refund(self) -> bool:
@@ -174,20 +148,21 @@ def json_number(value: object) -> float | str:
 _REQUIRED = ("order_no", "status", "create_time")
 _DECISIVE = (*_REQUIRED, "pay_time", "pay_amount", "refund_amount")
 _READER_OF: dict[Any, Callable[[object], Any]] = {
-    int: _integer,
-    int | None: _integer,
-    Decimal | None: _decimal,
-    str: _text,
-    str | None: _text,
+    int: whole,
+    int | None: whole,
+    Decimal | None: exact,
+    str: text,
+    str | None: text,
 }
-_READERS = {f.name: _READER_OF[f.type] for f in fields(Order) if f.type in _READER_OF and f.name != "text"}
+_READERS = {f.name: _READER_OF[f.type] for f in fields(Order) if f.name != "text"} | {"order_no": digits}
 
 
 def _read(name: str, value: object) -> Any:
-    if value is None and name not in _REQUIRED:
+    reader = _READERS[name]
+    if name not in _REQUIRED and (value is None or (value == "" and reader is not text)):
         return None
     try:
-        return _READERS[name](value)
+        return reader(value)
     except TypeError:
         if name in _DECISIVE:
             raise MalformedOrderError(f"{name} is missing or not as documented") from None
@@ -201,14 +176,3 @@ def _kept_text(data: dict[str, Any]) -> str:
     if len(kept) > _MAX_KEPT_CHARACTERS:
         kept = json.dumps({name: data.get(name) for name in _DECISIVE}, default=json_number)
     return kept
-
-
-def _parts(cls: type[Order], parts: list[object]) -> tuple[Order, ...]:
-    """The parts of a split order that can be read; none of them decides anything."""
-    read = []
-    for part in parts:
-        try:
-            read.append(cls.parse(part))
-        except MalformedOrderError:
-            continue
-    return tuple(read)

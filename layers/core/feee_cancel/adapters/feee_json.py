@@ -1,0 +1,113 @@
+"""JSON as feee.io may send it: read generously where it is unambiguous, in bounded time, and fit to be kept."""
+
+import json
+import re
+import zlib
+from base64 import b64encode
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from feee_cancel.domain.unicode import sound
+
+_MAX_NUMBER = 64
+_MAX_DEPTH = 32
+_MAX_MEMBERS = 16
+_COMPRESSED = (b"\x1f\x8b", b"x")
+"""How gzip and zlib begin, and no JSON does: what the header says of it isn't needed."""
+_GZIP_OR_ZLIB = 47
+_CHINESE = re.compile(r"charset\s*=\s*[\"']?(?:gb2312|gbk|gb18030)\b", re.IGNORECASE)
+_LEFT_OUT = "[nested too deeply]"
+
+
+def parse(body: bytes, key: str, *, content_type: str, most: int) -> object:
+    """The document: numbers exact, text sound, the key nowhere in it, at most 32 deep.
+
+    Raises ValueError, in words for people, where it isn't one, or has more than `most` bytes.
+    """
+    unpacked = _unpacked(body, most)
+    if len(unpacked) > most:
+        raise ValueError("longer than 1 MiB")
+    return _cleaned(_document(unpacked, content_type), _cleaning(key), _MAX_DEPTH)
+
+
+def _unpacked(body: bytes, most: int) -> bytes:
+    """The body as it was before it was compressed; at most one byte over `most`."""
+    unpacked, members = b"", 0
+    while body.startswith(_COMPRESSED) and len(unpacked) <= most and members < _MAX_MEMBERS:
+        member = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            unpacked += member.decompress(body, most + 1 - len(unpacked))
+        except zlib.error:
+            raise ValueError("not JSON") from None
+        body, members = member.unused_data, members + 1
+    return unpacked or body
+
+
+def _document(body: bytes, content_type: str) -> object:
+    """UTF-8 as JSON has it, or what its BOM or zeros say; GB18030 where that is declared, or nothing else fits."""
+    encodings = (json.detect_encoding(body), "gb18030")
+    for encoding in reversed(encodings) if _CHINESE.search(content_type) else encodings:
+        try:
+            return _JSON.decode(body.decode(encoding))
+        except RecursionError:
+            raise ValueError(_LEFT_OUT) from None
+        except ValueError:
+            continue
+    raise ValueError("not JSON")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_NUMBER else digits
+
+
+def _decimal(written: str) -> Decimal | str:
+    """Exact; as it was written where that is no number that anything is measured in."""
+    try:
+        return Decimal(written) if len(written) <= _MAX_NUMBER else written
+    except InvalidOperation:
+        return written
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of an object; of one that is there several times all its values, unless they are the same."""
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    given: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    return {
+        name: values[0] if all(value == values[0] for value in values) else values for name, values in given.items()
+    }
+
+
+_JSON = json.JSONDecoder(
+    parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_members
+)
+
+
+def _cleaning(key: str) -> Callable[[str], str]:
+    """Makes text sound, and blots the key out: as it is, in another case, percent-encoded, or in base64."""
+    encoded = b64encode(key.encode()[: len(key) // 3 * 3]).decode()
+    forms = re.compile("|".join(map(re.escape, (key, quote(key, safe=""), encoded))), re.IGNORECASE)
+    return lambda text: sound(forms.sub("[key]", text))
+
+
+def _cleaned(value: Any, clean: Callable[[str], str], depth: int) -> Any:
+    match value:
+        case str():
+            return clean(value)
+        case dict() | list() if depth == 0:
+            return _LEFT_OUT
+        case dict():
+            return {clean(name): _cleaned(member, clean, depth - 1) for name, member in value.items()}
+        case list():
+            return [_cleaned(member, clean, depth - 1) for member in value]
+        case _:
+            return value
