@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -55,12 +56,13 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
 class OddServer:
     """Plays the steps for the order number that a request names, once; then answers it properly."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         self._listener = listener
+        self._tls = tls
         self._plays: dict[str, Sequence[Step]] = {}
         self._ended = threading.Event()
         self.connections = 0
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/open"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}/open"
 
     def play(self, order_no: str, *steps: Step) -> None:
         """Script the next answer to a request for this order."""
@@ -82,6 +84,8 @@ class OddServer:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls:
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with connection, suppress(OSError):
             received = b""
             while (request := self._request(connection, received)) is not None:
@@ -119,10 +123,10 @@ class OddServer:
 
 
 @contextmanager
-def odd_server() -> Iterator[OddServer]:
+def odd_server(tls: ssl.SSLContext | None = None) -> Iterator[OddServer]:
     """The server, on a free port of the loopback interface."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        server = OddServer(listener)
+        server = OddServer(listener, tls)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         try:

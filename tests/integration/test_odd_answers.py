@@ -1,7 +1,9 @@
 """The client against a peer that may send anything: each call comes to an answer, in time, and its own."""
 
+import gzip
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.domain.answer import AnswerKind
 from tests.builders import ORDER_NO, order_data
-from tests.odd_server import OddServer, Step, framed, odd_server, order_body, soon
+from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body, soon
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 SECONDS = 0.4
@@ -42,6 +44,168 @@ def envelope(text: str) -> bytes:
 
 
 DATA = json.dumps(order_data(status=12, refund_amount=Decimal("3.92")), default=float)
+STATUS_LINES: list[tuple[str, AnswerKind]] = [
+    ("HTTP/1.0 200 OK", ORDER),
+    ("HTTP/1.1 200", ORDER),
+    ("HTTP/1.1 201 Created", ORDER),
+    ("HTTP/1.1 200 \xe4\xb8\xad", ORDER),
+    ("HTTP/1.1 400 Bad Request", UNUSABLE),
+    ("HTTP/1.1 500 Oops", UNUSABLE),
+    ("HTTP/1.1 304 Not Modified", UNUSABLE),
+    ("HTTP/1.1 204 No Content", UNUSABLE),
+    ("HTTP/1.1 301 Moved", UNUSABLE),
+    ("HTTP/1.1 999 What", UNUSABLE),
+    ("HTTP/1.1 2000 OK", UNUSABLE),
+    ("HTTP/1.1 20 OK", UNUSABLE),
+    ("HTTP/1.1 -200 OK", UNUSABLE),
+    ("HTTP/1.1 abc OK", UNUSABLE),
+    ("HTTP/1.1", UNUSABLE),
+    ("HTTP/2.0 200 OK", UNUSABLE),
+    ("ICY 200 OK", UNUSABLE),
+    ("http/1.1 200 OK", UNUSABLE),
+    ("SSH-2.0-OpenSSH_9.9", UNUSABLE),
+    ("", UNUSABLE),
+    ("HTTP/1.1 101 Switching Protocols", UNUSABLE),
+    ("HTTP/1.1 " + "2" * 70_000, UNUSABLE),
+]
+
+EXTENDED = b"1;" + b"y" * 60_000 + b"\r\n"
+FRAMING: list[tuple[str, list[Step], AnswerKind]] = [
+    ("until it closes", [framed(GOOD, length=None), End.CLOSE], ORDER),
+    ("until it closes, half", [framed(GOOD[:99], length=None), End.CLOSE], UNUSABLE),
+    ("until it closes, and it doesn't", [framed(GOOD, length=None), End.HOLD], UNUSABLE),
+    ("closes politely", [framed(GOOD, "Connection: close"), End.CLOSE], ORDER),
+    ("in pieces", drip(WHOLE, seconds=0.001, step=100), ORDER),
+    ("chunked", [chunked(GOOD)], ORDER),
+    ("chunked in many", [chunked(*(GOOD[at : at + 7] for at in range(0, len(GOOD), 7)))], ORDER),
+    ("chunked with trailers", [chunked(GOOD, end=b"0\r\nX-A: b\r\n\r\n")], ORDER),
+    (
+        "chunk extension",
+        [framed(b"%x;a=b\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD), "Transfer-Encoding: chunked", length=None)],
+        ORDER,
+    ),
+    ("chunk too short", [chunked(GOOD[:50]) + End.CLOSE.name.encode(), End.CLOSE], UNUSABLE),
+    ("chunk size negative", [framed(b"-5\r\n" + GOOD, "Transfer-Encoding: chunked", length=None), End.CLOSE], UNUSABLE),
+    (
+        "chunk size minus one",
+        [framed(b"-1\r\n" + GOOD, "Transfer-Encoding: chunked", length=None), End.CLOSE],
+        UNUSABLE,
+    ),
+    (
+        "chunk size huge",
+        [framed(b"F" * 40 + b"\r\n" + GOOD, "Transfer-Encoding: chunked", length=None), End.CLOSE],
+        UNUSABLE,
+    ),
+    (
+        "chunk size huge, and no more",
+        [framed(b"FFFFFFFF\r\n" + GOOD, "Transfer-Encoding: chunked", length=None), End.HOLD],
+        UNUSABLE,
+    ),
+    (
+        "chunk size is no number",
+        [framed(b"zz\r\n" + GOOD, "Transfer-Encoding: chunked", length=None), End.CLOSE],
+        UNUSABLE,
+    ),
+    ("chunk size without end", [framed(b"1" * 70_000, "Transfer-Encoding: chunked", length=None), End.CLOSE], UNUSABLE),
+    ("chunk after chunk of nothing", [framed(b"0\r\n\r\n", "Transfer-Encoding: chunked", length=None)], UNUSABLE),
+    (
+        "chunks end in the middle",
+        [framed(b"%x\r\n%b" % (len(GOOD), GOOD[:50]), "Transfer-Encoding: chunked", length=None), End.CLOSE],
+        UNUSABLE,
+    ),
+    (
+        "chunk extensions without end",
+        [chunked(*[b"x"] * 200).replace(b"1\r\n", b"1;" + b"y" * 60_000 + b"\r\n"), End.CLOSE],
+        UNUSABLE,
+    ),
+    ("trailers without end", [chunked(GOOD, end=b"0\r\n" + b"X-A: b\r\n" * 100_000), End.CLOSE], ORDER),
+    ("chunked, gzip", [framed(GOOD, "Transfer-Encoding: gzip, chunked", length=None), End.HOLD], UNUSABLE),
+    ("an unknown transfer encoding", [framed(GOOD, "Transfer-Encoding: x"), End.HOLD], UNUSABLE),
+    (
+        "length and chunks",
+        [framed(b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD), "Transfer-Encoding: chunked", length="10")],
+        UNUSABLE,
+    ),
+    ("two lengths", [framed(GOOD, "Content-Length: 7")], UNUSABLE),
+    ("a length list", [framed(GOOD, length=f"{len(GOOD)}, {len(GOOD)}")], UNUSABLE),
+    ("a negative length", [framed(GOOD, length="-5"), End.HOLD], UNUSABLE),
+    ("a length that is no number", [framed(GOOD, length="many"), End.HOLD], UNUSABLE),
+    ("a length of a sort", [framed(GOOD, length=f"+{len(GOOD)}")], UNUSABLE),
+    ("a length of ten thousand digits", [framed(GOOD, length="9" * 10_000), End.CLOSE], UNUSABLE),
+    ("too long a length", [framed(GOOD, length="99999"), End.CLOSE], UNUSABLE),
+    ("too long a length, and it waits", [framed(GOOD, length="99999"), End.HOLD], UNUSABLE),
+    ("too short a length", [framed(GOOD, length="10")], UNUSABLE),
+    ("no body", [framed(b"")], UNUSABLE),
+    ("nothing at all", [End.CLOSE], UNUSABLE),
+    ("a reset", [End.RESET], UNUSABLE),
+    ("a reset in the middle", [WHOLE[:200], End.RESET], UNUSABLE),
+    ("silence", [End.HOLD], UNUSABLE),
+    ("half a head", [WHOLE[:30], End.CLOSE], UNUSABLE),
+    ("half a head, and it waits", [WHOLE[:30], End.HOLD], UNUSABLE),
+    ("HTTP/0.9", [GOOD, End.CLOSE], UNUSABLE),
+    ("line ends of its own", [WHOLE.replace(b"\r\n", b"\n")], ORDER),
+    ("a blank line first", [b"\r\n" + WHOLE], UNUSABLE),
+]
+
+SHIFTS: list[tuple[str, list[Step], AnswerKind]] = [
+    ("100 Continue", [b"HTTP/1.1 100 Continue\r\n\r\n" + WHOLE], ORDER),
+    ("100 Continue, then a pause", [b"HTTP/1.1 100 Continue\r\n\r\n", 0.02, WHOLE], ORDER),
+    ("102 Processing, then a pause", [b"HTTP/1.1 102 Processing\r\n\r\n", 0.02, WHOLE], ORDER),
+    ("103 Early Hints", [b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + WHOLE], ORDER),
+    ("103 twice", [b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.02, b"HTTP/1.1 103 -\r\n\r\n", 0.02, WHOLE], ORDER),
+    ("a late 1xx", [WHOLE + b"HTTP/1.1 103 Early Hints\r\n\r\n"], ORDER),
+    ("a later 1xx", [WHOLE, 0.02, b"HTTP/1.1 103 Early Hints\r\n\r\n"], ORDER),
+    ("1xx without end", [b"HTTP/1.1 103 Early Hints\r\n\r\n" * 300_000, End.CLOSE], UNUSABLE),
+    ("an answer too many", [WHOLE + framed(REFUSAL)], ORDER),
+    ("an answer too many after a refusal", [framed(REFUSAL) + WHOLE], REFUSED),
+    ("half an answer too many", [WHOLE + WHOLE[:40]], ORDER),
+    ("an answer too many, longer than a buffer", [WHOLE + framed(b" " * 50_000 + REFUSAL)], ORDER),
+    ("one byte too many", [WHOLE + b" "], ORDER),
+    ("too many after chunks", [chunked(GOOD) + framed(REFUSAL)], ORDER),
+    ("too many after no content", [b"HTTP/1.1 204 -\r\n\r\n" + framed(REFUSAL)], UNUSABLE),
+    ("too many after a page", [framed(HTML, status="HTTP/1.1 502 -") + framed(REFUSAL)], UNUSABLE),
+]
+
+HEADERS: list[tuple[str, list[Step], AnswerKind]] = [
+    ("a header without a colon", [framed(GOOD, "what is this")], UNUSABLE),
+    ("a header without a name", [framed(GOOD, ": x")], UNUSABLE),
+    ("a folded header", [framed(GOOD, "X-A: b\r\n c")], ORDER),
+    ("a header of nothing but blanks", [framed(GOOD, "X-A:    ")], ORDER),
+    ("NUL in a header", [framed(GOOD, "X-A: \x00")], ORDER),
+    ("Latin-1 in a header", [framed(GOOD, "X-A: \xff")], ORDER),
+    ("Latin-1 in a header's name", [framed(GOOD, "X-\xe9: b")], UNUSABLE),
+    ("many headers", [framed(GOOD, *(f"X-{n}: b" for n in range(60)))], ORDER),
+    ("too many headers", [framed(GOOD, *(f"X-{n}: b" for n in range(5_000))), End.CLOSE], UNUSABLE),
+    ("headers without end", [b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200_000, End.CLOSE], UNUSABLE),
+    ("a header as long as a book", [framed(GOOD, "X-A: " + "b" * 70_000), End.CLOSE], UNUSABLE),
+    ("an unknown charset", [framed(GOOD, "Content-Type: application/json; charset=klingon")], ORDER),
+    ("a charset that is no text", [framed(GOOD, "Content-Type: application/json; charset=hex")], ORDER),
+    ("a charset of NUL", [framed(GOOD, "Content-Type: application/json; charset=\x00")], ORDER),
+    ("an unknown content encoding", [framed(GOOD, "Content-Encoding: klingon")], ORDER),
+    ("gzip", [framed(gzip.compress(GOOD), "Content-Encoding: gzip")], ORDER),
+    ("gzip that nobody announced", [framed(gzip.compress(GOOD))], ORDER),
+    ("gzip that isn't", [framed(GOOD, "Content-Encoding: gzip")], ORDER),
+    (
+        "gzip in two members",
+        [framed(gzip.compress(GOOD[:50]) + gzip.compress(GOOD[50:]), "Content-Encoding: gzip")],
+        ORDER,
+    ),
+    ("gzip cut short", [framed(gzip.compress(GOOD)[:-20], "Content-Encoding: gzip")], UNUSABLE),
+    ("gzip broken", [framed(gzip.compress(GOOD)[:40] + b"x" * 40, "Content-Encoding: gzip")], UNUSABLE),
+    ("gzip of nothing, over and over", [framed(gzip.compress(b"") * 40_000, "Content-Encoding: gzip")], UNUSABLE),
+    ("gzip bomb", [framed(gzip.compress(b" " * (64 << 20), 9), "Content-Encoding: gzip")], UNUSABLE),
+    (
+        "gzip bomb in a gzip",
+        [framed(gzip.compress(gzip.compress(b" " * (64 << 20))), "Content-Encoding: gzip, gzip")],
+        UNUSABLE,
+    ),
+    ("deflate", [framed(zlib.compress(GOOD), "Content-Encoding: deflate")], ORDER),
+    ("brotli", [framed(b"\x8b\x02\x80\x01\x03", "Content-Encoding: br")], UNUSABLE),
+    ("cookies", [framed(GOOD, *(f"Set-Cookie: a{n}=b" for n in range(20)))], ORDER),
+    ("a redirect with an order", [framed(GOOD, "Location: /", status="HTTP/1.1 302 -")], UNUSABLE),
+    ("an upgrade", [framed(GOOD, "Upgrade: h2c", "Connection: Upgrade")], ORDER),
+]
+
 PAGES: list[tuple[str, list[Step], AnswerKind]] = [
     ("401 of a CDN", [framed(HTML, status="HTTP/1.1 401 -")], UNUSABLE),
     ("403 of a CDN", [framed(HTML, status="HTTP/1.1 403 -")], UNUSABLE),
@@ -149,6 +313,10 @@ BODIES: list[tuple[str, bytes, AnswerKind]] = [
 ]
 
 CASES = [
+    *((line[:40], [framed(GOOD, status=line)], kind) for line, kind in STATUS_LINES),
+    *FRAMING,
+    *SHIFTS,
+    *HEADERS,
     *PAGES,
     *((name, [framed(body)], kind) for name, body, kind in BODIES),
 ]
@@ -178,3 +346,28 @@ def test_an_odd_answer_is_an_answer_in_time_and_the_next_call_gets_its_own(
     for number in ("1001", "1002", "1003"):
         its_own = feee.query(number, deadline=soon())
         assert (its_own.kind, its_own.request_id) == (ORDER, f"r-{number}")
+
+
+def test_a_connection_that_was_reset_while_it_rested_is_not_used(server: OddServer, feee: FeeeClient) -> None:
+    server.play(ORDER_NO, WHOLE, End.RESET)
+    assert feee.cancel(ORDER_NO, deadline=soon()).kind is ORDER
+    time.sleep(0.05)
+    assert feee.query("1001", deadline=soon()).request_id == "r-1001"
+
+
+def test_an_answer_that_comes_too_late_may_mislead_the_call_after_it_and_no_other(
+    server: OddServer, feee: FeeeClient
+) -> None:
+    """HTTP/1.1 has nothing to tell the two apart by; an order's own number has."""
+    server.play(ORDER_NO, WHOLE, 0.05, framed(REFUSAL))
+    assert feee.cancel(ORDER_NO, deadline=soon()).kind is ORDER
+    assert feee.query("1001", deadline=soon()).kind is REFUSED
+    assert feee.query("1002", deadline=soon()).request_id == "r-1002"
+
+
+def test_an_order_that_comes_too_late_is_not_taken_for_another(server: OddServer, feee: FeeeClient) -> None:
+    server.play(ORDER_NO, WHOLE, 0.05, framed(order_body("1000")))
+    assert feee.cancel(ORDER_NO, deadline=soon()).kind is ORDER
+    misled = feee.query("1001", deadline=soon())
+    assert (misled.kind, misled.detail) == (UNUSABLE, "data is another order")
+    assert feee.query("1002", deadline=soon()).request_id == "r-1002"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from flask import Flask, Response, request
 from standardwebhooks import Webhook
 
 from feee_cancel.adapters import receiver as module
-from feee_cancel.adapters.receiver import PrivateAddressError, Receiver, is_public, public_address
+from feee_cancel.adapters.receiver import PrivateAddressError, Receiver, is_public, look_up_public
+from feee_cancel.adapters.resolver import Lookup
 from feee_cancel.usecases.deliver import Reply
 from feee_cancel.usecases.ports import SecretUnavailableError
 from local.simulator.listener import Listener, listening
@@ -61,14 +63,18 @@ def wallet(authority: trustme.CA, name: str = "wallet.example") -> Iterator[Wall
         yield opened
 
 
-def here(_: str, __: int) -> str:
-    """The name leads to this machine, and that is all right here."""
-    return "127.0.0.1"
+def leading_to(*addresses: str) -> Lookup:
+    """The name leads there."""
+    return lambda _, port: [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port)) for address in addresses]
 
 
-def receiver(at: Wallet, *secrets: str, address: Callable[[str, int], str] = here) -> Receiver:
+HERE = leading_to("127.0.0.1")
+"""This machine; only the receivers of these tests may be there."""
+
+
+def receiver(at: Wallet, *secrets: str, lookup: Lookup = HERE) -> Receiver:
     signers = [Webhook(secret) for secret in secrets or (SECRET,)]
-    return Receiver(at.url, secrets=lambda: signers, trusted=at.trusted, address=address)
+    return Receiver(at.url, secrets=lambda: signers, trusted=at.trusted, lookup=lookup)
 
 
 def test_an_event_is_posted_once_and_verifies_with_the_library(authority: trustme.CA) -> None:
@@ -132,10 +138,10 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_event(authority: trustme.
     assert there.came == []
 
 
-def test_a_private_address_gets_no_event(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("127.0.0.1", 443))])
+def test_a_private_address_gets_no_event(authority: trustme.CA) -> None:
     with wallet(authority) as there:
-        assert receiver(there, address=public_address).post(EVENT, BODY) is Reply.TRY_AGAIN
+        public_alone = partial(look_up_public, lookup=HERE)
+        assert receiver(there, lookup=public_alone).post(EVENT, BODY) is Reply.TRY_AGAIN
     assert there.came == []
 
 
@@ -171,13 +177,11 @@ def test_which_addresses_are_public(address: str, *, public: bool) -> None:
     assert is_public(address) is public
 
 
-def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [(0, 0, 0, "", (address, 443)) for address in ("93.184.216.34", "10.0.0.1")]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
     with pytest.raises(PrivateAddressError):
-        public_address("wallet.example", 443)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found[:1])
-    assert public_address("wallet.example", 443) == "93.184.216.34"
+        look_up_public("wallet.example", 443, leading_to("93.184.216.34", "10.0.0.1"))
+    public = leading_to("93.184.216.34")
+    assert look_up_public("wallet.example", 443, public) == public("wallet.example", 443)
 
 
 def test_nothing_is_posted_without_a_secret(authority: trustme.CA) -> None:
@@ -185,7 +189,7 @@ def test_nothing_is_posted_without_a_secret(authority: trustme.CA) -> None:
         raise SecretUnavailableError("empty")
 
     with wallet(authority) as there:
-        unset = Receiver(there.url, secrets=none, trusted=there.trusted, address=here)
+        unset = Receiver(there.url, secrets=none, trusted=there.trusted, lookup=HERE)
         assert unset.post(EVENT, BODY) is Reply.TRY_AGAIN
     assert there.came == []
 

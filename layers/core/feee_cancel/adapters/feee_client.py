@@ -3,44 +3,47 @@
 import json
 import logging
 import ssl
-import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.util import create_urllib3_context
 
-from feee_cancel.adapters.connection import PROGRESS, PlainConnection, SecureConnection
+from feee_cancel.adapters.connection import CLOCKS, Call, Connection, Connections, Response
 from feee_cancel.adapters.feee_answer import MAX_BODY, interpret
+from feee_cancel.adapters.resolver import Lookup, Resolver, look_up
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.usecases.ports import KeySource, SecretUnavailableError
 
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost", "host.docker.internal"})
-_CONNECT_SECONDS = 2.0
+_PORTS = {"http": 80, "https": 443}
 _CALL_SECONDS = 7.0
 _LEAST_SECONDS = 0.25
-_MAX_CONNECTIONS = 50
-_IDLE_SECONDS = 30.0
 _NO_KEY = "the secret of feee.io's key can't be used; the function's log says why"
 
 logger = logging.getLogger(__name__)
 
 
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = PlainConnection
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """`path` is below the base URL's; `document` is sent as JSON."""
 
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = SecureConnection
+    method: str
+    path: str
+    order_no: str
+    document: dict[str, str] | None = None
 
 
 class FeeeClient:
     """`cancel` and `query`, each one request (two where the key had changed), each ended by its deadline.
 
-    Never raises for anything that feee.io or the network does: the answer says what happened. `answered` is told of
-    every answer, from whichever thread called. `authorities` is a directory of certificates under the names that
-    OpenSSL looks for; None stands for those of the system.
+    Never raises: the answer says what happened. `answered` is told of every answer, from whichever thread called.
+    `authorities` is a directory of certificates under the names that OpenSSL looks for; None stands for those of the
+    system. `lookup` looks the host's name up; `clocks` tell how long a connection has rested.
     """
 
     def __init__(
@@ -51,89 +54,96 @@ class FeeeClient:
         key: KeySource,
         answered: Callable[[Answer], None] = lambda _: None,
         authorities: str | None = None,
+        lookup: Lookup = look_up,
+        clocks: Sequence[Callable[[], float]] = CLOCKS,
     ) -> None:
         """Raises ValueError unless `base_url` is https, or http on this machine."""
         url = urlsplit(base_url)
         if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOCAL_HOSTS)):
             raise ValueError(f"feee.io's base URL must be https (http on this machine only), not {base_url!r}")
-        self._url = url
+        self._path = url.path.rstrip("/")
         self._user_agent = user_agent
         self._key = key
         self._answered = answered
-        self._tls = _verifying(authorities) if url.scheme == "https" else None
-        self._pool = self._new_pool()
-        self._used_at = time.time()
+        resolver = Resolver(url.hostname, url.port or _PORTS[url.scheme], lookup)
+        tls = _verifying(authorities) if url.scheme == "https" else None
+        self._connections = Connections(resolver, tls, clocks)
 
     def cancel(self, order_no: str, *, deadline: float) -> Answer:
         """POST /v2/order/cancel. `deadline` is a reading of `time.monotonic()`."""
-        body = json.dumps({"order_no": order_no}).encode()
-        return self._call("POST", "/v2/order/cancel", order_no, body, deadline)
+        return self._call(_Request("POST", "/v2/order/cancel", order_no, {"order_no": order_no}), deadline)
 
     def query(self, order_no: str, *, deadline: float) -> Answer:
         """GET /v2/order/query. `deadline` is a reading of `time.monotonic()`."""
-        return self._call("GET", f"/v2/order/query?order_no={order_no}", order_no, None, deadline)
+        return self._call(_Request("GET", f"/v2/order/query?order_no={order_no}", order_no), deadline)
 
-    def _call(self, method: str, path: str, order_no: str, body: bytes | None, deadline: float) -> Answer:
+    def _call(self, request: _Request, deadline: float) -> Answer:
+        answer = self._answer(request, deadline)
         try:
-            key = self._key()
-            answer = self._send(method, path, order_no, body, key, deadline)
-            if answer.kind is AnswerKind.MISCONFIGURED and (fresh := self._key(refresh=True)) != key:
-                answer = self._send(method, path, order_no, body, fresh, deadline)
+            self._answered(answer)
+        except Exception as error:  # noqa: BLE001 - the answer isn't lost because it couldn't be counted
+            _report(error)
+        return answer
+
+    def _answer(self, request: _Request, deadline: float) -> Answer:
+        key = self._read_key()
+        if isinstance(key, Answer):
+            return key
+        answer = self._send(request, key, deadline)
+        if answer.kind is AnswerKind.MISCONFIGURED:
+            fresh = self._read_key(refresh=True)
+            if not isinstance(fresh, Answer) and fresh != key:
+                return self._send(request, fresh, deadline)
+        return answer
+
+    def _read_key(self, *, refresh: bool = False) -> str | Answer:
+        """The key, or what the call comes to without one."""
+        try:
+            return self._key(refresh=refresh)
         except SecretUnavailableError as error:
             # Callers and receivers of events see the answer; the secret's name is for the log alone.
             logger.error("feee.io's key can't be used: %s", error)  # noqa: TRY400 - the words say it all
-            answer = Answer(kind=AnswerKind.MISCONFIGURED, detail=_NO_KEY)
-        self._answered(answer)
-        return answer
+            return Answer(kind=AnswerKind.MISCONFIGURED, detail=_NO_KEY)
+        except Exception as error:  # noqa: BLE001 - no order is lost because of an error that nobody expected
+            _report(error)
+            return Answer(kind=AnswerKind.NOT_SENT, detail=type(error).__name__)
 
-    def _send(self, method: str, path: str, order_no: str, body: bytes | None, key: str, deadline: float) -> Answer:
-        started = time.monotonic()
-        PROGRESS.start(min(deadline, started + _CALL_SECONDS))
+    def _send(self, request: _Request, key: str, deadline: float) -> Answer:
+        call = Call(deadline, most=_CALL_SECONDS)
         try:
-            status, content_type, received = self._exchange(method, path, body, key)
-        except (HTTPError, OSError) as error:
-            kind = AnswerKind.NO_USABLE_ANSWER if PROGRESS.sent else AnswerKind.NOT_SENT
-            answer = Answer(kind=kind, detail=type(error).__name__, seconds=time.monotonic() - started)
-        else:
-            seconds = time.monotonic() - started
-            answer = interpret(status, received, order_no, key, content_type=content_type, seconds=seconds)
-        _log(path, order_no, answer)
+            answer = self._exchange(request, key, call)
+        except Exception as error:  # noqa: BLE001 - whatever is received: an answer
+            if not isinstance(error, HTTPError | HTTPException | OSError):
+                _report(error)
+            kind = AnswerKind.NO_USABLE_ANSWER if call.sent else AnswerKind.NOT_SENT
+            answer = Answer(kind=kind, detail=type(error).__name__, seconds=call.seconds)
+        _log(request, answer)
         return answer
 
-    def _exchange(self, method: str, path: str, body: bytes | None, key: str) -> tuple[int, str, bytes]:
-        """One request, its body at most one byte over the limit. `redirect=False`: a redirect would carry the key."""
-        if PROGRESS.left < _LEAST_SECONDS:
-            raise TimeoutError
+    def _exchange(self, request: _Request, key: str, call: Call) -> Answer:
+        """One request and what its answer says. Redirects aren't followed: the key would go along."""
+        call.left(least=_LEAST_SECONDS)
+        connection = self._connections.take(call)
+        clean = False
+        try:
+            response, body = self._received(connection, request, key)
+            said = response.headers.get("Content-Type", "")
+            answer = interpret(response.status, body, request.order_no, key, content_type=said, seconds=call.seconds)
+            clean = response.clean and answer.kind is AnswerKind.ORDER  # the only answer that is known to be its own
+            return answer
+        finally:
+            self._connections.put_back(connection, clean=clean)
+
+    def _received(self, connection: Connection, request: _Request, key: str) -> tuple[Response, bytes]:
+        """The answer, its body at most one byte over the limit."""
         headers = {"key": key, "User-Agent": self._user_agent}
-        response = self._fresh_pool().urlopen(
-            method,
-            f"{self._url.path}{path}",
-            body=body,
-            headers=headers if body is None else {**headers, "Content-Type": "application/json"},
-            redirect=False,
-            retries=False,
-            timeout=Timeout(connect=min(_CONNECT_SECONDS, PROGRESS.left), read=PROGRESS.left),
-            preload_content=False,
-        )
-        received = response.read(MAX_BODY + 1)
-        if len(received) > MAX_BODY:
-            response.close()
-        return response.status, response.headers.get("Content-Type", ""), received
-
-    def _fresh_pool(self) -> HTTPConnectionPool:
-        """The kept connections, unless they rested so long that the network may have forgotten them."""
-        now = time.time()
-        if now - self._used_at > _IDLE_SECONDS:
-            self._pool.close()
-            self._pool = self._new_pool()
-        self._used_at = now
-        return self._pool
-
-    def _new_pool(self) -> HTTPConnectionPool:
-        host = self._url.hostname or ""
-        if self._tls:
-            return _SecurePool(host, self._url.port, maxsize=_MAX_CONNECTIONS, ssl_context=self._tls)
-        return _PlainPool(host, self._url.port, maxsize=_MAX_CONNECTIONS)
+        if request.document:
+            headers["Content-Type"] = "application/json"
+        body = json.dumps(request.document).encode() if request.document else None
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it closed
+            connection.request(request.method, f"{self._path}{request.path}", body, headers)
+        with connection.answer() as response:
+            return response, response.whole(MAX_BODY)
 
 
 def _verifying(authorities: str | None) -> ssl.SSLContext:
@@ -146,12 +156,18 @@ def _verifying(authorities: str | None) -> ssl.SSLContext:
     return context
 
 
-def _log(path: str, order_no: str, answer: Answer) -> None:
+def _report(error: Exception) -> None:
+    """Say where it was raised, and not in what words: they may hold what feee.io sent, or the key."""
+    where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    logger.error("an error that nobody expected", extra={"error": type(error).__name__, "where": where})
+
+
+def _log(request: _Request, answer: Answer) -> None:
     logger.info(
         "feee.io answered",
         extra={
-            "call": path.partition("?")[0],
-            "order_no": order_no,
+            "call": request.path.partition("?")[0],
+            "order_no": request.order_no,
             "answer": answer.kind,
             "http_status": answer.http_status,
             "code": answer.code,

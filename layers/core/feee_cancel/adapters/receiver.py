@@ -5,25 +5,24 @@ and the one that was checked is the one that is used.
 """
 
 import logging
-import socket
+import math
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
-from feee_cancel.adapters.connection import PROGRESS, PlainConnection, SecureConnection
+from feee_cancel.adapters.connection import Call, Connections
+from feee_cancel.adapters.resolver import Address, Lookup, Resolver, look_up
 from feee_cancel.usecases.deliver import Reply
 from feee_cancel.usecases.ports import SecretUnavailableError
 
 CALL_SECONDS = 10.0
-_CONNECT_SECONDS = 3.0
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "host.docker.internal"})
 _EMBEDDING = (
     ip_network("64:ff9b::/96"),
@@ -40,12 +39,12 @@ class PrivateAddressError(OSError):
     """The name leads to an address that isn't on the public Internet."""
 
 
-def public_address(host: str, port: int) -> str:
-    """The first address of a name, if each of them is on the public Internet. Raises OSError."""
-    addresses = [str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if not all(map(is_public, addresses)):
+def look_up_public(host: str, port: int, lookup: Lookup = look_up) -> Sequence[Address]:
+    """The addresses of a name, if each of them is on the public Internet. Raises OSError."""
+    addresses = lookup(host, port)
+    if not all(is_public(str(address[0])) for *_, address in addresses):
         raise PrivateAddressError("the receiver's name doesn't lead to public addresses alone")
-    return addresses[0]
+    return addresses
 
 
 def is_public(address: str) -> bool:
@@ -54,14 +53,6 @@ def is_public(address: str) -> bool:
     if isinstance(ip, IPv6Address) and (ip.ipv4_mapped or any(ip in network for network in _EMBEDDING)):
         return False
     return ip.is_global and not ip.is_multicast
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = PlainConnection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = SecureConnection
 
 
 class Receiver:
@@ -73,28 +64,27 @@ class Receiver:
         *,
         secrets: Callable[[], Sequence[Webhook]],
         trusted: ssl.SSLContext | None = None,
-        address: Callable[[str, int], str] = public_address,
+        lookup: Lookup = look_up_public,
     ) -> None:
         """Raises ValueError for any other URL."""
         self._url = urlsplit(url)
-        self._host = self._url.hostname or ""
-        self._local = self._url.scheme == "http" and self._host in _LOCAL_HOSTS
-        if not self._local and not (self._url.scheme == "https" and self._host):
+        host, port = self._url.hostname or "", self._url.port or 443
+        local = self._url.scheme == "http" and host in _LOCAL_HOSTS
+        if not local and not (self._url.scheme == "https" and host):
             raise ValueError(f"the receiver's URL must be https (http on this machine only), not {url!r}")
         self._secrets = secrets
-        self._tls = trusted or ssl.create_default_context()
-        self._address = address
+        resolver = Resolver(host, port, look_up if local else lookup)
+        self._connections = Connections(resolver, None if local else trusted or ssl.create_default_context())
 
     def post(self, event: str, body: bytes) -> Reply:
         """Post the event once. Never raises; ends within ten seconds; follows no redirect; reads no body."""
-        started = time.monotonic()
-        PROGRESS.start(started + CALL_SECONDS)
+        call = Call(math.inf, most=CALL_SECONDS)
         try:
-            status = self._exchange(self._signed(event, body), body)
-        except (HTTPError, OSError, SecretUnavailableError) as error:
+            status = self._exchange(self._signed(event, body), body, call)
+        except (HTTPError, HTTPException, OSError, SecretUnavailableError) as error:
             logger.warning("the receiver couldn't be reached", extra={"event_id": event, "error": type(error).__name__})
             return Reply.TRY_AGAIN
-        milliseconds = round((time.monotonic() - started) * 1000)
+        milliseconds = round(call.seconds * 1000)
         logger.info("the receiver answered", extra={"event_id": event, "status": status, "milliseconds": milliseconds})
         return _reply(status)
 
@@ -102,6 +92,7 @@ class Receiver:
         now = datetime.now(UTC)
         signatures = [webhook.sign(event, now, body.decode()) for webhook in self._secrets()]
         return {
+            "Host": self._url.netloc.rpartition("@")[2],
             "Content-Type": "application/json",
             "User-Agent": "feee-cancel",
             "webhook-id": event,
@@ -109,29 +100,15 @@ class Receiver:
             "webhook-signature": " ".join(signatures),
         }
 
-    def _exchange(self, headers: dict[str, str], body: bytes) -> int:
-        timeout = Timeout(connect=min(_CONNECT_SECONDS, PROGRESS.left), read=PROGRESS.left)
+    def _exchange(self, headers: dict[str, str], body: bytes, call: Call) -> int:
         path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-        with self._pool() as pool:
-            response = pool.urlopen(
-                "POST",
-                path,
-                body=body,
-                headers={"Host": self._url.netloc.rpartition("@")[2], **headers},
-                redirect=False,
-                retries=False,
-                timeout=timeout,
-                preload_content=False,
-            )
-            response.close()
-            return response.status
-
-    def _pool(self) -> HTTPConnectionPool:
-        if self._local:
-            return _PlainPool(self._host, self._url.port)
-        port = self._url.port or 443
-        address = self._address(self._host, port)
-        return _SecurePool(address, port, ssl_context=self._tls, server_hostname=self._host, assert_hostname=self._host)
+        connection = self._connections.take(call)
+        try:
+            connection.request("POST", path, body, headers)
+            with connection.answer() as response:
+                return response.status
+        finally:
+            self._connections.put_back(connection, clean=False)
 
 
 def _reply(status: int) -> Reply:

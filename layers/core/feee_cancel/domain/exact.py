@@ -29,6 +29,8 @@ def digits(value: object) -> str:
 
 def whole(value: object) -> int:
     """A whole number below 10^15, written as 12, 12.0, 1.2e1 or "12"."""
+    if type(value) is int and abs(value) < _MAX_WHOLE:
+        return value
     number = exact(value)
     if number != number.to_integral_value() or abs(number) >= _MAX_WHOLE:
         raise TypeError

@@ -1,0 +1,60 @@
+"""Looking up the peer's name within a time: `getaddrinfo` itself can't be bounded (docs/decisions/0020)."""
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+Address = tuple[int, int, int, str, Any]
+"""As getaddrinfo gives it: family, type, protocol, canonical name, socket address."""
+Lookup = Callable[[str, int], Sequence[Address]]
+_PATIENCE_SECONDS = 0.5
+"""How long to wait for new addresses where there are old ones."""
+
+
+def look_up(host: str, port: int) -> Sequence[Address]:
+    """What the system's resolver says. Raises OSError."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+class Resolver:
+    """The addresses of one peer, looked up in a thread: one look-up at a time, however many callers wait for it.
+
+    Where the name can't be looked up in time, the addresses that it had last are used: TLS tells whether the peer is
+    still there.
+    """
+
+    def __init__(self, host: str, port: int, lookup: Lookup = look_up) -> None:
+        self.host = host
+        self.port = port
+        self._lookup = lookup
+        self._lock = threading.Lock()
+        self._pending: Future[Sequence[Address]] | None = None
+        self._known: Sequence[Address] = ()
+
+    def addresses(self, seconds: float) -> Sequence[Address]:
+        """The addresses, after at most so many seconds. Raises OSError (TimeoutError) where none were ever known."""
+        try:
+            self._known = self._looked_up().result(min(seconds, _PATIENCE_SECONDS) if self._known else seconds)
+        except OSError:
+            if not self._known:
+                raise
+        return self._known
+
+    def _looked_up(self) -> Future[Sequence[Address]]:
+        with self._lock:
+            if self._pending is None:
+                pending: Future[Sequence[Address]] = Future()
+                threading.Thread(target=self._look_up, args=(pending,), daemon=True).start()
+                self._pending = pending
+            return self._pending
+
+    def _look_up(self, pending: Future[Sequence[Address]]) -> None:
+        try:
+            pending.set_result(self._lookup(self.host, self.port))
+        except Exception as error:  # noqa: BLE001 - raised again for whoever waits for it
+            pending.set_exception(error)
+        finally:
+            with self._lock:
+                self._pending = None

@@ -1,0 +1,227 @@
+"""Every call is over by its deadline, whatever it is that takes so long, and says whether anything was sent."""
+
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from feee_cancel.adapters import feee_client
+from feee_cancel.adapters.feee_client import FeeeClient
+from feee_cancel.adapters.resolver import Address, look_up
+from feee_cancel.domain.answer import Answer, AnswerKind
+from tests.builders import ORDER_NO
+from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body, soon
+
+KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
+SECONDS = 0.4
+GOOD = order_body(ORDER_NO)
+WHOLE = framed(GOOD)
+
+
+def client(url: str, **options: Any) -> FeeeClient:
+    key: Callable[..., str] = lambda *, refresh=False: KEY  # noqa: E731
+    return FeeeClient(url, **{"user_agent": "Feee.io Client/1.0.0", "key": key, **options})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OddServer]:
+    with odd_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def secure(authority: trustme.CA) -> Iterator[OddServer]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with odd_server(context) as running:
+        yield running
+
+
+@pytest.fixture
+def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+def in_time(feee: FeeeClient, seconds: float = SECONDS) -> Answer:
+    """The answer to a cancel, which is over by its deadline."""
+    started = time.monotonic()
+    answer = feee.cancel(ORDER_NO, deadline=started + seconds)
+    assert time.monotonic() - started < seconds + 0.3
+    return answer
+
+
+HEAD = WHOLE[: -len(GOOD)]
+SLOW: dict[str, Sequence[Step]] = {
+    "the head, steadily": drip(WHOLE, seconds=0.0015),
+    "the body, steadily": [HEAD, *drip(GOOD, seconds=0.001)],
+    "chunks, steadily": drip(chunked(*(GOOD[at : at + 1] for at in range(len(GOOD)))), seconds=0.001),
+    "blanks before a body": [
+        WHOLE[: -len(GOOD)].replace(b"Length: ", b"Length: 9"),
+        *drip(b" " * 5_000, seconds=0.0005),
+    ],
+    "interim answers": drip(b"HTTP/1.1 103 -\r\n\r\n" * 500, seconds=0.001, step=9),
+    "trailers": [chunked(GOOD)[:-2], *drip(b"X-A: b\r\n" * 1_000, seconds=0.001, step=4)],
+    "headers": [b"HTTP/1.1 200 OK\r\nX-A: ", *drip(b"b" * 5_000, seconds=0.0005)],
+    "chunk extensions": [chunked()[:-5], b"5;", *drip(b"x" * 5_000, seconds=0.0005)],
+    "nothing": [End.HOLD],
+}
+
+
+@pytest.mark.parametrize("steps", SLOW.values(), ids=SLOW.keys())
+def test_a_steady_drip_is_over_by_the_deadline(server: OddServer, steps: Sequence[Step]) -> None:
+    server.play(ORDER_NO, *steps, End.CLOSE)
+    answer = in_time(client(server.url))
+    assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "TimeoutError")
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("steps", SLOW.values(), ids=SLOW.keys())
+def test_a_steady_drip_is_over_by_the_deadline_under_tls(secure: OddServer, steps: Sequence[Step]) -> None:
+    secure.play(ORDER_NO, *steps, End.CLOSE)
+    answer = in_time(client(secure.url))
+    assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "TimeoutError")
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_connection_is_kept_under_tls_too_unless_something_came_unasked(secure: OddServer) -> None:
+    feee, before = client(secure.url), secure.connections
+    for number in ("1", "2", "3"):
+        assert feee.query(number, deadline=soon()).request_id == f"r-{number}"
+    assert secure.connections == before + 1
+    secure.play("4", framed(order_body("4")), framed(order_body("5")))
+    assert [feee.query(number, deadline=soon()).request_id for number in ("4", "5", "6")] == ["r-4", "r-5", "r-6"]
+    assert secure.connections == before + 2
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_tls_handshake_that_never_comes_is_over_by_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        answer = in_time(client(f"https://127.0.0.1:{silent.getsockname()[1]}"))
+    assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
+
+
+def test_a_peer_that_takes_no_connection_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        answer = in_time(client(f"http://127.0.0.1:{port}"))
+        for one in waiting:
+            one.close()
+    assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
+
+
+class Names:
+    """A resolver that answers when the test lets it."""
+
+    def __init__(self) -> None:
+        self.answer = threading.Event()
+        self.asked = 0
+
+    def __call__(self, host: str, port: int) -> Sequence[Address]:
+        self.asked += 1
+        assert self.answer.wait(10)
+        return look_up(host, port)
+
+
+def test_a_name_that_cannot_be_looked_up_in_time_is_given_up_and_asked_for_once(server: OddServer) -> None:
+    names = Names()
+    feee = client(server.url, lookup=names)
+    for _ in range(3):
+        answer = in_time(feee)
+        assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
+    assert names.asked == 1
+    names.answer.set()
+    assert in_time(feee).kind is AnswerKind.ORDER
+
+
+def test_the_addresses_of_before_do_while_the_name_cannot_be_looked_up(server: OddServer) -> None:
+    names = Names()
+    names.answer.set()
+    feee = client(server.url, lookup=names)
+    assert in_time(feee, 5).kind is AnswerKind.ORDER
+    names.answer.clear()
+    server.play(ORDER_NO, End.CLOSE)
+    assert in_time(feee).kind is AnswerKind.NO_USABLE_ANSWER
+    assert in_time(feee, 1).kind is AnswerKind.ORDER
+    names.answer.set()
+
+
+def test_a_name_that_does_not_exist_is_told() -> None:
+    def no_such_name(host: str, port: int) -> Sequence[Address]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    answer = in_time(client("https://feee.invalid/open", lookup=no_such_name))
+    assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "gaierror")
+
+
+def test_a_name_without_an_address_is_told() -> None:
+    answer = in_time(client("http://localhost:1", lookup=lambda host, port: []))
+    assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "OSError")
+
+
+def test_the_next_address_is_tried_where_one_does_not_answer(server: OddServer) -> None:
+    def two(host: str, port: int) -> Sequence[Address]:
+        return [*look_up("127.0.0.1", 1), *look_up(host, port)]
+
+    assert in_time(client(server.url, lookup=two)).kind is AnswerKind.ORDER
+
+
+def _fails(*_: Any, **__: Any) -> Any:
+    raise LookupError(f"unknown encoding {KEY}")
+
+
+def test_an_error_that_nobody_expected_is_an_answer_and_loud(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(feee_client, "interpret", _fails)
+    answer = in_time(client(server.url))
+    assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "LookupError")
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert vars(record)["error"] == "LookupError"
+    assert any(where.startswith("_fails:") for where in vars(record)["where"])
+    assert KEY not in caplog.text + repr(vars(record))
+
+
+def test_an_error_before_anything_was_sent_is_not_sent(server: OddServer, caplog: pytest.LogCaptureFixture) -> None:
+    for feee in (client(server.url, key=_fails), client(server.url, lookup=_fails)):
+        assert in_time(feee).kind is AnswerKind.NOT_SENT
+    assert caplog.text.count("an error that nobody expected") == 2
+    assert KEY not in caplog.text
+
+
+def test_an_answer_is_not_lost_because_it_could_not_be_counted(
+    server: OddServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert in_time(client(server.url, answered=_fails)).kind is AnswerKind.ORDER
+    assert "an error that nobody expected" in caplog.text
+
+
+def test_a_key_that_cannot_be_read_again_leaves_the_first_answer(server: OddServer) -> None:
+    def key(*, refresh: bool = False) -> str:
+        return str(_fails()) if refresh else KEY
+
+    server.play(ORDER_NO, framed(b'{"code": 10001, "msg": "no such key"}'))
+    answer = in_time(client(server.url, key=key))
+    assert (answer.kind, answer.code) == (AnswerKind.MISCONFIGURED, 10001)
+
+
+def test_an_answer_to_a_request_that_was_cut_off_is_read(server: OddServer) -> None:
+    """A peer that has read enough answers and closes; what was still to be sent goes nowhere."""
+    server.play(ORDER_NO, framed(b'{"code": 20003}', "Connection: close"), End.CLOSE)
+    assert in_time(client(server.url)).kind is AnswerKind.REFUSED
