@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from cli.outcome import TroubleError
 from local import running
-from local.api import CREDENTIALS, REGION, ApiAnswer, ApiClient
+from local.api import REGION, ApiAnswer, ApiClient
 from local.aws import Clients
 
 DEFAULT_NAME = "feee-cancel"
@@ -64,7 +64,7 @@ def local(file: Path = running.FILE) -> Iterator[Stack]:
     there = running.read(file)
     if there is None:
         raise TroubleError("The local stack isn't running. Start it in another terminal: make local.")
-    with Clients(_away_from_aws(there.endpoint)) as client, ApiClient(there.api) as api:
+    with Clients(_away_from_aws(there)) as client, ApiClient(there.api, there.credentials) as api:
         try:
             outputs = _outputs(client("cloudformation"), there.stack, "here")
         except EndpointConnectionError as error:
@@ -93,19 +93,18 @@ def _outputs(cloudformation: Any, name: str, where: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def _away_from_aws(endpoint: str) -> Callable[[str], Any]:
+def _away_from_aws(there: running.Running) -> Callable[[str], Any]:
     """Makes clients at the emulator, whatever the user's profile says."""
     nothing = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
     session: Any = botocore.session.Session(session_vars=nothing)
-    key, secret = CREDENTIALS.access_key, CREDENTIALS.secret_key
 
     def client(service: str) -> Any:
         return session.create_client(
             service,
             region_name=REGION,
-            endpoint_url=endpoint,
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
+            endpoint_url=there.endpoint,
+            aws_access_key_id=there.access_key,
+            aws_secret_access_key=there.secret_key,
             config=_CONFIG.merge(Config(proxies={})),
         )
 

@@ -1,6 +1,7 @@
 """The deployed API, called as users call it: over HTTP, signed with AWS credentials."""
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 REGION = "us-east-1"
-CREDENTIALS = Credentials("test", "test")
+CREDENTIALS = Credentials(f"LOCAL{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+"""What this process's own emulator knows: others, and pages in the browser, can't guess them."""
 
 
 @dataclass(frozen=True, slots=True)

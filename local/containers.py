@@ -25,6 +25,7 @@ from local.forward import LOOPBACK, forwarded
 from local.image import image
 from local.stack import LocalStack, local_stack, step
 
+_SAM = (str(SAM.with_name("python")), "-I", str(ROOT / "local/sam_start.py"))
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 
@@ -72,7 +73,7 @@ class Containers:
     @contextmanager
     def _sam(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """`sam local` on the built functions; stopped at the end of the block, its containers too."""
-        command_line = [str(SAM), "local", command, *arguments, *sam_files.options(self.folder), *ADD_HOST]
+        command_line = [*_SAM, "local", command, *arguments, *sam_files.options(self.folder), *ADD_HOST]
         process = subprocess.Popen(
             [*command_line, "--invoke-image", self.image, "--skip-pull-image"],
             cwd=ROOT,

@@ -12,11 +12,16 @@ from pathlib import Path
 
 import psutil
 import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
+from local.api import CREDENTIALS, REGION
 from local.build import ROOT
 from local.errors import LocalError, last_lines
 
-_COMMAND = ROOT / ".tools/emulator/bin/ministack"
+_PYTHON = ROOT / ".tools/emulator/bin/python"
+_START = ROOT / "local/emulator_start.py"
+_HEALTH = "/_ministack/health"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
 
@@ -25,7 +30,8 @@ _STOP_SECONDS = 10
 def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
     """The endpoint of a fresh emulator that checks signatures and policies as AWS does (AUTH). Raises LocalError.
 
-    It listens on loopback, on `port` where that is free. It and everything that it started are gone at the end.
+    It listens on loopback, on `port` where that is free, and takes requests that are signed with CREDENTIALS. It and
+    everything that it started are gone at the end.
     """
     port = free_port(port)
     home = directory / "emulator"
@@ -37,6 +43,8 @@ def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "STATE_DIR": str(home / "state"),
@@ -45,7 +53,7 @@ def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
     }
     with log.open("w") as output:
         process = subprocess.Popen(
-            [_COMMAND],
+            [_PYTHON, "-I", _START],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -85,11 +93,18 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=2) as pool:
         while process.poll() is None and time.monotonic() < give_up_at:
             try:
-                if pool.request("GET", "/_ministack/health").status == 200:  # noqa: PLR2004 - RFC 9110
+                if pool.request("GET", _HEALTH, headers=_signed(port)).status == 200:  # noqa: PLR2004 - RFC 9110
                     return
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.1)
     raise LocalError(f"the AWS emulator didn't start:\n{last_lines(log.read_text())}")
+
+
+def _signed(port: int) -> dict[str, str]:
+    """The headers of a look at its health."""
+    request = AWSRequest("GET", f"http://127.0.0.1:{port}{_HEALTH}")
+    SigV4Auth(CREDENTIALS, "sts", REGION).add_auth(request)
+    return dict(request.headers)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -4,7 +4,9 @@ The assets come from Powertools' package; the page loads nothing from elsewhere.
 can't make, so calls go to the server of the page, which signs them with the local stack's credentials.
 """
 
+import hmac
 import json
+import secrets
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,10 +27,10 @@ from local.build import ROOT
 from local.emulator import free_port
 from local.errors import LocalError
 from local.simulator.client import ControlError, SimulatorClient
-from local.simulator.listener import LOOPBACK, Listener, listening
+from local.simulator.listener import Listener, listening
 from local.stack import local_stack
 from local.up import end_on_signals
-from local.webhook import signed
+from local.webhook import SECRET, signed
 
 EXAMPLE = "2304170329503866885309"
 """The order of the examples in openapi.yaml; it is made, so that they work as they stand."""
@@ -47,30 +49,35 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>feee.io order cancellation: the API</title>
+<meta name="secret" content="{secret}">
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/swagger-ui.css">
 <div id="swagger-ui"></div>
 <script src="/swagger-ui.js"></script>
 <script src="/start.js"></script>
 """
-_START = """SwaggerUIBundle({
+_START = """const secret = document.querySelector("meta[name=secret]").content;
+SwaggerUIBundle({
   url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null, tryItOutEnabled: true,
+  requestInterceptor: (request) => { request.headers["X-Page-Secret"] = secret; return request; },
 });
 """
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 _KEPT = ("Content-Type", "Retry-After", "Location", "Allow")
 
 
-def reference(api: ApiClient) -> Flask:
-    """The page, what it loads, and the API behind it."""
+def reference(api: ApiClient, webhook_secret: str) -> Flask:
+    """The page, what it loads, and the API behind it, which is called with the secret that the page holds."""
     app = Flask(__name__, static_folder=None)
     document = json.dumps(_document())
+    secret = secrets.token_urlsafe(30)
 
     @app.before_request
     def only_this_page() -> None:
-        """Other pages in the same browser call by another name, or say where they are from."""
-        here = f"http://{request.host}"
-        if urlsplit(here).hostname not in {LOOPBACK, "localhost"} or request.headers.get("Origin", here) != here:
+        """A second lock behind the guard's: another page can neither read the secret nor send the header."""
+        request.get_data()  # whole, or the connection's next request would begin with it
+        told = request.headers.get("X-Page-Secret", "")
+        if request.path.startswith(f"{_STAGE}/") and not hmac.compare_digest(told.encode(), secret.encode()):
             abort(HTTPStatus.FORBIDDEN)
 
     @app.after_request
@@ -80,7 +87,7 @@ def reference(api: ApiClient) -> Flask:
 
     @app.get("/")
     def page() -> Response:
-        return Response(_PAGE, mimetype="text/html")
+        return Response(_PAGE.format(secret=secret), mimetype="text/html")
 
     @app.get("/start.js")
     def start() -> Response:
@@ -95,7 +102,7 @@ def reference(api: ApiClient) -> Flask:
 
     @app.route(f"{_STAGE}/<path:path>", methods=["GET", "POST", "DELETE"])
     def call(path: str) -> Response:
-        return _call(api, f"/{path}")
+        return _call(api, f"/{path}", webhook_secret)
 
     return app
 
@@ -104,14 +111,14 @@ def _asset(name: str, kind: str) -> Response:
     return Response((_ASSETS / name).read_bytes(), mimetype=kind)
 
 
-def _call(api: ApiClient, path: str) -> Response:
+def _call(api: ApiClient, path: str, webhook_secret: str) -> Response:
     """The page's call, signed, and its answer."""
     target = urlsplit(request.full_path.rstrip("?"))
     whole = f"{path}?{target.query}" if target.query else path
     body = request.get_data() or None
     if path == "/webhooks/cancel":
         text = (body or b"").decode(errors="replace")
-        answer = api.webhook(text, signed(text))
+        answer = api.webhook(text, signed(text, secret=webhook_secret))
     else:
         answer = api.call(request.method, whole, body, content_type=request.content_type)
     kept = {name: answer.headers[name] for name in _KEPT if name in answer.headers}
@@ -129,24 +136,28 @@ def _document() -> dict[str, Any]:
 
 
 @contextmanager
-def served(api: ApiClient, port: int = 0) -> Iterator[str]:
+def served(api: ApiClient, port: int = 0, *, webhook_secret: str = SECRET) -> Iterator[str]:
     """The page's URL. It listens on loopback alone."""
-    listener = Listener(reference(api), free_port(port))
+    listener = Listener(reference(api, webhook_secret), free_port(port))
     with listening(listener):
         yield f"{listener.url}/"
 
 
 @contextmanager
-def _somewhere(console: Console) -> Iterator[tuple[ApiClient, SimulatorClient]]:
-    """The stack that `make local` runs, or else one of its own."""
+def _somewhere(console: Console) -> Iterator[tuple[ApiClient, SimulatorClient, str]]:
+    """The stack that `make local` runs, or else one of its own, and its webhook's secret."""
     with ExitStack() as opened:
         there = running.read()
-        if there and (simulator := opened.enter_context(SimulatorClient(there.simulator))).healthy():
-            yield opened.enter_context(ApiClient(there.api)), simulator
+        if there and (simulator := opened.enter_context(_simulator(there))).healthy():
+            yield opened.enter_context(ApiClient(there.api, there.credentials)), simulator, there.webhook_secret
         else:
             stack = opened.enter_context(local_stack(console))
             opened.enter_context(running.announced(stack))
-            yield stack.api, stack.simulator.client
+            yield stack.api, stack.simulator.client, SECRET
+
+
+def _simulator(there: running.Running) -> SimulatorClient:
+    return SimulatorClient(there.simulator, there.control_secret)
 
 
 def main() -> None:
@@ -154,7 +165,7 @@ def main() -> None:
     console = Console()
     end_on_signals()
     try:
-        with _somewhere(console) as (api, simulator), served(api, _PORT) as url:
+        with _somewhere(console) as (api, simulator, secret), served(api, _PORT, webhook_secret=secret) as url:
             make_example(simulator)
             console.print(f"\nThe API's reference is at {url}\nCtrl-C stops it.", highlight=False, soft_wrap=True)
             threading.Event().wait()

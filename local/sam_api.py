@@ -11,6 +11,7 @@ from local.containers import Containers, containers
 from local.emulator import free_port
 from local.engine import HOST
 from local.errors import LocalError
+from local.running import SHELL, for_shells
 from local.up import end_on_signals
 
 FOLDER = ROOT / ".local"
@@ -19,9 +20,12 @@ _USAGE = """
 The API, in containers, is at {url}; it takes unsigned requests, unlike on AWS.
 Simulated feee.io is at {simulator}; its control API is below /control.
 
-Try it: make an order that is ten minutes old, and cancel it.
+Try it in another terminal, here: make an order that is ten minutes old, and cancel it.
 
-  curl -s -X POST {control}/orders -d '{{"age": 600, "order_no": "2304170329503866885309"}}'
+  . {shell}
+
+  curl -s -X POST "$CONTROL/orders" -H "Authorization: Bearer $CONTROL_SECRET" \\
+    -d '{{"age": 600, "order_no": "2304170329503866885309"}}'
 
   curl -s -X POST {url}/cancellations \\
     -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
@@ -40,7 +44,7 @@ def main() -> None:
     console = Console()
     end_on_signals()
     try:
-        with containers(console, FOLDER) as local, local.api(free_port(_PORT)) as url:
+        with containers(console, FOLDER) as local, local.api(free_port(_PORT)) as url, for_shells(local.stack, url):
             console.print(usage(local, url), highlight=False, soft_wrap=True, markup=False)
             threading.Event().wait()
     except LocalError as error:
@@ -51,11 +55,10 @@ def main() -> None:
 
 def usage(local: Containers, url: str) -> str:
     """What can be done now, as commands."""
-    simulator = local.stack.simulator.url
     return _USAGE.format(
         url=url,
-        simulator=simulator,
-        control=f"{simulator.removesuffix('/open')}/control",
+        simulator=local.stack.simulator.url,
+        shell=SHELL.relative_to(ROOT),
         sam=".tools/sam/bin/sam",
         files=" ".join(sam_files.options(FOLDER.relative_to(ROOT))),
         host=HOST,

@@ -4,10 +4,10 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from cfnlint.decode import cfn_yaml
 
+from local import private
 from local.api import CREDENTIALS, REGION
 from local.engine import ARCHITECTURE, HOST
 from local.forward import LOOPBACK
@@ -37,7 +37,7 @@ def write(folder: Path, stack: LocalStack, artifacts: Path) -> None:
         _name_whole_paths(resource.get("Properties", {}), artifacts)
     template["Parameters"]["Architecture"]["Default"] = ARCHITECTURE
     for name, document in ((TEMPLATE, template), (VARIABLES, variables)):
-        _write_whole(folder / name, json.dumps(document, indent=2))
+        private.write(folder / name, json.dumps(document, indent=2))
 
 
 def _name_whole_paths(properties: dict[str, Any], artifacts: Path) -> None:
@@ -69,10 +69,3 @@ def _deployed_variables(function: str, stack: LocalStack) -> dict[str, str]:
     configuration = stack.client("lambda").get_function_configuration(FunctionName=name)
     variables: dict[str, str] = configuration["Environment"]["Variables"]
     return {"DRAIN_FUNCTION": name} | variables
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """In one go: another run may be reading it."""
-    fresh = file.with_name(f"{file.name}.{uuid4().hex}")
-    fresh.write_text(text)
-    fresh.replace(file)

@@ -1,6 +1,7 @@
 """The real template on this machine: the AWS emulator, the feee.io simulator, and the stack deployed by SAM CLI."""
 
 import json
+import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,8 +20,8 @@ from local.rules.transformed import of_type, read, transformed
 from local.simulator.server import RunningSimulator, running
 from local.webhook import SECRET
 
-KEY = "local-key-3f1c9a52-7f0e-4d3a-9d57-0c7f3a8e6b41"
-"""The simulator's key, set in the stack's secret as a user would set feee.io's."""
+KEY = f"local-key-{secrets.token_hex(16)}"
+"""The key of this process's own simulator, set in the stack's secret as a user would set feee.io's."""
 
 STACK = "feee-cancel-local"
 _PARAMETERS = {

@@ -6,8 +6,9 @@ import threading
 
 from rich.console import Console
 
+from local.build import ROOT
 from local.errors import LocalError
-from local.running import announced
+from local.running import SHELL, announced
 from local.stack import LocalStack, local_stack
 
 _EMULATOR_PORT = 4566
@@ -17,12 +18,17 @@ Table           {table}
 feee.io         {simulator}   (simulated; its control API is below /control)
 AWS endpoint    {endpoint}
 
+Each wants the secrets of this run. In another terminal, here:
+
+  . {shell}
+
 Try it: make an order that is ten minutes old, and cancel it.
 
-  curl -s -X POST {control}/orders -d '{{"age": 600, "order_no": "2304170329503866885309"}}'
+  curl -s -X POST "$CONTROL/orders" -H "Authorization: Bearer $CONTROL_SECRET" \\
+    -d '{{"age": 600, "order_no": "2304170329503866885309"}}'
 
-  curl -s -X POST {url}/cancellations \\
-    --aws-sigv4 aws:amz:us-east-1:execute-api --user test:test \\
+  curl -s -X POST "$API/cancellations" \\
+    --aws-sigv4 aws:amz:us-east-1:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
     -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
 
 Meanwhile ./feee-cancel list --local does the same as a command (./feee-cancel --help), and `make docs` shows the API's
@@ -54,13 +60,12 @@ def end_on_signals() -> None:
 
 
 def _usage(stack: LocalStack) -> str:
-    simulator = stack.simulator.url
     return _USAGE.format(
         url=stack.api.url,
         table=stack.outputs["TableName"],
-        simulator=simulator,
-        control=f"{simulator.removesuffix('/open')}/control",
+        simulator=stack.simulator.url,
         endpoint=stack.endpoint,
+        shell=SHELL.relative_to(ROOT),
     )
 
 

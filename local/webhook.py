@@ -1,5 +1,7 @@
 """Signing webhooks as a sender does, with the library's own signer."""
 
+import secrets
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,8 +9,8 @@ from uuid import uuid4
 
 from standardwebhooks import Webhook
 
-SECRET = "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtb2YtMzItYnl0ZXM="
-"""The local stack's, set as a user would set one."""
+SECRET = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+"""That of this process's own stack, set as a user would set one."""
 
 
 def signed(body: str, *, secret: str = SECRET, message: str | None = None, at: float | None = None) -> dict[str, str]:

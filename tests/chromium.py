@@ -108,12 +108,12 @@ def _until(look: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 @contextmanager
-def page(command: str, profile: Path) -> Iterator[Page]:
+def page(command: str, profile: Path, *flags: str) -> Iterator[Page]:
     """A page of a fresh browser, which is gone at the end. It reads its orders on descriptor 3, answers on 4."""
     (read_orders, send), (receive, write_answers) = os.pipe(), os.pipe()
     run = f'exec "$@" 3<&{read_orders} 4>&{write_answers}'
     process = subprocess.Popen(
-        ["bash", "-c", run, "bash", command, *_FLAGS, f"--user-data-dir={profile}"],
+        ["bash", "-c", run, "bash", command, *_FLAGS, *flags, f"--user-data-dir={profile}"],
         pass_fds=(read_orders, write_answers),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""`python -m local.simulator`: serves until SIGTERM or SIGINT, and says where once it does."""
+"""`python -m local.simulator`: serves until SIGTERM or SIGINT, and says where and with which secret once it does."""
 
 import argparse
 import signal
@@ -16,7 +16,8 @@ def main() -> None:
         signal.signal(number, lambda *_: stopped.set())
     tls = server_context(options.certfile, options.keyfile) if options.certfile else None
     with running(key=options.key, port=options.port, rate_limit=options.rate_limit, tls=tls) as simulator:
-        print(f"feee.io simulator: {simulator.url}", flush=True)
+        print(f"feee.io simulator: {simulator.url}")
+        print(f"its control API wants: Authorization: Bearer {simulator.secret}", flush=True)
         stopped.wait()
 
 

@@ -32,11 +32,12 @@ class SimulatedOrder:
 
 
 class SimulatorClient:
-    """`url` is the simulator's, with or without `/open`."""
+    """`url` is the simulator's, with or without `/open`; `secret` is what its control API asks for."""
 
-    def __init__(self, url: str, *, ca_certs: str | None = None) -> None:
+    def __init__(self, url: str, secret: str, *, ca_certs: str | None = None) -> None:
         self._control = f"{url.removesuffix('/open')}/control"
-        self._http = urllib3.PoolManager(retries=False, timeout=5.0, maxsize=4, ca_certs=ca_certs)
+        headers = {"Authorization": f"Bearer {secret}"}
+        self._http = urllib3.PoolManager(retries=False, timeout=5.0, maxsize=4, ca_certs=ca_certs, headers=headers)
 
     def create_order(
         self,
@@ -105,10 +106,10 @@ class SimulatorClient:
         self._call("POST", "/reset")
 
     def healthy(self) -> bool:
-        """Whether it answers at all."""
+        """Whether it answers, and to this secret."""
         try:
             self._call("GET", "/health")
-        except urllib3.exceptions.HTTPError:
+        except (urllib3.exceptions.HTTPError, ControlError):
             return False
         return True
 

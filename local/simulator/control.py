@@ -1,5 +1,6 @@
-"""The control API: what a test or the demo arranges, and what it asks afterwards."""
+"""The control API: what a test or the demo arranges, and what it asks afterwards, with the run's secret."""
 
+import hmac
 from dataclasses import asdict, replace
 from decimal import InvalidOperation
 from typing import Any
@@ -17,6 +18,15 @@ from local.simulator.simulation import Simulation
 
 def control_api(simulation: Simulation) -> Blueprint:
     api = Blueprint("control", __name__, url_prefix="/control")
+
+    @api.before_request
+    def secret_is_known() -> Response | None:
+        """A page in the browser can't send this header here without asking first, and nothing answers that."""
+        told = request.headers.get("Authorization", "").encode()
+        if hmac.compare_digest(told, f"Bearer {simulation.secret}".encode()):
+            return None
+        return _reply({"error": "the control API wants the header Authorization: Bearer, with this run's secret"}, 401)
+
     _orders(api, simulation)
     _behaviour(api, simulation)
     _requests(api, simulation)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Response
 
+from local.guard import guarded
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
@@ -41,10 +43,13 @@ class Handler(WSGIRequestHandler):
 
 
 class Listener(ThreadedWSGIServer):
-    """Listens on the loopback interface only. With TLS, the handshake is each connection's own thread's work."""
+    """Listens on the loopback interface only, behind the guard.
+
+    With TLS, the handshake is each connection's own thread's work.
+    """
 
     def __init__(self, app: "WSGIApplication", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(LOOPBACK, port, app, Handler)
+        super().__init__(LOOPBACK, port, guarded(app), Handler)
         self._connections: set[socket.socket] = set()
         self._changed = Condition()
         if tls:

@@ -1,5 +1,6 @@
 """The simulator as a server: feee.io and its control API on one port, another host on a second."""
 
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ from local.simulator.simulation import Simulation
 
 @dataclass(frozen=True, slots=True)
 class RunningSimulator:
-    """`url` is what stands for https://feee.io/open."""
+    """`url` is what stands for https://feee.io/open; `secret` is what the control API asks for."""
 
     url: str
+    secret: str
     orders: Orders
     client: SimulatorClient
 
@@ -48,9 +50,10 @@ def running(
 
     Port 0 takes a free one. With `tls` (a server's context) the URL is https, and the client trusts `ca_certs`.
     """
-    simulation = Simulation(key, rate_limit, clock)
+    secret = secrets.token_urlsafe(30)
+    simulation = Simulation(key, rate_limit, clock, secret)
     here, elsewhere = Listener(feee_app(simulation), port, tls), Listener(foreign_app(simulation), 0, tls)
     simulation.elsewhere = f"{elsewhere.url}/open/v2/order/cancel"
-    client = SimulatorClient(here.url, ca_certs=ca_certs)
+    client = SimulatorClient(here.url, secret, ca_certs=ca_certs)
     with listening(elsewhere), listening(here), client:
-        yield RunningSimulator(f"{here.url}/open", simulation.orders, client)
+        yield RunningSimulator(f"{here.url}/open", secret, simulation.orders, client)

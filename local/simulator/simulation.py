@@ -8,9 +8,13 @@ from local.simulator.orders import Orders
 
 
 class Simulation:
-    """The orders, what is to go wrong, and the requests that came, here and at the other host."""
+    """The orders, what is to go wrong, and the requests that came, here and at the other host.
 
-    def __init__(self, key: str, rate_limit: int, clock: Callable[[], float]) -> None:
+    Who has the secret may arrange things, and read what came: requests show the key.
+    """
+
+    def __init__(self, key: str, rate_limit: int, clock: Callable[[], float], secret: str) -> None:
+        self.secret = secret
         self.orders = Orders(key=key, rate_limit=rate_limit, clock=clock)
         self.misbehaviours = Misbehaviours()
         self.journal = Journal()

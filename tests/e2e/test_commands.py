@@ -17,7 +17,7 @@ from cli.__main__ import Terminal, run
 from cli.arguments import parser
 from cli.outcome import Exit, Outcome
 from cli.stack import local
-from local.api import REGION, ApiClient
+from local.api import CREDENTIALS, REGION, ApiClient
 from local.bus import settled_events
 from local.running import announced
 from local.stack import STACK, LocalStack
@@ -139,8 +139,8 @@ def script(stack: LocalStack, *line: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL": stack.endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

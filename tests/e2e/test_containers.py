@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from rich.console import Console
 
 from benchmarks.import_time import import_time
@@ -16,6 +17,7 @@ from local.bus import settled_events
 from local.containers import Containers, containers
 from local.emulator import free_port
 from local.errors import LocalError
+from local.running import for_shells
 from local.sam import play, stop_ticks
 from local.sam_api import usage
 from local.samples import EVENTS, function_of, prepared
@@ -115,11 +117,17 @@ def test_a_function_that_fails_is_an_error(local: Containers) -> None:
         local.invoke("ScheduleFunction", {"until": "soon"})
 
 
-def test_the_documented_curl_works_with_start_api(local: Containers) -> None:
-    with local.api(free_port()) as url:
+def test_the_documented_curl_works_with_start_api_and_for_no_page_from_elsewhere(
+    local: Containers, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "env.sh"
+    with local.api(free_port()) as url, for_shells(local.stack, url, secrets):
+        with urllib3.PoolManager() as pool:
+            for headers in ({"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}):
+                assert pool.request("GET", f"{url}/cancellations", headers=headers).status == 403
         commands = re.findall(r"curl .*?(?=\n\n)", usage(local, url), re.DOTALL)
         outputs = [
-            subprocess.run(["bash", "-c", f"{command} --fail"], check=True, capture_output=True).stdout
+            subprocess.run(["bash", "-c", f". {secrets}\n{command} --fail"], check=True, capture_output=True).stdout
             for command in commands
         ]
     row = json.loads(outputs[-1])

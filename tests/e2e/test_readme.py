@@ -16,9 +16,8 @@ import urllib3
 
 from local.build import BUILDS, build
 from local.image import STAND_IN
-from local.simulator.client import SimulatorClient
 from tests.e2e.steps import JOURNEY
-from tests.e2e.user import User, somebody, users_environment, working_copy
+from tests.e2e.user import ORDER, User, somebody, users_environment, working_copy
 from tests.readme import CHINESE, ENGLISH, as_bash_reads, commands, fits, named_in, printed_by
 from tests.template import ROOT
 
@@ -109,7 +108,7 @@ def test_make_local_stays_its_curl_works_and_make_docs_shows_the_reference(tmp_p
     build()
     shutil.copytree(BUILDS, folder / BUILDS.relative_to(ROOT))
     with until_ctrl_c(LOCAL, folder) as printed:
-        *_, cancelled = [typed(curl) for curl in printed_curls(printed)]
+        *_, cancelled = [typed(curl, folder) for curl in printed_curls(printed)]
         assert json.loads(cancelled)["state"] == "cancelled"
         assert json.loads(cancelled)["order_no"] in typed("./feee-cancel list --local", folder)
         with until_ctrl_c(DOCS, folder) as shown, urllib3.PoolManager() as pool:
@@ -145,8 +144,7 @@ def test_while_make_sam_api_runs_its_curl_works_and_so_does_sam_cli_alone() -> N
         *_, cancelled = [typed(curl) for curl in printed_curls(printed)]
         assert json.loads(cancelled)["state"] == "cancelled"
         order_no = json.loads(json.loads((ROOT / "events/api-request.json").read_text())["body"])["order_no"]
-        with SimulatorClient(re.findall(r"Simulated feee.io is at (\S+);", printed)[0]) as feee:
-            feee.create_order(order_no=order_no, age=600)
+        typed(printed_curls(printed)[0].replace(ORDER, order_no))
         (command,) = [command for command in commands(ENGLISH) if known(command) == SAM_LOCAL_INVOKE]
         answer = json.loads(typed(f"{command} {stand_in()}" if STAND_IN in printed else command))
         assert (answer["statusCode"], json.loads(answer["body"])["state"]) == (200, "cancelled")
@@ -175,7 +173,9 @@ def until_ctrl_c(command: str, folder: Path = ROOT) -> Iterator[str]:
 
 
 def printed_curls(printed: str) -> list[str]:
-    return re.findall(r"curl .*?(?=\n\n)", printed, re.DOTALL)
+    """Each after the line that gives a shell the run's secrets, as the user's terminal has it."""
+    (secrets,) = re.findall(r"^  (\. \S+)$", printed, re.MULTILINE)
+    return [f"{secrets}\n{curl}" for curl in re.findall(r"curl .*?(?=\n\n)", printed, re.DOTALL)]
 
 
 def stand_in() -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -97,12 +98,22 @@ def test_the_other_ways_of_asking_work_from_the_page(stack: LocalStack, url: str
 
 def test_the_page_may_load_nothing_from_elsewhere_and_no_other_page_may_call(stack: LocalStack, url: str) -> None:
     with urllib3.PoolManager() as pool:
-        own = pool.request("GET", f"{url}v1/cancellations?state=waiting")
-        assert own.status == 200
-        assert own.headers["Content-Security-Policy"].startswith("default-src 'self'")
-        for headers in ({"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}):
-            assert pool.request("GET", f"{url}v1/cancellations", headers=headers).status == 403
-        refused = pool.request(
-            "POST", f"{url}v1/cancellations", body=b"{}", headers={"Content-Type": "application/json"}
-        )
+        page = pool.request("GET", url)
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'self'")
+        (secret,) = re.findall(r'name="secret" content="(.+)"', page.data.decode())
+        calls, own = f"{url}v1/cancellations", {"X-Page-Secret": secret}
+        assert pool.request("GET", f"{calls}?state=waiting", headers=own).status == 200
+        for headers in ({}, {"X-Page-Secret": "another"}, own | {"Origin": "https://elsewhere.example"}):
+            assert pool.request("GET", calls, headers=headers).status == 403
+        refused = pool.request("POST", calls, body=b"{}", headers={"Content-Type": "application/json", **own})
         assert (refused.status, refused.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+def test_a_refused_call_leaves_nothing_behind_on_its_connection(stack: LocalStack, url: str) -> None:
+    """Its body was once taken for the next request."""
+    body = b"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n"
+    with urllib3.HTTPConnectionPool("127.0.0.1", urlsplit(url).port, maxsize=1) as pool:
+        for headers in ({}, {"Origin": "https://elsewhere.example"}):
+            assert pool.request("POST", "/v1/cancellations", body=body, headers=headers, retries=False).status == 403
+            page = pool.request("GET", "/", retries=False)
+            assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")

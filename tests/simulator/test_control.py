@@ -77,8 +77,8 @@ def test_what_does_not_exist_is_refused(simulator: RunningSimulator) -> None:
 
 
 @contextmanager
-def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The running command and the address that it tells. It must end when told, and without another word."""
+def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """The running command, and the address and secret that it tells. It must end when told, without another word."""
     root = Path(__file__).parents[2]
     words = [sys.executable, "-W", "error", "-m", "local.simulator", *options]
     environment = os.environ | {"PYTHONPATH": str(root)}
@@ -86,7 +86,7 @@ def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     with subprocess.Popen(words, cwd=root, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process, process.stdout.readline().split()[-1]
+            yield process, process.stdout.readline().split()[-1], process.stdout.readline().split()[-1]
         finally:
             process.terminate()
         assert process.communicate(timeout=5) == ("", "")
@@ -95,8 +95,8 @@ def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_tells_its_address_and_stops_when_told(number: signal.Signals) -> None:
     with (
-        command("--key", "its-key") as (process, url),
-        SimulatorClient(url) as client,
+        command("--key", "its-key") as (process, url, secret),
+        SimulatorClient(url, secret) as client,
         Buyer(url, "its-key") as buyer,
     ):
         assert client.healthy()
@@ -111,6 +111,20 @@ def test_the_command_serves_tls(tmp_path: Path) -> None:
     ca_certs, certfile = tmp_path / "ca.pem", tmp_path / "server.pem"
     authority.cert_pem.write_to_path(ca_certs)
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certfile)
-    with command("--certfile", str(certfile)) as (_, url), SimulatorClient(url, ca_certs=str(ca_certs)) as client:
+    with (
+        command("--certfile", str(certfile)) as (_, url, secret),
+        SimulatorClient(url, secret, ca_certs=str(ca_certs)) as client,
+    ):
         assert url.startswith("https://")
         assert client.healthy()
+
+
+def test_without_the_secret_nothing_is_arranged_and_nothing_told(simulator: RunningSimulator, buyer: Buyer) -> None:
+    buyer.query("1")
+    for secret in ("", "another"):
+        with SimulatorClient(simulator.url, secret) as client:
+            assert not client.healthy()
+            for call in (client.create_order, client.requests, client.reset):
+                with pytest.raises(ControlError, match="wants the header Authorization"):
+                    call()
+    assert len(simulator.client.requests()) == 1

@@ -30,8 +30,8 @@ def raw_answer(simulator: RunningSimulator, order_no: str) -> bytes:
     """All bytes that a cancel is answered with, until the connection ends."""
     sent = json.dumps({"order_no": order_no})
     head = (
-        "POST /open/v2/order/cancel HTTP/1.1\r\nHost: feee\r\nkey: a-key\r\nUser-Agent: raw\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n"
+        "POST /open/v2/order/cancel HTTP/1.1\r\nHost: localhost\r\nkey: a-key\r\nUser-Agent: raw\r\n"
+        f"Connection: close\r\nContent-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n"
     )
     port = urlsplit(simulator.url).port
     with socket.create_connection(("127.0.0.1", port or 0), timeout=2.0) as connection:

@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentTypeError
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def test_expected_trouble_is_words_on_stderr_and_4(
 
 
 def test_the_file_of_the_running_stack_is_read_back(tmp_path: Path) -> None:
-    there = Running("http://127.0.0.1:1", "http://a", "http://b")
+    there = Running("http://127.0.0.1:1", "http://a", "http://b", "key", "its secret", "control", "webhook")
     file = tmp_path / FILE.name
-    file.write_text(json.dumps({"endpoint": there.endpoint, "api": there.api, "simulator": there.simulator}))
+    file.write_text(json.dumps(asdict(there)))
     assert read(file) == there

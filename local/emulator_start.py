@@ -1,0 +1,138 @@
+"""Starts the emulator (MiniStack) behind the guard, in its own process: one port, and no way around. For its Python.
+
+MiniStack doesn't verify the signatures of what it takes for root's keys, and serves some paths to anybody. So each
+request has to be signed with credentials that the emulator knows, those of the run (AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY) or of a role or user made there. Routes of deployed APIs are the exception: there MiniStack
+itself asks for a signature where the route has AWS_IAM.
+"""
+
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment
+from ministack.core import iam_evaluator, responses, router, sigv4  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1  # type: ignore[import-not-found]
+
+from local.guard import refusal, without_cors
+
+Headers = dict[str, str]
+_UNSIGNED = iam_evaluator.AuthError("MissingAuthenticationToken", "Request is missing Authentication Token")
+_emulator = ministack.app
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """The emulator behind the guard, as an ASGI application. Nothing here uses a WebSocket."""
+    if scope["type"] == "lifespan":
+        await _emulator(scope, receive, send)
+        return
+    if scope["type"] != "http":
+        await send({"type": "websocket.close"})
+        return
+    pairs = [(name.decode("latin-1").lower(), sigv4.decode_header_value(value)) for name, value in scope["headers"]]
+    if why := refusal(pairs, scope["scheme"]):
+        await _answer(send, 403, {"Content-Type": "text/plain; charset=utf-8"}, f"{why}\n".encode())
+        return
+    body = await _whole(receive)
+    refused = None if body is None else _unsigned(scope, _joined(pairs), body)
+    if refused is not None:
+        await _answer(send, *refused)
+    elif body is not None:
+        await _emulator(scope, _again(body, receive), _sending_no_cors(send))
+
+
+def _unsigned(scope: Any, headers: Headers, body: bytes) -> Any:
+    """The answer to a request that isn't signed as it should be; None where it is, or where MiniStack decides."""
+    query = parse_qs(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True)
+    key = router.extract_access_key_id(headers, query)
+    api = _api(headers["host"], scope["path"])
+    if api and not (key and iam_evaluator.is_root_access_key(key)):
+        return None
+    error = _failure(key, scope, query, headers, body)
+    if error is None:
+        return None
+    if api:
+        return apigateway_v1.authentication_error_response(*api, error, headers, query)
+    service = router.detect_service(scope["method"], scope["path"], headers, query)
+    return ministack._credential_failure(service, "", str(uuid.uuid4()), error, headers)  # noqa: SLF001 - the service's own words
+
+
+def _api(host: str, path: str) -> tuple[str, str] | None:
+    """The deployed API and the stage that a request is for."""
+    if (parsed := ministack._parse_execute_api_url(host, path)) is None:  # noqa: SLF001 - as it will read it
+        return None
+    api, stage, _ = parsed
+    return (api, stage) if stage in (apigateway_v1.stages_for_api(api) or {}) else None
+
+
+def _failure(key: str, scope: Any, query: Any, headers: Headers, body: bytes) -> Any:
+    """What is wrong with the signature in the header; None where it is right."""
+    if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
+        return _UNSIGNED
+    signature = sigv4.parse_header_signature(headers)
+    if isinstance(signature, tuple):
+        return iam_evaluator.AuthError(*signature)
+    account = iam_evaluator.find_iam_access_key_account(key) or responses.get_account_id()
+    account = responses._account_from_sts_session(key) or account  # noqa: SLF001 - as it will read it
+    known = iam_evaluator.resolve_credential(key, account, headers.get("x-amz-security-token", ""))
+    if isinstance(known, iam_evaluator.CredentialResolutionError):
+        return iam_evaluator.AuthError(known.code, known.message)
+    path = scope["raw_path"].decode("latin-1")
+    wrong = sigv4.request_time_failure(signature) or sigv4.header_signature_failure(
+        signature, known.secret_access_key, scope["method"], path, query, headers, body
+    )
+    return iam_evaluator.AuthError(*wrong) if wrong else None
+
+
+def _joined(pairs: list[tuple[str, str]]) -> Headers:
+    """Headers by name, those of several lines joined as they are signed."""
+    headers: Headers = {}
+    for name, value in pairs:
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+async def _whole(receive: Any) -> bytes | None:
+    """The body; None where the caller hung up."""
+    body: bytes = b""
+    while (message := await receive())["type"] == "http.request":
+        body = body + message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+    return None
+
+
+def _again(body: bytes, receive: Any) -> Any:
+    """Receives the body that was read already, and then what comes."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return again
+
+
+def _sending_no_cors(send: Any) -> Any:
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", [])]
+            kept = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in without_cors(pairs)]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return sending
+
+
+async def _answer(send: Any, status: int, headers: Headers, body: bytes) -> None:
+    pairs = [(name.encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
+
+
+if __name__ == "__main__":
+    ministack.app = app
+    ministack.main()
