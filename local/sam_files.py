@@ -14,7 +14,6 @@ from local.forward import LOOPBACK
 from local.stack import STACK, LocalStack
 
 TEMPLATE, VARIABLES = "template.json", "env.json"
-_FUNCTION = "AWS::Serverless::Function"
 
 
 def options(folder: Path) -> tuple[str, ...]:
@@ -29,7 +28,7 @@ def write(folder: Path, stack: LocalStack, artifacts: Path) -> None:
     template declares them all, and this machine's architecture. It names every file by its whole path.
     """
     template = json.loads(json.dumps(cfn_yaml.load(str(artifacts / "template.yaml"))))
-    functions = [name for name, resource in template["Resources"].items() if resource["Type"] == _FUNCTION]
+    functions = [name for name in _deployed_functions(stack) if name in template["Resources"]]
     variables = {name: _variables(name, stack) for name in functions}
     for name in functions:
         template["Resources"][name]["Properties"]["Environment"] = {"Variables": dict.fromkeys(variables[name], "")}
@@ -46,6 +45,13 @@ def _name_whole_paths(properties: dict[str, Any], artifacts: Path) -> None:
     match properties.get("DefinitionBody"):
         case {"Fn::Transform": {"Parameters": {"Location": location} as included}}:
             included["Location"] = os.path.normpath(artifacts / location)
+
+
+def _deployed_functions(stack: LocalStack) -> list[str]:
+    """The logical ids of the stack's functions; one whose condition isn't met isn't among them."""
+    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
+    found = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    return [resource["LogicalResourceId"] for resource in found if resource["ResourceType"] == "AWS::Lambda::Function"]
 
 
 def _variables(function: str, stack: LocalStack) -> dict[str, str]:

@@ -73,7 +73,7 @@ def _schedule(event: dict[str, Any], stack: LocalStack) -> Prepared:
     _ask_for_later(order_no, stack)
     stack.client("dynamodb").update_item(
         **_key(order_no, stack),
-        UpdateExpression="SET due_at = :now",
+        UpdateExpression="SET due_at = :now REMOVE not_before",
         ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
     )
     return Prepared(event, [order_no])
