@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,7 @@ _CONDITION = re.compile(r"\$\.([a-z_.]+) = \"([^\"]*)\"")
 
 _ON_THIS_MACHINE = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
 """AWS CLI 1 has an address of its own for SQS in us-east-1, which comes before AWS_ENDPOINT_URL."""
-_FEEE_CANCEL = """#!{python}
-# ./feee-cancel, on the stack of the test; where it asks, yes. Its bytecode is kept out of the project.
+_FEEE_CANCEL = """# ./feee-cancel, on the stack of the test; if it asks, yes. Its bytecode stays out of the project.
 import sys
 sys.pycache_prefix = {bytecode!r}
 from pathlib import Path
@@ -145,7 +145,9 @@ class Operator:
         path = [str(ROOT), str(ROOT / "layers/core")]
         file = str(self.folder / "running.json")
         bytecode = str(self.folder / "bytecode")
-        script.write_text(_FEEE_CANCEL.format(python=sys.executable, path=path, file=file, bytecode=bytecode))
+        commands = self.folder / "commands.py"
+        commands.write_text(_FEEE_CANCEL.format(path=path, file=file, bytecode=bytecode))
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(commands))} "$@"\n')
         script.chmod(0o755)
 
     def _bash(self, script: str) -> str:

@@ -19,7 +19,7 @@ case "$*" in
   chmod +x .tools/uv/bin/uv
   echo uv >>calls
   sleep 0.5;;
-*) exec {python} "$@";;
+*) exec "{python}" "$@";;
 esac
 """
 
