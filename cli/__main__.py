@@ -10,12 +10,15 @@ from rich.console import Console
 
 from cli import orders
 from cli.arguments import parser
+from cli.diagnosis import diagnose
+from cli.doctor import deployment
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.redrive import redrive
 from cli.stack import Stack, deployed, local
 from cli.trouble import EXPECTED, said
 from cli.watch import Screen, watch
 from feee_cancel.adapters.representation import to_json
+from local.stack import STACK
 
 
 class Terminal:
@@ -47,6 +50,7 @@ def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
         "redrive": lambda: redrive(
             stack, asked.queue, agree=_agreed if asked.yes else _ask, discard=asked.discard, now=now
         ),
+        "doctor": lambda: diagnose(deployment(STACK if asked.local else asked.stack, stack.client, stack.api.call)),
     }
     return commands[asked.command]()
 

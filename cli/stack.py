@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import EllipsisType
 from typing import Any, Protocol
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cli.outcome import TroubleError
@@ -24,8 +26,16 @@ _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard"
 class Api(Protocol):
     """The stack's API. Raises urllib3's HTTPError where there is no answer."""
 
-    def call(self, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
-        """One signed request."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        credentials: Credentials | EllipsisType | None = ...,
+        headers: Mapping[str, str] | None = None,
+    ) -> ApiAnswer:
+        """One request, signed by the user, by other credentials, or (None) not at all."""
         ...
 
 

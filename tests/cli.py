@@ -45,7 +45,7 @@ class FakeApi:
     answers: list[ApiAnswer | Exception]
     asked: list[tuple[str, str, bytes | None]] = field(default_factory=list)
 
-    def call(self, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
+    def call(self, method: str, path: str, body: bytes | None = None, **_: Any) -> ApiAnswer:
         self.asked.append((method, path, body))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 from botocore.credentials import Credentials
 
+from cli.diagnosis import diagnose
 from cli.doctor import Deployment, Verdict, access, deployment, examine
+from cli.outcome import Exit
 from local.stack import STACK, LocalStack
 
 WITHOUT_AN_EQUAL_HERE = {
@@ -26,6 +28,14 @@ def test_the_local_stack_is_found_well(there: Deployment) -> None:
     found = {finding for finding in examine(there) if finding.check not in WITHOUT_AN_EQUAL_HERE}
     assert {finding.verdict for finding in found} == {Verdict.OK}, found
     assert len({finding.check for finding in found}) == 8
+
+
+def test_the_command_says_each_finding_and_ends_as_the_worst_one_says(there: Deployment, opened: str) -> None:
+    outcome = diagnose(there)
+    assert outcome.exit is Exit.NO
+    assert f"open to everybody: {opened}" in outcome.words
+    checks = {finding["check"] for finding in outcome.document["findings"]}
+    assert WITHOUT_AN_EQUAL_HERE.keys() < checks
 
 
 @pytest.fixture

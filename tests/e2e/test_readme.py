@@ -31,6 +31,7 @@ IN_BLOCKS = {*JOURNEY, DEMO, "make test", "make test-long", SAM_LOCAL, SAM_LOCAL
 IN_THE_TEXT = {LIST_OF_TASKS, LOCAL, DOCS, HELP, SAM_LOCAL, SAM_API, "make setup", "make image"}
 NOT_RUN = {
     "make dashboard": "it draws a picture of four minutes, which is looked at and committed",
+    "./feee-cancel doctor": "it examines a stack on AWS; tests/e2e/test_doctor.py examines the local one with it",
     "make bench": "it measures for six minutes; tests/integration/test_benchmarks.py tries its parts",
 }
 

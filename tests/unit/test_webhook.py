@@ -435,7 +435,11 @@ def test_more_secrets_than_can_be_tried_are_said_to_be_too_many(caplog: pytest.L
     assert "more than 50 secrets" in caplog.text
 
 
-@pytest.mark.parametrize("secret", [SECRET, SECRET.removeprefix("whsec_"), SECRET.rstrip("=")])
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET, SECRET.removeprefix("whsec_"), SECRET.rstrip("=")],
+    ids=["whole", "without prefix", "without padding"],  # the secret is another in each process
+)
 def test_a_secret_may_be_without_its_prefix_and_its_padding(secret: str) -> None:
     assert Case(secret).send(headers=signed(BODY))[0] == 202
 
