@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from local.stack import STACK, LocalStack
 
-_FUNCTIONS = ("Api", "Webhook", "Schedule", "Notify")
 _QUEUES = ("FailedEventsUrl", "UndeliveredTicksUrl", "UnannouncedRecordsUrl")
 _OF_A_SCHEDULE = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target", "State")
 
 Values = Mapping[Any, Any]
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,25 @@ def clear(stack: LocalStack) -> None:
             table.delete_item(TableName=name, Key={"order_no": item["order_no"]})
 
 
-def renew(stack: LocalStack, *functions: str) -> None:
-    """Let these functions (Api ...) start anew with their configuration, as Lambda does whenever it is changed.
+def renew(stack: LocalStack) -> None:
+    """Let the functions start anew with their configuration, as Lambda does whenever it is changed.
 
-    The emulator does so too, but for an event that it is handing to the function at that moment.
+    The emulator does so too, but for an event that it is handing to a function at that moment.
     """
     client = stack.client("lambda")
-    for function in functions:
-        name = stack.outputs[f"{function}FunctionName"]
+    for name in _names(stack):
         variables = client.get_function_configuration(FunctionName=name)["Environment"]
         client.update_function_configuration(FunctionName=name, Environment=variables)
+
+
+def renewed(stack: LocalStack, look: Callable[[], Seen]) -> Callable[[], Seen]:
+    """A look at what the functions do with their configuration as it is now, for `wait_for`."""
+
+    def _look() -> Seen:
+        renew(stack)
+        return look()
+
+    return _look
 
 
 def _parameters(stack: LocalStack) -> Values:
@@ -81,7 +90,7 @@ def _deploy(stack: LocalStack, _: str, parameters: Mapping[str, str]) -> None:
 
 
 def _names(stack: LocalStack) -> list[str]:
-    return [stack.outputs[f"{function}FunctionName"] for function in _FUNCTIONS]
+    return [name for output, name in stack.outputs.items() if output.endswith("FunctionName")]
 
 
 def _variables(stack: LocalStack) -> Values:
@@ -149,7 +158,7 @@ def _secrets(stack: LocalStack) -> Values:
 def _tell(stack: LocalStack, secret: str, document: str) -> None:
     """The processes that know the other one are replaced."""
     stack.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=document)
-    renew(stack, *_FUNCTIONS)
+    renew(stack)
 
 
 PARTS = (

@@ -21,6 +21,7 @@ from local.running import for_shells
 from local.sam import play, stop_ticks
 from local.sam_api import usage
 from local.samples import EVENTS, function_of, prepared
+from tests.e2e.restored import clear, renew
 from tests.e2e.waiting import wait_for
 
 pytestmark = pytest.mark.container
@@ -70,7 +71,9 @@ def local(container_engine: None) -> Iterator[Containers]:
 
 @pytest.fixture(autouse=True)
 def _fresh(local: Containers) -> None:
-    local.stack.simulator.client.reset()
+    """No row of another test, and no drain of the emulator's that is still at work on one."""
+    renew(local.stack)
+    clear(local.stack)
 
 
 def state(local: Containers, order_no: str) -> str | None:

@@ -57,7 +57,7 @@ def last_tick(deployed: LocalStack) -> float:
     scheduler.update_schedule(**schedule, State="DISABLED")
     if not ticks(deployed):
         invoke(deployed, "Schedule")
-    return ticks(deployed)[-1].at
+    return wait_for(lambda: ticks(deployed))[-1].at
 
 
 @pytest.fixture

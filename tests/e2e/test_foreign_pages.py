@@ -28,7 +28,8 @@ ELSEWHERE, REBOUND = "elsewhere.example", "rebound.example"
 RESOLVED = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1, MAP {REBOUND} 127.0.0.1"
 TRUST = '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}'
 NAMES_ONLY = "This server answers to the names of this machine only.\n"
-ORDER = "2304170329503866885309"
+ORDER = "2304170329503866885399"
+"""No other test's, so that nothing is left of it that a drain might take up."""
 GUESSED = [Credentials("test", "test"), Credentials("000000000000", "test")]
 
 

@@ -9,7 +9,9 @@ import pytest
 from local.metrics import emitted
 from local.stack import STACK, LocalStack
 from tests.alarms import alarms, fires
+from tests.e2e.restored import clear, renew
 from tests.e2e.rows import hold_the_lease, invoke_the_drain, let_an_attempt_crash, put
+from tests.e2e.waiting import wait_for
 
 ALARMS = alarms()
 Fault = Callable[[LocalStack], None]
@@ -115,6 +117,13 @@ def test_every_alarm_on_our_metrics_has_its_fault() -> None:
     assert {*SETS_OFF.values()} == ours - {"DrainNotRunningAlarm"}
 
 
+@pytest.fixture(autouse=True)
+def _fresh(stack: LocalStack) -> None:
+    """No drain is at work on another test's rows: it would tell its metrics at its end."""
+    renew(stack)
+    clear(stack)
+
+
 @pytest.fixture(params=EMITTED, ids=lambda fault: fault.__name__)
 def fault(request: pytest.FixtureRequest) -> Fault:
     chosen: Fault = request.param
@@ -126,8 +135,9 @@ def test_what_happens_is_emitted_with_just_the_one_dimension_and_sets_its_alarm_
 ) -> None:
     since = time.time() - 0.01
     fault(stack)
-    data = emitted(stack, since=since)
-    assert EMITTED[fault] <= {datum.name for datum in data}
+    data = wait_for(  # a log is there a moment after what it is about
+        lambda: emitted(stack, since=since), lambda data: EMITTED[fault] <= {datum.name for datum in data}
+    )
     of_the_stack = {("FeeeCancel", (("service", STACK),))}
     assert {(datum.namespace, datum.dimensions) for datum in data} == of_the_stack
     if fault in SETS_OFF:
@@ -137,5 +147,5 @@ def test_what_happens_is_emitted_with_just_the_one_dimension_and_sets_its_alarm_
 def test_where_all_goes_well_no_alarm_of_ours_is_set_off(stack: LocalStack) -> None:
     since = time.time() - 0.01
     cancelled(stack)
-    data = emitted(stack, since=since)
+    data = wait_for(lambda: emitted(stack, since=since), lambda data: "Cancelled" in {datum.name for datum in data})
     assert not any(fires(ALARMS[alarm], data, now=time.time()) for alarm in SETS_OFF.values())

@@ -9,6 +9,7 @@ from rich.console import Console
 from local.metrics import emitted
 from local.stack import STACK, LocalStack, local_stack
 from tests.alarms import alarms
+from tests.e2e.waiting import wait_for
 
 pytestmark = pytest.mark.long
 
@@ -126,5 +127,5 @@ def assert_unreachable_is_counted(stack: LocalStack) -> None:
     since = time.time()
     answer = stack.api.cancel("2304170329503866885312")
     assert (answer.status, answer.body["state_reason"]) == (202, "unreachable")
-    data = [datum for datum in emitted(stack, since=since) if datum.name == "FeeeNotSent"]
+    data = wait_for(lambda: [datum for datum in emitted(stack, since=since) if datum.name == "FeeeNotSent"])
     assert {(datum.namespace, datum.dimensions) for datum in data} == {("FeeeCancel", (("service", STACK),))}

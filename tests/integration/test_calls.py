@@ -11,6 +11,7 @@ import pytest
 
 from feee_cancel.bootstrap.cancelling import bootstrap
 from functions.api.app import create
+from local.api import CREDENTIALS
 from local.stack import LocalStack
 from tests.events import Context, post
 
@@ -19,6 +20,8 @@ def test_a_happy_cancel_is_one_call_to_feee_io_two_writes_no_read_and_one_secret
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", stack.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS.secret_key)
     outputs = stack.outputs
     settings = {"TABLE_NAME": outputs["TableName"], "FEEE_KEY_SECRET_ARN": outputs["FeeeKeySecretArn"]}
     handler = create(bootstrap({**os.environ, **settings, "FEEE_BASE_URL": stack.simulator.url}))
