@@ -35,6 +35,7 @@ FULL = row(
     reason="退款 🙂",
     not_before=NOW - 5,
     eligible_at=NOW - 438,
+    seen_at=NOW - 9,
     in_doubt_after=0,
     tries=1,
     since=NOW,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SOURCE = "feee-cancel"
 DETAIL_TYPE = "Order Cancellation Settled"
 VERSION = "1"
+_LATEST = 253_402_300_799
+"""The last second that has a date."""
 MOST_EVENTS = 10
 MOST_BYTES = 240_000
 """EventBridge accepts at most 10 events in one call, whose sizes must sum up to less than 256 KB. The rest is left for
@@ -78,7 +80,7 @@ class Announcer:
 
     def _event(self, row: Cancellation, detail: Mapping[str, Any]) -> "PutEventsRequestEntryTypeDef":
         return {
-            "Time": datetime.fromtimestamp(row.settled_at or row.due_at, UTC),
+            "Time": datetime.fromtimestamp(min(max(0, row.settled_at or row.due_at), _LATEST), UTC),
             "Source": SOURCE,
             "DetailType": DETAIL_TYPE,
             "Detail": to_json(detail),

@@ -81,6 +81,8 @@ class Cancellation:
     `state_reason` is still that of the wait before it; `tries` and `since` count the attempts in a row that ended
     with this reason and these refusals.
 
+    `seen_at` is when feee.io first showed the order.
+
     `in_doubt_after` is the number of attempts after which the doubt began: a later one may have sent a cancel that took
     effect, and no order was seen since that says whether it did. Every claim begins it; None: there is no doubt.
     """
@@ -95,6 +97,7 @@ class Cancellation:
     reason: str | None = None
     not_before: int | None = None
     eligible_at: int | None = None
+    seen_at: int | None = None
     attempt: int = 0
     in_doubt_after: int | None = None
     tries: int = 0
@@ -122,12 +125,12 @@ class Cancellation:
 
 
 def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
-    """The new row of an order that has one which ended: its attempts go on, and what is in doubt stays so.
+    """The new row of an order that has one which ended: its attempts go on, what was seen and what is in doubt stay.
 
     An order in doubt is due at once, whatever time was asked for.
     """
     after = there.attempt if there.in_doubt_after is None and row.attempt else there.in_doubt_after
-    row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after)
+    row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after, seen_at=there.seen_at)
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
 
 

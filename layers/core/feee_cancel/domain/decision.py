@@ -58,9 +58,21 @@ class Policy:
     backoff: Mapping[StateReason, Backoff] = field(default_factory=lambda: BACKOFF)
     """How long each kind of wait is."""
 
-    def eligible_at(self, order: Order) -> int:
-        """From when feee.io takes a cancel of this order."""
-        return order.create_time + self.min_age + self.margin
+    def eligible_at(self, order: Order, *, seen_at: float) -> int:
+        """From when feee.io accepts a cancel of this order, which was first seen at `seen_at`.
+
+        An order that was seen existed by then, whatever `create_time` says (milliseconds, another zone's time).
+        """
+        created_at = min(order.create_time, math.floor(seen_at))
+        return max(0, created_at + self.min_age + self.margin)
+
+    def believed(self, eligible_at: int | None, *, now: float) -> int:
+        """An `eligible_at` of a row, which may be of a version that believed any `create_time`."""
+        return min(eligible_at or 0, math.floor(now) + self.min_age + self.margin)
+
+    def ends_by(self, row: Cancellation) -> int:
+        """The latest that `gives_up_at` can be."""
+        return max(row.requested_at, row.not_before or 0) + self.min_age + self.margin + self.gives_up_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +102,15 @@ def decide(
     )
     changes = facts(_telling(cancel, query), order)
     if order:
-        changes["eligible_at"] = eligible_at = policy.eligible_at(order)
+        seen_at = math.floor(now) if row.seen_at is None else row.seen_at
+        eligible_at = policy.eligible_at(order, seen_at=seen_at)
+        changes |= {"seen_at": seen_at, "eligible_at": eligible_at}
         step = _from_order(order, row, cancel, accepted=accepted, eligible_at=eligible_at, now=now)
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
     seen_open = order is not None and step.state is State.WAITING
     changes["in_doubt_after"] = None if step.state.final else doubt_after(row, cancel, seen_open=seen_open)
+    row = replace(row, gives_up_at=min(row.gives_up_at, policy.ends_by(row)))
     return _settle(row, step, changes, now=now, policy=policy, jitter=jitter)
 
 

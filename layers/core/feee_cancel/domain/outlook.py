@@ -24,5 +24,5 @@ def outlook(order: Order, *, now: float, policy: Policy) -> Outlook:
         return Outlook(ended.reason, None)
     if not order.unfinished:
         return Outlook(StateReason.REFUND_PENDING, None)
-    eligible_at = policy.eligible_at(order)
+    eligible_at = policy.eligible_at(order, seen_at=now)
     return Outlook(StateReason.TOO_EARLY if now < eligible_at else None, eligible_at)

@@ -15,6 +15,8 @@ from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, retry_after, 
 from feee_cancel.usecases.enqueue import Enqueued
 
 MAX_BATCH_DOCUMENT = 16_384
+_MAX_WAIT = 31 * 86_400
+"""Nobody can ask for a time further ahead."""
 
 _REJECTED = {
     StateReason.FILLED: "The order was filled: the energy was delegated, so it can't be cancelled any more.",
@@ -55,7 +57,7 @@ def requested(row: Cancellation, asked: Request, *, now: float) -> Reply:
     if row.state.final:
         reason = row.state_reason or StateReason.GAVE_UP
         raise _conflict(reason.replace("_", "-"), _REJECTED[reason], row)
-    wait = RETRY_SECONDS if row.state is State.CANCELLING else max(1, row.due_at - int(now) + 1)
+    wait = RETRY_SECONDS if row.state is State.CANCELLING else min(max(1, row.due_at - int(now) + 1), _MAX_WAIT)
     location = f"{asked.url_path}/{row.order_no}"
     return Reply(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
 

@@ -17,7 +17,8 @@ from feee_cancel.usecases.listing import MAX_PAGE
 
 _DEFAULT_PAGE = 25
 _DIGITS = re.compile(r"[1-9][0-9]{0,2}")
-_MAX_TIME = 10**12
+_MAX_TIME = 10**15
+"""Beyond any time that a row has had, sensible or not."""
 _ORDER = (
     State.CANCELLING,
     State.WAITING,

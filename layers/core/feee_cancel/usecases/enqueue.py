@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.usecases.ports import Intake, TableUnavailableError
@@ -103,9 +104,9 @@ def start(
     return row, started
 
 
-def starts_at(row: Cancellation, asked: CancellationRequest, now: float) -> int:
+def starts_at(row: Cancellation, asked: CancellationRequest, policy: Policy, *, now: float) -> int:
     """When a waiting row is due that is asked for again."""
-    return max(row.eligible_at or 0, asked.not_before or 0, math.floor(now))
+    return max(policy.believed(row.eligible_at, now=now), asked.not_before or 0, math.floor(now))
 
 
 def reschedule(row: Cancellation, asked: CancellationRequest, intake: Intake, *, now: float) -> Cancellation:
@@ -113,18 +114,21 @@ def reschedule(row: Cancellation, asked: CancellationRequest, intake: Intake, *,
 
     An order in doubt is still looked at when it was due, if that is sooner.
     """
-    starts = starts_at(row, asked, now)
+    starts = starts_at(row, asked, intake.policy, now=now)
     due_at = min(starts, row.due_at) if row.in_doubt else starts
     rescheduled = replace(row, due_at=due_at, not_before=asked.not_before)
     if starts > now:
         rescheduled = replace(rescheduled, gives_up_at=starts + intake.policy.gives_up_after)
         if not row.in_doubt:
-            why = StateReason.TOO_EARLY if due_at == row.eligible_at else StateReason.NOT_BEFORE
+            not_before = starts == asked.not_before and starts != row.eligible_at
+            why = StateReason.NOT_BEFORE if not_before else StateReason.TOO_EARLY
             rescheduled = replace(rescheduled, state_reason=why)
     elif row.due_at <= now and not row.in_doubt:
         return row
-    elif row.state_reason is StateReason.NOT_BEFORE:
-        rescheduled = replace(rescheduled, state_reason=StateReason.QUEUED)
+    else:
+        rescheduled = replace(rescheduled, gives_up_at=min(row.gives_up_at, intake.policy.ends_by(rescheduled)))
+        if row.state_reason is StateReason.NOT_BEFORE:
+            rescheduled = replace(rescheduled, state_reason=StateReason.QUEUED)
     if (due_at, asked.not_before) == (row.due_at, row.not_before):
         return row
     rescheduled = replace(rescheduled, reason=asked.reason or row.reason)

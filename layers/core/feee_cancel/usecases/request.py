@@ -30,7 +30,7 @@ def request(asked: CancellationRequest, ports: Ports, *, requested_by: str | Non
 def _ask_again(row: Cancellation, asked: CancellationRequest, ports: Ports, *, now: float) -> tuple[Cancellation, bool]:
     """Reschedule what waits to when it is asked for now, or when feee.io allows. Returns whether it was claimed."""
     if row.state is State.WAITING:
-        if starts_at(row, asked, now) > now:
+        if starts_at(row, asked, ports.policy, now=now) > now:
             return reschedule(row, asked, ports, now=now), False
         if row.not_before and row.not_before > now:
             row = reschedule(row, asked, ports, now=now)
