@@ -8,6 +8,7 @@ from typing import Any
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason, restarted
 from feee_cancel.domain.decision import Policy, settled
+from feee_cancel.usecases.control import ShownOrders
 from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError
 from feee_cancel.usecases.service import Service
 from tests.builders import NOW
@@ -244,6 +245,7 @@ def ports(
         jitter=lambda: 0.0,
         wake=(woken if woken is not None else []).append,
         telemetry=telemetry or FakeTelemetry(),
+        control=ShownOrders(),
     )
 
 

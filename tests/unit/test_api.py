@@ -107,7 +107,7 @@ def test_what_is_under_way_is_a_202() -> None:
                 state_reason=StateReason.ORDER_REFUSED,
                 due_at=NOW,
                 tries=2,
-                since=NOW - 60,
+                since=NOW - 6 * 3_600,
                 refusals="20003/20003",
             ),
             FakeFeee(cancel=[refused()], query=[refused()]),

@@ -147,11 +147,12 @@ def test_jitter_adds_its_share(tries: int, jitter: float) -> None:
     assert backoff.wait(tries, jitter) == backoff.wait(tries, 0) * (1 + jitter)
 
 
-def test_an_order_refused_three_times_over_a_minute_is_rejected() -> None:
+def test_an_order_refused_three_times_over_a_minute_is_rejected_while_others_are_shown() -> None:
     current, now = row(), NOW
     history = []
     while not current.state.final:
-        current = after(refused(20004), refused(20004), current, now=now)
+        answers = refused(20004), refused(20004)
+        current = decide(current, *answers, now=now, policy=POLICY, jitter=0, others_shown=True)
         history.append((current.state_reason, now - NOW))
         now = current.due_at
     assert history == [("order_refused", 0), ("order_refused", 15), ("order_refused", 45), ("refused", 105)]

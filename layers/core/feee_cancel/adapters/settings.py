@@ -53,11 +53,12 @@ class Settings:
             kept_for=self.integer("RETENTION_DAYS") * _DAY,
             refusals=self.integer("REJECT_AFTER_REFUSALS"),
             refused_for=self.integer("REJECT_AFTER_SECONDS"),
+            refused_alone_for=self.integer("REJECT_ANYWAY_AFTER_SECONDS"),
             restarts_after=self.integer("RESTART_AFTER_SECONDS"),
             refund_missing_after=self.integer("REFUND_MISSING_AFTER_SECONDS"),
             backoff={
                 StateReason.CANCEL_REFUSED: refused,
-                StateReason.ORDER_REFUSED: refused,
+                StateReason.ORDER_REFUSED: self._backoff("ORDER_REFUSED_BACKOFF"),
                 StateReason.MISCONFIGURED: self._backoff("MISCONFIGURED_BACKOFF"),
                 StateReason.RATE_EXCEEDED: self._backoff("RATE_EXCEEDED_BACKOFF"),
                 StateReason.UNREACHABLE: unreachable,

@@ -10,6 +10,7 @@ from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.bootstrap.aws import AUTHORITIES, wire
+from feee_cancel.usecases.control import ShownOrders
 from feee_cancel.usecases.ports import Ports
 from feee_cancel.usecases.service import Service
 
@@ -36,6 +37,7 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         jitter=partial(random.uniform, 0, settings.integer("JITTER_PERCENT") / 100),
         wake=intake.wake,
         telemetry=telemetry,
+        control=ShownOrders(),
     )
     return Service(
         ports=ports,

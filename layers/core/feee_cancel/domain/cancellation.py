@@ -65,7 +65,7 @@ class StateReason(StrEnum):
     NEVER_PAID = "never_paid"
     """rejected: the order closed without a payment."""
     REFUSED = "refused"
-    """rejected: feee.io refused cancel and query alike, with the same codes, time and again."""
+    """rejected: feee.io refused cancel and query with the same codes again and again, and showed other orders."""
     TAKEN_BACK = "taken_back"
     """withdrawn: on request, before it was cancelled."""
     GAVE_UP = "gave_up"

@@ -28,7 +28,7 @@ class Backoff:
 
 BACKOFF: Mapping[StateReason, Backoff] = {
     StateReason.CANCEL_REFUSED: Backoff(15, 300),
-    StateReason.ORDER_REFUSED: Backoff(15, 300),
+    StateReason.ORDER_REFUSED: Backoff(15, 1_800),
     StateReason.MISCONFIGURED: Backoff(60, 60),
     StateReason.RATE_EXCEEDED: Backoff(3, 6),
     StateReason.UNREACHABLE: Backoff(1, 60),
@@ -50,7 +50,9 @@ class Policy:
     """How long a final row is kept; 0 keeps it for ever."""
     refusals: int = 3
     refused_for: int = 60
-    """An order that isn't shown is rejected after this many refusals in a row over at least this time."""
+    """An order that isn't shown is rejected after this many refusals in a row over at least this time, ..."""
+    refused_alone_for: int = 6 * 3_600
+    """... while feee.io shows others to this key; or after this time, whatever it shows."""
     restarts_after: int = 60
     """A rejected order that is asked for again sooner is answered from the table."""
     refund_missing_after: int = 1_200
@@ -89,9 +91,18 @@ _REFUNDING = Step(State.REFUNDING, StateReason.REFUND_PENDING)
 
 
 def decide(
-    row: Cancellation, cancel: Answer | None, query: Answer | None, *, now: float, policy: Policy, jitter: float
+    row: Cancellation,
+    cancel: Answer | None,
+    query: Answer | None,
+    *,
+    now: float,
+    policy: Policy,
+    jitter: float,
+    others_shown: bool = False,
 ) -> Cancellation:
     """What `row` becomes after an attempt that asked `cancel`, `query`, or both (None: wasn't asked).
+
+    `others_shown`: feee.io shows other orders to this key while it refuses this one; it matters if `hinges_on_others`.
 
     Guarantees: final only if an order was seen that says so, or after repeated refusals of both calls, or when its
     time is up; and a row that isn't final is due again, at the latest when its time is up.
@@ -111,7 +122,38 @@ def decide(
     seen_open = order is not None and step.state is State.WAITING
     changes["in_doubt_after"] = None if step.state.final else doubt_after(row, cancel, seen_open=seen_open)
     row = replace(row, gives_up_at=min(row.gives_up_at, policy.ends_by(row)))
+    changes["tries"], changes["since"] = _count(row, step, now)
+    if _refused_for_good(row, step, others_shown=others_shown, now=now, policy=policy):
+        step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)
+        if others_shown:
+            changes["in_doubt_after"] = None  # it is no order of this key, so this key can't have cancelled it
     return _settle(row, step, changes, now=now, policy=policy, jitter=jitter)
+
+
+def hinges_on_others(
+    row: Cancellation, cancel: Answer | None, query: Answer | None, *, now: float, policy: Policy
+) -> int | None:
+    """Since when the order has been refused, if it is refused for good in case feee.io has shown others since then."""
+    step = _from_answers(cancel, query)
+    with_others, without = (
+        _refused_for_good(row, step, others_shown=shown, now=now, policy=policy) for shown in (True, False)
+    )
+    return _count(row, step, now)[1] if with_others and not without else None
+
+
+def _count(row: Cancellation, step: Step, now: float) -> tuple[int, int]:
+    """How many attempts in a row led here, this one included, and when the first did."""
+    if step.reason is not row.state_reason or step.refusals != row.refusals:
+        return 1, math.floor(now)
+    return row.tries + 1, math.floor(now) if row.since is None else row.since
+
+
+def _refused_for_good(row: Cancellation, step: Step, *, others_shown: bool, now: float, policy: Policy) -> bool:
+    """Whether refusals alone end it: feee.io has never shown this order, and it isn't feee.io that is in trouble."""
+    tries, since = _count(row, step, now)
+    if step.refusals is None or row.seen_at is not None or row.status is not None or tries < policy.refusals:
+        return False
+    return now - since >= (policy.refused_for if others_shown else policy.refused_alone_for)
 
 
 def must_cancel_again(row: Cancellation, query: Answer, *, now: float, policy: Policy) -> bool:
@@ -173,23 +215,14 @@ def _from_answers(cancel: Answer | None, query: Answer | None) -> Step:
 def _settle(
     row: Cancellation, step: Step, changes: dict[str, Any], *, now: float, policy: Policy, jitter: float
 ) -> Cancellation:
-    again = step.reason is row.state_reason and step.refusals == row.refusals
-    tries = row.tries + 1 if again else 1
-    since = row.since if again and row.since is not None else math.floor(now)
-    if step.refusals and tries >= policy.refusals and now - since >= policy.refused_for:
-        step = Step(State.REJECTED, StateReason.REFUSED, refusals=step.refusals)
-    elif not step.state.final and now >= row.gives_up_at:
+    if not step.state.final and now >= row.gives_up_at:
         step = Step(State.FAILED, StateReason.GAVE_UP)
-    changes |= {
-        "state": step.state,
-        "state_reason": step.reason,
-        "tries": tries,
-        "since": since,
-        "refusals": step.refusals,
-    }
+    changes |= {"state": step.state, "state_reason": step.reason, "refusals": step.refusals}
     if step.state.final:
         return settled(row, now=now, policy=policy, **changes)
-    waits = policy.backoff[step.reason if step.due_at is None else StateReason.OUTCOME_UNKNOWN].wait(tries, jitter)
+    waits = policy.backoff[step.reason if step.due_at is None else StateReason.OUTCOME_UNKNOWN].wait(
+        changes["tries"], jitter
+    )
     soon = math.ceil(now + waits)
     due_at = soon if step.due_at is None else step.due_at
     if changes["in_doubt_after"] is not None:

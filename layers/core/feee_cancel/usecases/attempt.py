@@ -4,7 +4,7 @@ import math
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
-from feee_cancel.domain.decision import decide, must_cancel_again
+from feee_cancel.domain.decision import decide, hinges_on_others, must_cancel_again
 from feee_cancel.domain.doubt import only_looks
 from feee_cancel.usecases.ports import Feee, Ports
 
@@ -29,11 +29,27 @@ def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation
     clock was read for the lease: a process that stalls while it claims doesn't call once its lease is over.
     """
     cancel, query = _ask(row, ports, deadline)
-    decided = decide(row, cancel, query, now=ports.now(), policy=ports.policy, jitter=ports.jitter())
+    shown = _others_shown(row, cancel, query, ports, deadline)
+    decided = decide(
+        row, cancel, query, now=ports.now(), policy=ports.policy, jitter=ports.jitter(), others_shown=shown
+    )
     settled = ports.cancellations.settle(decided)
     if settled == decided:
         ports.telemetry.attempted(settled)
     return settled
+
+
+def _others_shown(
+    row: Cancellation, cancel: Answer | None, query: Answer | None, ports: Ports, deadline: float
+) -> bool:
+    """Whether feee.io shows others while it refuses this one; False if that decides nothing."""
+    now = ports.now()
+    if any(answer and answer.order for answer in (cancel, query)):
+        ports.control.saw(now)
+    since = hinges_on_others(row, cancel, query, now=now, policy=ports.policy)
+    return since is not None and ports.control.shown_since(
+        since, ports.feee, ports.cancellations, now=now, deadline=deadline
+    )
 
 
 def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | None, Answer | None]:

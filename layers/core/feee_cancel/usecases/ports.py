@@ -135,6 +135,20 @@ class Messages(Protocol):
         ...
 
 
+class Control(Protocol):
+    """The control of a refusal. Both methods may be called from any thread."""
+
+    def saw(self, now: float) -> None:
+        """Note that feee.io showed an order."""
+        ...
+
+    def shown_since(
+        self, since: float, feee: Feee, cancellations: Cancellations, *, now: float, deadline: float
+    ) -> bool:
+        """Whether feee.io showed an order since then; it may take a call of `feee` to find out."""
+        ...
+
+
 class Telemetry(Protocol):
     """Counts what it is told. No method raises, and each may be called from any thread."""
 
@@ -200,3 +214,4 @@ class Ports(Intake):
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
+    control: Control

@@ -1,0 +1,62 @@
+"""The control of a refusal: whether feee.io shows other orders to this key meanwhile (docs/decisions/0017)."""
+
+import math
+import threading
+
+from feee_cancel.domain.cancellation import State, StateReason
+from feee_cancel.usecases.ports import Cancellations, Feee, TableUnavailableError
+
+FRESH_SECONDS = 60
+"""For so long an order that feee.io showed speaks for feee.io; and one call at most is made in this time to see one."""
+
+_SHOWN = {StateReason.REFUNDED, StateReason.NOTHING_PAID, StateReason.FILLED, StateReason.NEVER_PAID}
+"""What rows end with only if feee.io showed their order."""
+_PAGE = 10
+
+
+class ShownOrders:
+    """Remembers in this process when feee.io last showed an order, from whichever thread it was told."""
+
+    def __init__(self) -> None:
+        self._shown_at = -math.inf
+        self._asked_at = -math.inf
+        self._lock = threading.Lock()
+
+    def saw(self, now: float) -> None:
+        """Note that feee.io showed an order."""
+        self._shown_at = max(self._shown_at, now)
+
+    def shown_since(
+        self, since: float, feee: Feee, cancellations: Cancellations, *, now: float, deadline: float
+    ) -> bool:
+        """Whether feee.io showed an order since then, and within the last minute.
+
+        Where no attempt saw one, the order of a cancellation that ended is asked for, once a minute.
+        """
+        since = max(since, now - FRESH_SECONDS)
+        if self._shown_at <= since and self._may_ask(now):
+            order_no = _ended(cancellations)
+            if order_no and feee.query(order_no, deadline=deadline).order:
+                self.saw(now)
+        return self._shown_at > since
+
+    def _may_ask(self, now: float) -> bool:
+        with self._lock:
+            if now - self._asked_at < FRESH_SECONDS:
+                return False
+            self._asked_at = now
+            return True
+
+
+def _ended(cancellations: Cancellations) -> str | None:
+    """The order that feee.io showed last of those whose cancellation ended; None if there is none."""
+    try:
+        rows = [
+            row
+            for state in (State.CANCELLED, State.REJECTED)
+            for row in cancellations.page(state, limit=_PAGE, after=None)
+            if row.state_reason in _SHOWN
+        ]
+    except TableUnavailableError:
+        return None
+    return max(rows, key=lambda row: row.due_at).order_no if rows else None
