@@ -151,7 +151,7 @@ def test_a_settled_event_has_a_date_whatever_the_row_says(settled_at: int) -> No
         **{name: {"N": str(settled_at)} for name in ("due_at", "requested_at", "gives_up_at", "settled_at")},
     }
     bus = Bus()
-    announcer = Announcer(bus, "bus")  # type: ignore[arg-type] # a fake
+    announcer = Announcer(bus, "bus", "table")  # type: ignore[arg-type] # a fake
     assert announcer.announce([{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]) is None
     (event,) = bus.entries
     assert 1970 <= event["Time"].year <= 9999
