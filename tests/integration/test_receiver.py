@@ -45,7 +45,7 @@ def authority() -> trustme.CA:
 
 
 @contextmanager
-def wallet(authority: trustme.CA, name: str = "wallet.example") -> Iterator[Wallet]:
+def wallet(authority: trustme.CA, name: str = "localhost") -> Iterator[Wallet]:
     app = Flask(__name__)
 
     @app.post("/<path:path>")
@@ -59,7 +59,7 @@ def wallet(authority: trustme.CA, name: str = "wallet.example") -> Iterator[Wall
     authority.configure_trust(trusted)
     listener = Listener(app, tls=tls)
     with listening(listener):
-        opened = Wallet(f"https://wallet.example:{listener.port}/feee-cancel?from=stack", trusted)
+        opened = Wallet(f"https://localhost:{listener.port}/feee-cancel?from=stack", trusted)
         yield opened
 
 
