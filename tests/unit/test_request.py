@@ -275,3 +275,18 @@ def test_a_cancel_made_again_that_is_refused_leaves_the_row_refunding() -> None:
     feee = FakeFeee(query=[shown()], cancel=[refused()])
     there = row(state=State.REFUNDING, state_reason=StateReason.REFUND_PENDING, due_at=NOW, since=NOW - 99, tries=4)
     assert ask(feee, FakeTable(there)).state is State.REFUNDING
+
+
+class TakenMeanwhile(FakeTable):
+    """Whoever reschedules a row finds that a drain has just claimed it."""
+
+    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+        self.rows[row.order_no] = replace(self.rows[row.order_no], state=State.CANCELLING, due_at=NOW + 30)
+        return self.rows[row.order_no], False
+
+
+def test_a_row_that_a_drain_took_while_it_was_asked_for_sooner_is_left_to_the_drain() -> None:
+    later = row(state=State.WAITING, state_reason=StateReason.NOT_BEFORE, due_at=NOW + 60, not_before=NOW + 60)
+    feee = FakeFeee()
+    assert ask(feee, TakenMeanwhile(later)).state is State.CANCELLING
+    assert feee.calls == []

@@ -1,12 +1,17 @@
 """The key: kept for a while, read afresh on demand, never in a message."""
 
+import json
 import traceback
+from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from standardwebhooks import Webhook
 
 from feee_cancel.adapters.secret import SecretKey
+from feee_cancel.adapters.signatures import Signers
 from feee_cancel.usecases.ports import SecretUnavailableError
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
@@ -89,3 +94,12 @@ def test_a_secret_without_a_usable_key_says_how_to_set_it_and_not_what_it_holds(
 def test_a_secret_that_cannot_be_read_is_named_with_awss_code_alone(error: Exception, code: str) -> None:
     with pytest.raises(SecretUnavailableError, match=f"feee-key can.t be read: {code}$"):
         key(FakeSecrets(error))()
+
+
+def test_what_is_sent_is_signed_with_each_secret_that_is_valid_now() -> None:
+    first, second = (f"whsec_{b64encode(bytes([number]) * 32).decode()}" for number in (1, 2))
+    secrets = FakeSecrets(json.dumps({"secrets": [first, second]}))
+    signers = Signers(secrets, "feee-key")()  # type: ignore[arg-type] # a fake of the client
+    now = datetime.now(UTC)
+    expected = [Webhook(one).sign("msg", now, "{}") for one in (first, second)]
+    assert [signer.sign("msg", now, "{}") for signer in signers] == expected
