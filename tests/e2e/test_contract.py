@@ -64,6 +64,8 @@ def keeps_its_contract(operation_id: str) -> Any:
     def test(case: Case[Any], stack: LocalStack) -> None:
         if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE:
             within_what_a_schema_cannot_say(case)
+        if case.query and "" in case.query:  # a parameter without a name doesn't reach any function
+            case.query["unknown"] = case.query.pop("") or "x"
         base_url = f"{stack.endpoint}/restapis/{stack.outputs['ApiId']}/v1/_user_request_"
         sent[case.operation.label] += 1
         case.call_and_validate(base_url=base_url, auth=None if is_about_credentials(case) else SigV4())
