@@ -17,13 +17,14 @@ from benchmarks import bill, deployed
 from benchmarks.growth import api_units, growth, idle_read_units
 from benchmarks.runtime import runtime
 from benchmarks.starts import cold_starts, first_invocations
+from benchmarks.starvation import scenarios, starvation
 from benchmarks.table import Row, released, shown
 from benchmarks.warm import warm_calls
 from local.errors import LocalError
 from local.stack import local_stack, step
 from local.up import end_on_signals
 
-PARTS = ("starts", "warm", "stack")
+PARTS = ("starts", "warm", "starvation", "stack")
 
 
 def measure(parts: Sequence[str], console: Console) -> Iterator[Row]:
@@ -40,6 +41,9 @@ def measure(parts: Sequence[str], console: Console) -> Iterator[Row]:
                 for row in warm_calls(run_in):
                     seconds = row.figures["p50"] if "100 ms, p50" in row.figure else seconds
                     yield row
+    if "starvation" in parts:
+        with step(console, "Starvation"):
+            yield from starvation(scenarios())
     if "stack" in parts:
         yield from _on_a_stack(console, seconds)
 

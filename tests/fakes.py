@@ -1,12 +1,22 @@
 """Fakes of the ports. The fake table keeps the same contract as the real one (tests/integration/test_table.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
+from feee_cancel.domain import rank
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason, restarted
+from feee_cancel.domain.cancellation import (
+    RESTARTABLE,
+    TROUBLED,
+    Cancellation,
+    Due,
+    Lane,
+    State,
+    StateReason,
+    restarted,
+)
 from feee_cancel.domain.decision import Policy, settled
 from feee_cancel.usecases.control import ShownOrders
 from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError
@@ -111,13 +121,28 @@ class FakeTable:
         old = self.rows[due.order_no]
         return not old.state.final and old.due_at in {due.due_at, lease_until}
 
-    def due(self, *, until: float, limit: int) -> list[Due]:
+    def due(self, *, now: float, until: float, limit: int) -> list[Due]:
         self._check("due")
+        return sorted(self._lines(now, until, limit), key=lambda due: due.due_at)
+
+    def _lines(self, now: float, until: float, limit: int) -> Iterator[Due]:
         rows = [row for row in self.rows.values() if not row.state.final and row.due_at <= until]
-        return [self._due(row) for row in sorted(rows, key=lambda row: row.due_at)][:limit]
+        lines: dict[tuple[State, str, str], list[Due]] = {}
+        for row in sorted(rows, key=lambda row: row.due_at):
+            due = self._due(row)
+            lines.setdefault((due.state, due.asker, due.lane), []).append(due)
+        for (state, _, lane), line in lines.items():
+            yield from line[:limit]
+            if state is State.WAITING and lane is Lane.FIRST:
+                latest = [due for due in line[limit:] if due.due_at <= now][-limit:]
+                yield from (replace(due, latest=True) for due in latest)
 
     def _due(self, row: Cancellation) -> Due:
-        return Due(row.order_no, row.state, row.due_at, self.postponed.get(row.order_no, 0))
+        due = Due(row.order_no, row.state, row.due_at, self.postponed.get(row.order_no, 0))
+        if row.state is not State.WAITING:
+            return due
+        troubled = row.state_reason in TROUBLED
+        return replace(due, asker=rank.asker(row), lane=rank.lane(row), troubled=troubled)
 
     def unsettled(self) -> list[int]:
         self._check("unsettled")

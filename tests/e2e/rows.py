@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from feee_cancel.adapters.table import number
+from feee_cancel.adapters.items import number
 from local.stack import LocalStack
 from tests.e2e.waiting import wait_for
 

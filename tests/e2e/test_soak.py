@@ -95,7 +95,7 @@ def world(client: Any, name: str, simulator: RunningSimulator) -> Ports:
 
 
 def drain_once(one: Ports) -> None:
-    for due in one.cancellations.due(until=one.now(), limit=20):
+    for due in one.cancellations.due(now=one.now(), until=one.now(), limit=20):
         contained_attempt(due, one)
 
 

@@ -145,7 +145,7 @@ class World:
     def drain_once(self, ports: Ports) -> None:
         """What a drain does with what is due now, without its lease, its pace and its sleep."""
         try:
-            due: list[Due] = ports.cancellations.due(until=ports.now(), limit=50)
+            due: list[Due] = ports.cancellations.due(now=ports.now(), until=ports.now(), limit=50)
         except TableUnavailableError:
             return
         for row in due:

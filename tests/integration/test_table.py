@@ -18,7 +18,7 @@ from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, Due, Lane, State, StateReason
 from feee_cancel.usecases.ports import Cancellations, DrainLease, TableUnavailableError
 from local.aws import at_emulator
 from local.stack import LocalStack
@@ -32,6 +32,7 @@ FULL = row(
     state=State.CANCELLED,
     state_reason=StateReason.REFUNDED,
     requested_by="arn:aws:iam::123456789012:user/treasury",
+    asker="webhook:shop",
     reason="退款 🙂",
     not_before=NOW - 5,
     eligible_at=NOW - 438,
@@ -247,9 +248,89 @@ def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(tab
         fields = {"order_no": f"9{place}", "due_at": long_ago + place}
         table.start(row(**fields), rejected_by=NOW)
         table.settle(row(**fields, state=state, attempt=1))
-    due = table.due(until=long_ago + 4.5, limit=50)
+    due = table.due(now=0, until=long_ago + 4.5, limit=50)
     assert due == [Due(f"9{n}", states[n], long_ago + n) for n in (0, 1, 3, 4)]
-    assert table.due(until=long_ago + 4.5, limit=2) == due[:2]
+    assert table.due(now=0, until=long_ago + 4.5, limit=2) == due, "of each state"
+
+
+WEBHOOK, SCHEDULE = "webhook:msg_1", "event:run-1"
+
+
+def waits(table: Cancellations, order_no: str, due_at: int, **fields: Any) -> None:
+    table.start(row(order_no=order_no, attempt=0, state=State.WAITING, due_at=due_at, **fields), rejected_by=NOW)
+
+
+def test_a_long_line_hides_nobody_not_even_its_own_end(table: Cancellations) -> None:
+    for n in range(12):
+        waits(table, f"6{n:02}", NOW, requested_by=WEBHOOK)
+        waits(table, f"5{n:02}", NOW + n, requested_by=WEBHOOK, refusals="1/1")
+    lines: list[dict[str, Any]] = [{"requested_by": SCHEDULE}, {"requested_by": WEBHOOK, "status": 4}, {"status": 4}]
+    for n, line in enumerate(lines):
+        waits(table, f"7{n}", NOW + 12, **line)
+    waits(table, "80", NOW + 13, requested_by=WEBHOOK)
+    waits(table, "81", NOW + 14, requested_by=WEBHOOK)
+    waits(table, "82", NOW + 99, requested_by="arn:z")
+    found = table.due(now=NOW + 13, until=NOW + 14, limit=3)
+    assert [due.due_at for due in found] == sorted(due.due_at for due in found)
+    of = {due.order_no: due for due in found}
+    assert len(of) == len(found)
+    assert [order_no for order_no in of if of[order_no].lane is Lane.REFUSED] == ["500", "501", "502"]
+    assert of["80"].latest, "the latest that is due"
+    assert not {"81", "82"} & of.keys()
+    assert {(of[order_no].asker, of[order_no].lane) for order_no in ("70", "71", "72", "80")} == {
+        ("schedule", Lane.FIRST),
+        ("webhook", Lane.KNOWN),
+        ("unknown", Lane.KNOWN),
+        ("webhook", Lane.FIRST),
+    }
+
+
+def test_lines_of_what_is_booked_for_later_hide_nobody_either(table: Cancellations) -> None:
+    for n in range(12):
+        waits(table, f"6{n:02}", NOW + 500, requested_by="arn:a", state_reason=StateReason.NOT_BEFORE)
+        waits(table, f"5{n:02}", NOW, requested_by="arn:b")
+    waits(table, "7", NOW + 1, requested_by="arn:c")
+    found = {due.order_no for due in table.due(now=NOW + 1, until=NOW + 1, limit=3)}
+    assert "7" in found
+    assert {order_no[0] for order_no in found} == {"5", "7"}
+
+
+def test_lines_shorter_than_a_page_are_read_to_their_ends(table: Cancellations) -> None:
+    for n in range(9):
+        waits(table, f"6{n}", NOW, requested_by=f"arn:{n // 2}")
+    assert len(table.due(now=NOW, until=NOW, limit=3)) == 9
+
+
+def test_a_row_that_is_claimed_or_final_stands_in_no_line(dynamodb: tuple[Any, str], new: Rows) -> None:
+    client, name = dynamodb
+    table = CancellationTable(client, name)
+
+    def ranked() -> bool:
+        return "rank" in client.get_item(TableName=name, Key={"order_no": {"S": new().order_no}})["Item"]
+
+    waits(table, new().order_no, NOW, requested_by=WEBHOOK)
+    assert ranked()
+    claimed, _ = table.claim(new().order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30)
+    assert not ranked()
+    table.settle(replace(claimed, state=State.WAITING, due_at=NOW))
+    assert ranked()
+    (due,) = table.due(now=NOW, until=NOW, limit=5)
+    assert table.give_up(due, lease_until=NOW, now=claimed.gives_up_at, kept_for=0)
+    assert not ranked()
+
+
+def test_a_row_without_a_rank_is_found_as_it_becomes_due(dynamodb: tuple[Any, str], new: Rows) -> None:
+    """One that another version wrote, or a hand."""
+    client, name = dynamodb
+    table = CancellationTable(client, name)
+    waits(table, new().order_no, NOW, requested_by=WEBHOOK)
+    client.update_item(
+        TableName=name,
+        Key={"order_no": {"S": new().order_no}},
+        UpdateExpression="REMOVE #rank",
+        ExpressionAttributeNames={"#rank": "rank"},
+    )
+    assert [due.order_no for due in table.due(now=NOW, until=NOW, limit=1)] == [new().order_no]
 
 
 def test_a_row_is_postponed_as_it_was_seen_or_claimed_and_counted_until_an_attempt_settles(
@@ -260,7 +341,7 @@ def test_a_row_is_postponed_as_it_was_seen_or_claimed_and_counted_until_an_attem
     table.settle(new(state=State.WAITING, due_at=due_at))
 
     def seen() -> Due:
-        return next(due for due in table.due(until=due_at + 999, limit=50) if due.order_no == new().order_no)
+        return next(due for due in table.due(now=0, until=due_at + 999, limit=50) if due.order_no == new().order_no)
 
     first = seen()
     table.postpone(first, lease_until=NOW, until=due_at + 30)
@@ -317,11 +398,11 @@ def test_a_row_that_cannot_be_read_is_postponed_and_given_up_all_the_same(
         UpdateExpression=f"SET {attribute} = :x",
         ExpressionAttributeValues={":x": {"S": "NaN"}},
     )
-    (due,) = table.due(until=NOW, limit=5)
+    (due,) = table.due(now=0, until=NOW, limit=5)
     with pytest.raises((TableUnavailableError, ValueError)):
         table.claim(due.order_no, due.state, due_by=NOW, lease_until=NOW + 30)
     table.postpone(due, lease_until=NOW + 30, until=NOW + 60)
-    (postponed,) = table.due(until=NOW + 60, limit=5)
+    (postponed,) = table.due(now=0, until=NOW + 60, limit=5)
     assert (postponed.due_at, postponed.postponed) == (NOW + 60, 1)
     assert table.give_up(postponed, lease_until=1, now=NOW + 100, kept_for=9) is (attribute != "gives_up_at")
 
@@ -445,7 +526,7 @@ def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[
         lambda: nowhere.start(new(), rejected_by=NOW),
         lambda: nowhere.settle(new()),
         lambda: nowhere.find("1"),
-        lambda: nowhere.due(until=1, limit=1),
+        lambda: nowhere.due(now=0, until=1, limit=1),
         nowhere.unsettled,
         lambda: nowhere.page(State.WAITING, limit=1, after=None),
         lambda: TakenMessages(dynamodb[0], "no-such-table").seen("m"),

@@ -161,8 +161,8 @@ def test_a_woken_drain_stays_for_a_row_that_the_index_does_not_show_yet() -> Non
     class Lagging(FakeTable):
         lag_until = NOW + 4.0
 
-        def due(self, *, until: float, limit: int) -> list[Due]:
-            return [] if clock() < self.lag_until else super().due(until=until, limit=limit)
+        def due(self, *, now: float, until: float, limit: int) -> list[Due]:
+            return [] if clock() < self.lag_until else super().due(now=now, until=until, limit=limit)
 
     case = Case()
     clock = case.clock
@@ -292,14 +292,14 @@ def test_an_attempt_that_cannot_be_written_does_not_stop_the_others() -> None:
 
 def test_a_row_that_the_index_still_shows_as_it_was_is_attempted_once() -> None:
     class Stale(FakeTable):
-        def due(self, *, until: float, limit: int) -> list[Due]:
-            fresh = super().due(until=until, limit=limit)
+        def due(self, *, now: float, until: float, limit: int) -> list[Due]:
+            fresh = super().due(now=now, until=until, limit=limit)
             return [*stale, *fresh] if clock() < NOW + 3 else list(fresh)
 
     case = Case()
     clock = case.clock
     case.table = Stale(waiting(1))
-    stale = FakeTable(waiting(1)).due(until=NOW, limit=1)
+    stale = FakeTable(waiting(1)).due(now=NOW, until=NOW, limit=1)
     case.run()
     assert case.states == [State.CANCELLED]
     assert case.table.writes == 2

@@ -120,10 +120,10 @@ class ModelTable(FakeTable):
         """Let the index show the rows as they are now, for a while."""
         self.lagging = FakeTable(*self.rows.values()), until
 
-    def due(self, *, until: float, limit: int) -> list[Due]:
+    def due(self, *, now: float, until: float, limit: int) -> list[Due]:
         if self.lagging and until < self.lagging[1]:
-            return self.lagging[0].due(until=until, limit=limit)
-        return super().due(until=until, limit=limit)
+            return self.lagging[0].due(now=now, until=until, limit=limit)
+        return super().due(now=now, until=until, limit=limit)
 
     troubles: list[tuple[type[BaseException] | None, bool]]
 

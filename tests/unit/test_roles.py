@@ -9,6 +9,7 @@ from tests.template import resources, transformed
 
 TABLE = "CancellationTable.Arn"
 INDEX = "${CancellationTable.Arn}/index/state-due_at"
+LINES = "${CancellationTable.Arn}/index/state-rank"
 TRACES = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}  # these two take no resource
 
 
@@ -32,7 +33,7 @@ ALLOWED = {
     | logs("WebhookFunction")
     | TRACES,
     "ScheduleFunction": ROWS
-    | {("dynamodb:Query", INDEX), ("sqs:SendMessage", "FailedEvents.Arn")}
+    | {("dynamodb:Query", INDEX), ("dynamodb:Query", LINES), ("sqs:SendMessage", "FailedEvents.Arn")}
     | FEEE_KEY
     | WAKE
     | logs("ScheduleFunction")

@@ -374,9 +374,9 @@ def test_two_senders_may_use_the_same_id_and_the_row_says_who_asked() -> None:
     case = named(shop=SECRET, bot=OTHER)
     assert case.send(order(1), signed(order(1), message="1"))[0] == 202
     assert case.send(order(2), signed(order(2), secret=OTHER, message="1"))[0] == 202
-    assert {number: there.requested_by for number, there in case.table.rows.items()} == {
-        "1": "webhook:shop:1",
-        "2": "webhook:bot:1",
+    assert {number: (there.requested_by, there.asker) for number, there in case.table.rows.items()} == {
+        "1": ("webhook:shop:1", "webhook:shop"),
+        "2": ("webhook:bot:1", "webhook:bot"),
     }
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from feee_cancel.adapters.items import to_row
 from feee_cancel.adapters.representation import represent, to_json
-from feee_cancel.adapters.table import to_row
 from feee_cancel.domain.cancellation import FINAL, Cancellation
 from feee_cancel.domain.foreign_events import UnknownEventError
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from feee_cancel.adapters.table import number, translated
+from feee_cancel.adapters.items import number, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,9 @@ from feee_cancel.domain.cancellation import UNDER_WAY, Cancellation, State
 from feee_cancel.domain.order import json_number
 
 _LAST_ANSWER = ("answer", "http_status", "code", "msg", "request_id", "detail")
-_INTERNAL = frozenset({"in_doubt_after", "seen_at", "tries", "since", "refusals", "expires_at", "order", *_LAST_ANSWER})
+_INTERNAL = frozenset(
+    {"asker", "in_doubt_after", "seen_at", "tries", "since", "refusals", "expires_at", "order", *_LAST_ANSWER}
+)
 _UNFIT = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Controls that a screen obeys, marks that turn text around, and halves of characters."""
 _REPRESENTED = tuple(field.name for field in fields(Cancellation) if field.name not in _INTERNAL)

@@ -1,35 +1,21 @@
 """The table over boto3: every step of a cancellation is one conditional write, and the condition is the rule."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import fields
-from decimal import Decimal
+from collections.abc import Callable
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.adapters.index import UNSETTLED, TableIndex
+from feee_cancel.adapters.items import Item, number, to_item, to_row, translated
+from feee_cancel.domain import rank
 from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason, restarted
 from feee_cancel.usecases.ports import TableUnavailableError
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-_Item = Mapping[str, Any]
-
 _UNDER_WAY = {":cancelling": {"S": State.CANCELLING}, ":refunding": {"S": State.REFUNDING}}
-_UNSETTLED = tuple(state for state in State if not state.final)
-_INDEX = "state-due_at"
 
 
-class CancellationTable:
+class CancellationTable(TableIndex):
     """One item per order, its attributes named as the fields of `Cancellation`; a field that is None isn't there."""
-
-    def __init__(self, client: "DynamoDBClient", name: str) -> None:
-        self._client = client
-        self._name = name
 
     def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
         """Write a new cancellation if there is none, or if one ended that may start again.
@@ -60,13 +46,13 @@ class CancellationTable:
         claimed = "#state = :claimed, due_at = :lease_until, #token = :token"
         token = _new_token()
 
-        def claim() -> _Item:
+        def claim() -> Item:
             return self._client.update_item(
                 TableName=self._name,
                 Key={"order_no": {"S": order_no}},
-                UpdateExpression=f"SET {claimed}, {doubt} ADD attempt :one",
+                UpdateExpression=f"SET {claimed}, {doubt} ADD attempt :one REMOVE #rank",
                 ConditionExpression="#state = :state AND due_at <= :due_by",
-                ExpressionAttributeNames={"#state": "state", "#token": "token"},
+                ExpressionAttributeNames={"#state": "state", "#token": "token", "#rank": "rank"},
                 ExpressionAttributeValues={
                     ":state": {"S": state},
                     ":token": token,
@@ -99,8 +85,12 @@ class CancellationTable:
             self._update_as_seen(
                 due,
                 lease_until,
-                "SET due_at = :until, postponed = :postponed",
-                {":until": number(until), ":postponed": number(due.postponed + 1)},
+                "SET due_at = :until, postponed = :postponed, #rank = :rank",
+                {
+                    ":until": number(until),
+                    ":postponed": number(due.postponed + 1),
+                    ":rank": {"S": rank.line(due.asker, due.lane) + rank.due(until)},
+                },
             )
 
     def give_up(self, due: Due, *, lease_until: int, now: float, kept_for: int) -> bool:
@@ -111,7 +101,7 @@ class CancellationTable:
             self._update_as_seen(
                 due,
                 lease_until,
-                f"SET #state = :failed, state_reason = :gave_up, due_at = :at, settled_at = :at{expires}",
+                f"SET #state = :failed, state_reason = :gave_up, due_at = :at, settled_at = :at{expires} REMOVE #rank",
                 {
                     ":failed": {"S": State.FAILED},
                     ":gave_up": {"S": StateReason.GAVE_UP},
@@ -123,86 +113,34 @@ class CancellationTable:
             )
         return not found
 
-    def _update_as_seen(self, due: Due, lease_until: int, update: str, values: _Item, condition: str = "") -> None:
+    def _update_as_seen(self, due: Due, lease_until: int, update: str, values: Item, condition: str = "") -> None:
         """Only if the row is as the index showed it, or as it was claimed since."""
-        states = {f":{state}": {"S": state} for state in _UNSETTLED}
+        states = {f":{state}": {"S": state} for state in UNSETTLED}
         as_seen = f"due_at IN (:seen, :lease) AND #state IN ({', '.join(states)})"
         self._client.update_item(
             TableName=self._name,
             Key={"order_no": {"S": due.order_no}},
             UpdateExpression=update,
             ConditionExpression=as_seen + condition,
-            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeNames={"#state": "state", "#rank": "rank"},
             ExpressionAttributeValues={":seen": number(due.due_at), ":lease": number(lease_until), **states, **values},
         )
-
-    def due(self, *, until: float, limit: int) -> list[Due]:
-        """The rows that become due by then, the earliest first, from the index: perhaps a moment behind the writes."""
-        rows = [due for state in _UNSETTLED for due in self._due(state, until, limit)]
-        return sorted(rows, key=lambda due: due.due_at)[:limit]
-
-    def _due(self, state: State, until: float, limit: int) -> list[Due]:
-        with translated(f"what is {state}"):
-            answer = self._client.query(
-                TableName=self._name,
-                IndexName=_INDEX,
-                KeyConditionExpression="#state = :state AND due_at <= :until",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={":state": {"S": state}, ":until": number(until)},
-                Limit=limit,
-            )
-        return [
-            Due(item["order_no"]["S"], state, int(item["due_at"]["N"]), int(item.get("postponed", {"N": 0})["N"]))
-            for item in answer["Items"]
-        ]
-
-    def unsettled(self) -> list[int]:
-        """When each row that isn't final is due: of each state as many as a page of the index (1 MB) has."""
-        return [due_at for state in _UNSETTLED for due_at in self._due_at(state)]
-
-    def _due_at(self, state: State) -> list[int]:
-        with translated(f"what is {state}"):
-            answer = self._client.query(
-                TableName=self._name,
-                IndexName=_INDEX,
-                KeyConditionExpression="#state = :state",
-                ProjectionExpression="due_at",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={":state": {"S": state}},
-            )
-        return [int(item["due_at"]["N"]) for item in answer["Items"]]
 
     def find(self, order_no: str) -> Cancellation | None:
         """The order's cancellation, read consistently."""
         item = self._read(order_no)
         return to_row(item) if item else None
 
-    def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
-        """At most so many rows of a state from the index, the latest due first, those after `after`."""
-        start: Any = {"ExclusiveStartKey": _key(after)} if after else {}
-        with translated(f"what is {state}"):
-            answer = self._client.query(
-                TableName=self._name,
-                IndexName=_INDEX,
-                KeyConditionExpression="#state = :state",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={":state": {"S": state}},
-                ScanIndexForward=False,
-                Limit=limit,
-                **start,
-            )
-        return [to_row(item) for item in answer["Items"]]
-
-    def _put(self, row: Cancellation, condition: str, values: _Item | None = None) -> tuple[Cancellation, bool]:
+    def _put(self, row: Cancellation, condition: str, values: Item | None = None) -> tuple[Cancellation, bool]:
         names: Any = (
             {"ExpressionAttributeNames": {"#state": "state"}, "ExpressionAttributeValues": values} if values else {}
         )
         token = _new_token()
 
-        def put() -> _Item:
+        def put() -> Item:
             self._client.put_item(
                 TableName=self._name,
-                Item={**_item(row), "token": token},
+                Item={**to_item(row), "token": token},
                 ConditionExpression=condition,
                 **names,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -212,7 +150,7 @@ class CancellationTable:
         item, written = self._written(row.order_no, token, put)
         return (row, True) if written else (to_row(item), False)
 
-    def _written(self, order_no: str, token: _Item, write: Callable[[], _Item]) -> tuple[_Item, bool]:
+    def _written(self, order_no: str, token: Item, write: Callable[[], Item]) -> tuple[Item, bool]:
         """Make a conditional write with this token. Returns what it gave, or what it found; and whether it was made.
 
         botocore repeats a write whose answer was lost, and the repeated one finds the first: by its token it is ours.
@@ -227,71 +165,12 @@ class CancellationTable:
                 raise
         return found[0], found[0].get("token") == token
 
-    def _read(self, order_no: str) -> _Item:
+    def _read(self, order_no: str) -> Item:
         with translated(f"order {order_no}"):
             answer = self._client.get_item(TableName=self._name, Key={"order_no": {"S": order_no}}, ConsistentRead=True)
         return answer.get("Item", {})
 
 
-@contextmanager
-def translated(what: str) -> Iterator[list[_Item]]:
-    """Collect the item that a failed condition found, if any; every other trouble is TableUnavailableError."""
-    found: list[_Item] = []
-    try:
-        yield found
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise TableUnavailableError(f"{what}: {error.response['Error']['Code']}") from error
-        item: Any = error.response.get("Item", {})
-        found.append(item)
-    except BotoCoreError as error:
-        raise TableUnavailableError(f"{what}: {type(error).__name__}") from error
-
-
-_DECODER_OF: dict[Any, Callable[[Any], Any]] = {
-    State: State,
-    StateReason | None: StateReason,
-    AnswerKind | None: AnswerKind,
-    Decimal | None: Decimal,
-    int: int,
-    int | None: int,
-    bool | None: bool,
-}
-_DECODERS = {field.name: _DECODER_OF.get(field.type, str) for field in fields(Cancellation)}
-
-
-def number(value: float) -> dict[str, str]:
-    """A whole number as DynamoDB has it."""
-    return {"N": str(int(value))}
-
-
 def _new_token() -> dict[str, str]:
     """What a write is known by, afterwards: no other has it."""
     return {"S": token_hex(8)}
-
-
-def _key(due: Due) -> dict[str, Any]:
-    return {"order_no": {"S": due.order_no}, "state": {"S": due.state}, "due_at": number(due.due_at)}
-
-
-def _item(row: Cancellation) -> dict[str, Any]:
-    values = ((name, getattr(row, name)) for name in _DECODERS)
-    return {name: _encode(value) for name, value in values if value is not None}
-
-
-def _encode(value: str | bool | int | Decimal) -> dict[str, str | bool]:
-    match value:
-        case str():
-            return {"S": str(value)}
-        case bool():
-            return {"BOOL": value}
-        case _:
-            return {"N": str(value)}
-
-
-def to_row(item: _Item) -> Cancellation:
-    """The row of an item; attributes that this version doesn't know are passed over."""
-    if not item:
-        raise TableUnavailableError("the row is gone")
-    known = {name: next(iter(item[name].values())) for name in item if name in _DECODERS}
-    return Cancellation(**{name: _DECODERS[name](value) for name, value in known.items()})

@@ -1,6 +1,6 @@
 """The cancellation of an order: its state, why it is in it, and what is known of the order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -72,6 +72,12 @@ class StateReason(StrEnum):
     """failed: still not final when its time was up."""
 
 
+TROUBLED = frozenset(
+    {StateReason.MISCONFIGURED, StateReason.RATE_EXCEEDED, StateReason.UNREACHABLE, StateReason.OUTCOME_UNKNOWN}
+)
+"""Waits after attempts that feee.io didn't serve."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
     """One row of the table. Times are unix seconds, amounts are exact decimals in TRX.
@@ -79,7 +85,7 @@ class Cancellation:
     `due_at` is when the next step is due; during an attempt it is the end of its lease, and on a final row the time
     it became final. `attempt` counts claims over the row's whole life and never goes back. During an attempt
     `state_reason` is still that of the wait before it; `tries` and `since` count the attempts in a row that ended
-    with this reason and these refusals.
+    with this reason and these refusals. `asker` is who has a share of the drain, if `requested_by` alone doesn't tell.
 
     `seen_at` is when feee.io first showed the order.
 
@@ -94,6 +100,7 @@ class Cancellation:
     gives_up_at: int
     state_reason: StateReason | None = None
     requested_by: str | None = None
+    asker: str | None = None
     reason: str | None = None
     not_before: int | None = None
     eligible_at: int | None = None
@@ -134,14 +141,34 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
 
 
+class Lane(StrEnum):
+    """What is known of the order of a waiting row."""
+
+    FIRST = "first"
+    """Nothing: it was never attempted, or feee.io never said anything about it."""
+    KNOWN = "known"
+    """feee.io showed it, or a cancel may have taken effect."""
+    REFUSED = "refused"
+    """feee.io has never shown it and refused it last: a number that is mistyped, somebody else's, or made up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A row as far as the index shows it. `postponed` counts its attempts in a row that crashed or weren't written."""
+    """A row as far as the index shows it.
+
+    `postponed` counts its attempts in a row that crashed or weren't written. While it waits, `asker` and `lane` say
+    where it stands in line; `latest` that it comes from the end of a line that is too long to be read; and `troubled`
+    that feee.io didn't serve its last attempt.
+    """
 
     order_no: str
     state: State
     due_at: int
-    postponed: int = 0
+    postponed: int = field(default=0, compare=False)
+    asker: str = field(default="", compare=False)
+    lane: Lane = field(default=Lane.KNOWN, compare=False)
+    latest: bool = field(default=False, compare=False)
+    troubled: bool = field(default=False, compare=False)
 
 
 def facts(answer: Answer, order: Order | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The drain: takes what is due in the order in which it became due, at a pace, and stays for what is due soon."""
+"""The drain: attempts what is due at a pace, everybody's in turn, and stays for what is due soon."""
 
 import logging
 import math
@@ -10,8 +10,9 @@ from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due
 from feee_cancel.usecases.containment import contained_attempt
 from feee_cancel.usecases.enqueue import TICK_SECONDS
-from feee_cancel.usecases.pace import PacedFeee
+from feee_cancel.usecases.pace import Pace, PacedFeee
 from feee_cancel.usecases.ports import DrainLease, Ports
+from feee_cancel.usecases.rota import Rota
 
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""
@@ -22,7 +23,12 @@ REST_SECONDS = 30
 
 _SCAN_SECONDS = 1.0
 _EXTEND_SECONDS = 3.0
-_BATCH = 50
+_AHEAD = 10
+"""So many more of each line are read than can begin before the next look."""
+_LAG_SECONDS = 5.0
+"""For so long the index may show a row as it was before its attempt began."""
+_LEAST_SECONDS = 0.001
+"""Less than that may not move a clock on."""
 _FAILURES = 3
 _SECONDS_OF_WORK = 4
 """So many seconds of calls at the pace are under way at the most: enough for feee.io to take as long for each."""
@@ -37,16 +43,21 @@ class Drain:
     """One run of the drain.
 
     `pace` is in calls a second, `deadline` a reading of `ports.monotonic` after which no attempt is begun; attempts run
-    in `executor`. Until feee.io has given one usable answer they are made one by one, and after three in a row without
-    one the drain ends and leaves its lease to run out, so that an outage costs feee.io and us a few calls a minute.
+    in `executor`. An attempt begins shortly before the place of its first call, when it is chosen (`Rota`); calls of
+    attempts under way have their places before. Until feee.io has given one usable answer three at most are under way,
+    and after three in a row without one the drain ends and leaves its lease to run out, so that an outage costs feee.io
+    and us a few calls a minute.
     """
 
     def __init__(self, ports: Ports, lease: DrainLease, executor: Executor, *, pace: float, deadline: float) -> None:
-        paced = PacedFeee(ports.feee, 1 / pace, monotonic=ports.monotonic, sleep=ports.sleep)
-        self._ports = replace(ports, feee=paced)
+        self._ports = ports
         self._lease = lease
         self._executor = executor
+        self._pace = Pace(1 / pace, monotonic=ports.monotonic, sleep=ports.sleep)
+        self._ahead = 1 / pace
+        self._rota = Rota()
         self._side_by_side = math.ceil(pace * _SECONDS_OF_WORK)
+        self._until_next_look = math.ceil(pace * _SCAN_SECONDS) + _AHEAD
         self._deadline = deadline
         self._until = 0
         self._stay_until = 0.0
@@ -56,7 +67,7 @@ class Drain:
         self._failures = 0
         self._served = False
         self._running: set[Future[Cancellation | None]] = set()
-        self._begun: set[Due] = set()
+        self._begun: dict[Due, float] = {}
 
     def run(self, *, until: int) -> None:
         """Drain until nothing is due within the horizon and nobody requests more, or until the deadline.
@@ -83,11 +94,13 @@ class Drain:
                 due, scan_at = self._due(), self._elapsed() + _SCAN_SECONDS
                 if not due and not self._running and self._elapsed() > self._stay_until:
                     return False
-            for row in due:
-                if row.due_at <= self._now():
-                    self._begin(row)
-            due = [row for row in due if row not in self._begun]
-            self._pause(min([scan_at - self._elapsed(), *(row.due_at - self._now() for row in due)]))
+            ready = [row for row in due if row.due_at <= self._now()]
+            if ready and self._has_room() and self._pace.opens_in() <= self._ahead:
+                row = self._rota.choose(ready, suspicious=self._failures > 0)
+                self._begin(row)
+                due.remove(row)
+            else:
+                self._pause(min(scan_at - self._elapsed(), self._opens_in(due)))
         while self._running:
             self._collect(_SCAN_SECONDS)
         return True
@@ -98,21 +111,30 @@ class Drain:
 
     def _due(self) -> list[Due]:
         """What is due within the horizon and wasn't begun in this run: the index may still show it as it was."""
-        until = self._now() + HORIZON_SECONDS
-        found = self._ports.cancellations.due(until=until, limit=_BATCH + len(self._begun))
+        recently = sum(at > self._elapsed() - _LAG_SECONDS for at in self._begun.values())
+        found = self._ports.cancellations.due(
+            now=self._now(), until=self._now() + HORIZON_SECONDS, limit=self._until_next_look + recently
+        )
         return [row for row in found if row not in self._begun]
 
+    def _has_room(self) -> bool:
+        return len(self._running) < (self._side_by_side if self._served else _FAILURES - self._failures)
+
+    def _opens_in(self, due: list[Due]) -> float:
+        """Seconds until the next of these may begin, as far as that depends on time."""
+        if not due or not self._has_room():
+            return math.inf
+        return max(min(row.due_at for row in due) - self._now(), self._pace.opens_in() - self._ahead)
+
     def _begin(self, row: Due) -> None:
-        """Begin an attempt as soon as there is a place for it, if it may still be begun then."""
-        while len(self._running) >= (self._side_by_side if self._served else 1):
-            self._collect(_SCAN_SECONDS)
-        if self._may_begin():
-            self._begun.add(row)
-            self._running.add(self._executor.submit(contained_attempt, row, self._ports))
+        self._begun[row] = self._elapsed()
+        self._rota.begun(row)
+        paced = replace(self._ports, feee=PacedFeee(self._ports.feee, self._pace))
+        self._running.add(self._executor.submit(contained_attempt, row, paced))
 
     def _pause(self, seconds: float) -> None:
         """Wait so long, or until an attempt ends."""
-        seconds = max(0.0, seconds)
+        seconds = max(_LEAST_SECONDS, seconds)
         if self._running:
             self._collect(seconds)
         else:

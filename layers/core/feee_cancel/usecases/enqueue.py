@@ -27,13 +27,15 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-def enqueue(asked: CancellationRequest, intake: Intake, *, requested_by: str | None) -> Cancellation:
+def enqueue(
+    asked: CancellationRequest, intake: Intake, *, requested_by: str | None, asker: str | None = None
+) -> Cancellation:
     """Write the request, for the drain to attempt. Returns the row as it now stands.
 
     Raises TableUnavailableError; then nothing was accepted. The caller wakes the drain (`wake_for`).
     """
     now = intake.now()
-    row, started = start(asked, intake, now=now, requested_by=requested_by)
+    row, started = start(asked, intake, now=now, requested_by=requested_by, asker=asker)
     return row if started or row.state is not State.WAITING else reschedule(row, asked, intake, now=now)
 
 
@@ -73,7 +75,13 @@ def deduplicate(message: str, intake: Intake, work: Callable[[], T]) -> T | None
 
 
 def start(
-    asked: CancellationRequest, intake: Intake, *, now: float, requested_by: str | None, lease_until: int | None = None
+    asked: CancellationRequest,
+    intake: Intake,
+    *,
+    now: float,
+    requested_by: str | None,
+    asker: str | None = None,
+    lease_until: int | None = None,
 ) -> tuple[Cancellation, bool]:
     """Write a new cancellation where there may be one: waiting, or claimed until `lease_until` where it is due.
 
@@ -95,6 +103,7 @@ def start(
         attempt=int(state is State.CANCELLING),
         in_doubt_after=0 if state is State.CANCELLING else None,
         requested_by=requested_by,
+        asker=asker,
         reason=asked.reason,
         not_before=asked.not_before,
     )

@@ -1,4 +1,4 @@
-"""The pace toward feee.io: it counts calls, not orders."""
+"""The pace toward feee.io: it counts calls, not orders. An attempt has its first call's place before it begins."""
 
 import threading
 from collections.abc import Callable
@@ -7,21 +7,48 @@ from feee_cancel.domain.answer import Answer
 from feee_cancel.usecases.ports import Feee
 
 
-class PacedFeee:
-    """feee.io with at least `interval` seconds from one call to the next, whichever threads they come from.
+class Pace:
+    """Places in time, at least `interval` seconds apart, whichever threads ask for them.
 
-    The first call waits as well: the drain before this one may just have made its last.
+    The first comes after an interval: the drain before this one may just have made its last call. A place that was
+    missed moves the calls after it, so that calls are never closer to each other than places.
     """
 
-    def __init__(
-        self, feee: Feee, interval: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
-        self._feee = feee
+    def __init__(self, interval: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._interval = interval
         self._monotonic = monotonic
         self._sleep = sleep
-        self._next_at = monotonic() + interval
+        self._called_at = monotonic()
+        self._next_at = self._called_at + interval
         self._lock = threading.Lock()
+
+    def opens_in(self) -> float:
+        """Seconds until the next place that nobody has."""
+        return max(0.0, self._next_at - self._monotonic())
+
+    def reserve(self) -> float:
+        """Take the next place. Returns when it is."""
+        with self._lock:
+            at = max(self._next_at, self._monotonic())
+            self._next_at = at + self._interval
+        return at
+
+    def wait(self, at: float) -> None:
+        """Wait for a place that was reserved, or for as long as the calls before take."""
+        with self._lock:
+            now = self._monotonic()
+            self._called_at = max(at, now, self._called_at + self._interval)
+            seconds = self._called_at - now
+        self._sleep(seconds)
+
+
+class PacedFeee:
+    """feee.io for one attempt at the pace. The place of its first call is reserved at once."""
+
+    def __init__(self, feee: Feee, pace: Pace) -> None:
+        self._feee = feee
+        self._pace = pace
+        self._first: float | None = pace.reserve()
 
     def cancel(self, order_no: str, *, deadline: float) -> Answer:
         """Ask for the order to be cancelled, when this call's time comes."""
@@ -34,8 +61,5 @@ class PacedFeee:
         return self._feee.query(order_no, deadline=deadline)
 
     def _wait(self) -> None:
-        with self._lock:
-            now = self._monotonic()
-            at = max(self._next_at, now)
-            self._next_at = at + self._interval
-        self._sleep(at - now)
+        at, self._first = self._first, None
+        self._pace.wait(self._pace.reserve() if at is None else at)

@@ -40,6 +40,11 @@ class SignedMessage:
         """The sender and the message, as the row keeps them."""
         return f"webhook:{self.sender}:{self.id}" if self.sender else f"webhook:{self.id}"
 
+    @property
+    def asker(self) -> str | None:
+        """Who has a share of the drain, if the message's id alone doesn't tell: an id may look like a sender."""
+        return f"webhook:{self.sender}" if self.sender else None
+
     def identity(self, order_no: str) -> str:
         """What two deliveries of it have in common, and no two messages: ids are unique to a sender at best."""
         return f"webhook:{self.sender or ''}:{self.id}:{order_no}"
@@ -88,8 +93,12 @@ class Cancellations(Protocol):
         """Write a waiting row whose `due_at` was this, unless it changed. Returns the row as it now stands."""
         ...
 
-    def due(self, *, until: float, limit: int) -> list[Due]:
-        """The rows that become due by then, the earliest first, perhaps a moment behind the writes."""
+    def due(self, *, now: float, until: float, limit: int) -> list[Due]:
+        """The rows that become due by `until`, the earliest first, perhaps a moment behind the writes.
+
+        Of each state at most `limit`. If more wait: of each asker and lane so many as well, and so many of the latest
+        that are due `now` of each asker's first attempts, so that no line hides another, nor its own end.
+        """
         ...
 
     def unsettled(self) -> list[int]:

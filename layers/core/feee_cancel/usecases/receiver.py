@@ -36,7 +36,7 @@ class Receiver:
         asked = self._parse(parse_json(body), message)
 
         def _enqueue() -> Cancellation:
-            row = enqueue(asked, self.intake, requested_by=message.requested_by)
+            row = enqueue(asked, self.intake, requested_by=message.requested_by, asker=message.asker)
             wake_for([row], self.intake)
             return row
 

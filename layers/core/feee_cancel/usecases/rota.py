@@ -1,0 +1,49 @@
+"""Whose turn it is: nobody's orders wait behind somebody else's, nor known orders behind made-up ones."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from feee_cancel.domain.cancellation import Due, Lane, State
+
+REFUSED_SHARE = 8
+"""While anything else is due, one attempt of so many is for an order that feee.io refused."""
+
+
+class Rota:
+    """Chooses what is attempted next.
+
+    Each asker comes in turn, as do the refunds that are looked for and the leases that ended; of an asker each lane,
+    and of a lane that is too long to be read, both ends; of these the earliest due. So with `n` noisy askers an order
+    of somebody else waits for `n` attempts and those under way, and a new order of one with a long line for some more.
+    """
+
+    def __init__(self) -> None:
+        self._turn = 0
+        self._served_at: Counter[tuple[str, ...]] = Counter()
+        self._since_refused = 0
+
+    def choose(self, ready: Sequence[Due], *, suspicious: bool) -> Due:
+        """The next of what is due. If `suspicious` that feee.io is down, one that it served last: a better witness."""
+        refused = [row for row in ready if row.lane is Lane.REFUSED]
+        others = [row for row in ready if row.lane is not Lane.REFUSED]
+        first = refused if refused and self._since_refused >= REFUSED_SHARE - 1 else others or refused
+        witnesses = [row for row in first if not row.troubled] if suspicious else []
+        return min(witnesses or first, key=self._place)
+
+    def begun(self, row: Due) -> None:
+        """Let its asker and its lane stand last in line."""
+        self._turn += 1
+        self._served_at[_asker(row)] = self._served_at[_queue(row)] = self._turn
+        self._since_refused = 0 if row.lane is Lane.REFUSED else self._since_refused + 1
+
+    def _place(self, row: Due) -> tuple[int, int, int]:
+        due_at = -row.due_at if row.latest else row.due_at
+        return self._served_at[_asker(row)], self._served_at[_queue(row)], due_at
+
+
+def _asker(row: Due) -> tuple[str, ...]:
+    return (row.asker,) if row.state is State.WAITING else ("", row.state)
+
+
+def _queue(row: Due) -> tuple[str, ...]:
+    return (row.asker, row.state, row.lane, "latest" if row.latest else "earliest")

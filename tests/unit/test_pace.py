@@ -1,0 +1,46 @@
+"""The pace: places, and the calls that have them."""
+
+from itertools import pairwise
+
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.usecases.pace import Pace, PacedFeee
+from tests.builders import NOW
+from tests.fakes import Clock
+
+
+class TimedFeee:
+    """Notes when it is called."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.calls: list[float] = []
+
+    def cancel(self, order_no: str, *, deadline: float) -> Answer:
+        self.calls.append(self._clock() - NOW)
+        return Answer(kind=AnswerKind.ACCEPTED)
+
+    query = cancel
+
+
+def test_an_attempts_first_call_has_the_place_that_was_reserved_when_it_began() -> None:
+    clock = Clock()
+    pace, feee = Pace(0.25, monotonic=clock, sleep=clock.sleep), TimedFeee(clock)
+    assert pace.opens_in() == 0.25
+    first, second = PacedFeee(feee, pace), PacedFeee(feee, pace)
+    assert pace.opens_in() == 0.75
+    first.cancel("1", deadline=9)
+    second.cancel("2", deadline=9)
+    first.query("1", deadline=9)
+    assert feee.calls == [0.25, 0.5, 0.75]
+
+
+def test_calls_that_miss_their_places_are_no_closer_to_each_other() -> None:
+    clock = Clock()
+    pace, feee = Pace(0.25, monotonic=clock, sleep=clock.sleep), TimedFeee(clock)
+    attempts = [PacedFeee(feee, pace) for _ in range(4)]
+    clock.sleep(5)
+    for attempt in attempts:
+        attempt.cancel("1", deadline=9)
+    assert feee.calls == [5, 5.25, 5.5, 5.75]
+    PacedFeee(feee, pace).cancel("1", deadline=9)
+    assert all(later - earlier >= 0.25 for earlier, later in pairwise(feee.calls))
