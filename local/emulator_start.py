@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment
 from ministack.core import iam_evaluator, responses, router, sigv4  # type: ignore[import-not-found]
 from ministack.services import apigateway_v1  # type: ignore[import-not-found]
+from ministack.services.cloudformation import changesets, engine, handlers  # type: ignore[import-not-found] # noqa: F401
 
 from local.guard import refusal, without_cors
 
@@ -133,6 +134,34 @@ async def _answer(send: Any, status: int, headers: Headers, body: bytes) -> None
     await send({"type": "http.response.body", "body": body})
 
 
+def joining(evaluate: Any) -> Any:
+    """MiniStack's evaluation of conditions, which takes Fn::Join for text (AWS documents it within Fn::Equals)."""
+
+    def joined(part: Any, parameters: Any) -> Any:
+        match part:
+            case {"Fn::Join": [delimiter, {"Ref": name}]}:
+                return delimiter.join(parameters[name]["Value"].split(","))
+            case dict():
+                return {key: joined(value, parameters) for key, value in part.items()}
+            case list():
+                return [joined(value, parameters) for value in part]
+        return part
+
+    def evaluated(template: Any, parameters: Any) -> Any:
+        return evaluate({**template, "Conditions": joined(template.get("Conditions", {}), parameters)}, parameters)
+
+    return evaluated
+
+
+def let_conditions_join() -> None:
+    """In each module that evaluates conditions."""
+    evaluate = joining(engine._evaluate_conditions)  # noqa: SLF001 - there is no other way in
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ministack.services.cloudformation") and hasattr(module, "_evaluate_conditions"):
+            vars(module)["_evaluate_conditions"] = evaluate
+
+
 if __name__ == "__main__":
+    let_conditions_join()
     ministack.app = app
     ministack.main()

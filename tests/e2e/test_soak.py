@@ -33,7 +33,7 @@ from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.server import RunningSimulator
 from local.stack import KEY, LocalStack
 from tests.fakes import ports
-from tests.integration.test_table import dynamodb  # noqa: F401 - a fixture
+from tests.integration.test_table import in_ministack  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.long
 
@@ -144,7 +144,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("quiet")
-def test_the_books_agree_to_the_sun_after_a_minute_of_deaths(dynamodb: tuple[Any, str], stack: LocalStack) -> None:  # noqa: F811 - the fixture
+def test_the_books_agree_to_the_sun_after_a_minute_of_deaths(in_ministack: tuple[Any, str], stack: LocalStack) -> None:  # noqa: F811 - the fixture
     feee = stack.simulator.client
     filled = [(SECONDS / 2, 6)]
     made = [
@@ -152,7 +152,7 @@ def test_the_books_agree_to_the_sun_after_a_minute_of_deaths(dynamodb: tuple[Any
         for number in range(ORDERS)
     ]
     order_nos = [order.order_no for order in made]
-    real, deaths, end = world(*dynamodb, stack.simulator), Counter[str](), time.monotonic() + SECONDS
+    real, deaths, end = world(*in_ministack, stack.simulator), Counter[str](), time.monotonic() + SECONDS
     with ThreadPoolExecutor(ACTORS) as executor:
         did = sum(executor.map(lambda number: live(real, order_nos, number, deaths, end), range(ACTORS)))
     rows = settled(real, order_nos)
