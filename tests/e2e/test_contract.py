@@ -29,6 +29,8 @@ REFUSED = (400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx")
 config = schemathesis.config.SchemathesisConfig.from_dict(
     {"checks": {"negative_data_rejection": {"expected-statuses": list(REFUSED)}}}
 )
+GUARDED = {"host", "origin", "sec-fetch-site"}
+"""Headers by which the guard before the local servers refuses a request, in its own words."""
 schema = schemathesis.openapi.from_path(ROOT / "openapi.yaml", config=config)
 
 
@@ -73,6 +75,8 @@ def keeps_its_contract(operation_id: str) -> Any:
             within_what_a_schema_cannot_say(case)
         else:
             with_something_to_refuse(case)
+        for name in GUARDED:
+            case.headers.pop(name, None)
         base_url = f"{stack.endpoint}/restapis/{stack.outputs['ApiId']}/v1/_user_request_"
         sent[case.operation.label] += 1
         case.call_and_validate(base_url=base_url, auth=None if is_about_credentials(case) else SigV4())

@@ -137,7 +137,9 @@ def test_what_happens_is_emitted_with_just_the_one_dimension_and_sets_its_alarm_
     since = time.time() - 0.01
     fault(stack)
     data = wait_for(  # a log is there a moment after what it is about
-        lambda: emitted(stack, since=since), lambda data: EMITTED[fault] <= {datum.name for datum in data}
+        lambda: emitted(stack, since=since),
+        lambda data: EMITTED[fault] <= {datum.name for datum in data},
+        seconds=240,  # the emulator has a drain's log when the drain ends, which may take 150 s
     )
     of_the_stack = {("FeeeCancel", (("service", STACK),))}
     assert {(datum.namespace, datum.dimensions) for datum in data} == of_the_stack
