@@ -14,6 +14,8 @@ from cli.diagnosis import diagnose
 from cli.doctor import deployment
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.redrive import redrive
+from cli.set_key import set_key
+from cli.set_webhook_secret import set_webhook_secret
 from cli.stack import Stack, deployed, local
 from cli.trouble import EXPECTED, said
 from cli.watch import Screen, watch
@@ -51,6 +53,10 @@ def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
             stack, asked.queue, agree=_agreed if asked.yes else _ask, discard=asked.discard, now=now
         ),
         "doctor": lambda: diagnose(deployment(STACK if asked.local else asked.stack, stack.client, stack.api.call)),
+        "set-key": lambda: set_key(stack, given=asked.given),
+        "set-webhook-secret": lambda: set_webhook_secret(
+            stack, asked.sender, outgoing=asked.outgoing, drop_old=asked.drop_old
+        ),
     }
     return commands[asked.command]()
 

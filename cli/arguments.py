@@ -3,6 +3,7 @@
 import argparse
 import re
 from datetime import datetime
+from typing import NoReturn
 
 from cli.kinds import KINDS
 from cli.stack import DEFAULT_NAME
@@ -21,9 +22,16 @@ _MOST = 1_000_000
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats nothing of what isn't understood: it may be a key."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error("unrecognized arguments" if message.startswith("unrecognized arguments") else message)
+
+
 def parser(*, now: float) -> argparse.ArgumentParser:
     """What is understood; `now` is what times are relative to."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="feee-cancel",
         description="Cancels feee.io orders through the deployed service, and looks after it.",
         epilog=_EXIT_STATUSES,
@@ -59,6 +67,14 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     redrive.add_argument("--yes", action="store_true", help="don't ask")
     redrive.add_argument("--discard", action="store_true", help="delete what can't be done again, too")
     add("doctor", "look at the deployed stack: who gets in, throttles, schedule, secrets, quotas, alarms", order=False)
+    set_key = add(
+        "set-key", "put feee.io's key into the stack: asks for it hidden, or reads it from a pipe", order=False
+    )
+    set_key.add_argument("given", nargs="*", help=argparse.SUPPRESS)
+    secret = add("set-webhook-secret", "make a secret for webhooks and show it once", order=False)
+    secret.add_argument("sender", nargs="?", metavar="NAME", help="the sender's name, 1 to 24 letters, digits, - and _")
+    secret.add_argument("--outgoing", action="store_true", help="the secret that settled events are signed with")
+    secret.add_argument("--drop-old", action="store_true", help="make none; the sender's newest counts alone from now")
     return top
 
 
@@ -80,8 +96,8 @@ def _count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} isn't a whole number from 1 to {_MOST}")
 
 
-def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+def _common() -> _Parser:
+    common = _Parser(add_help=False)
     where = common.add_argument_group("which stack")
     where.add_argument("--stack", default=DEFAULT_NAME, metavar="NAME", help=f"the deployed stack ({DEFAULT_NAME})")
     where.add_argument("--profile", help="the AWS profile (AWS_PROFILE)")

@@ -8,7 +8,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -78,9 +78,14 @@ class SecretKey(Secret[str]):
         super().__init__(client, name, find=_key_in, example='{"key": "<key>"}', now=now)
 
 
+def is_key(value: object) -> TypeGuard[str]:
+    """Whether this can be feee.io's key: it stands in a header as it is."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
 def _key_in(document: dict[str, Any]) -> str | None:
     key = document.get("key")
-    return key if isinstance(key, str) and _KEY.fullmatch(key) else None
+    return key if is_key(key) else None
 
 
 def _code_of(error: BaseException) -> str:

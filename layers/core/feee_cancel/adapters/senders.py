@@ -14,7 +14,8 @@ from standardwebhooks import Webhook
 
 EXAMPLE = '{"secrets": {"<sender>": "whsec_<base64>"}}'
 MAX_SECRETS = 50
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,24}")
+NAME = re.compile(r"[A-Za-z0-9_-]{1,24}")
+"""A sender's."""
 _PREFIX = "whsec_"
 _BYTES = range(24, 65)
 """How many bytes a secret has (Standard Webhooks: 24 to 64)."""
@@ -43,7 +44,7 @@ def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, str | None, obj
     named = secrets.items() if isinstance(secrets, dict) else [(None, secrets)]
     for order, (name, given) in enumerate(named, 1):
         # What is no name isn't shown: it may be a secret, the two exchanged.
-        shown = f"secrets.{name}" if name and _NAME.fullmatch(name) else f"entry {order} of secrets"
+        shown = f"secrets.{name}" if name and NAME.fullmatch(name) else f"entry {order} of secrets"
         for position, secret in enumerate(given if isinstance(given, list) else [given], 1):
             yield f"number {position} of {shown}", name, secret
 
@@ -57,7 +58,7 @@ def _sender(place: str, name: str | None, secret: object) -> Sender | None:
 
 
 def _fault(name: str | None, secret: object, key: bytes) -> str | None:
-    if name is not None and not _NAME.fullmatch(name):
+    if name is not None and not NAME.fullmatch(name):
         return "its sender's name must be 1 to 24 letters, digits, - and _"
     if isinstance(secret, str) and secret.startswith(("whsk_", "whpk_")):
         return "it is an asymmetric key; shared secrets (whsec_) alone are verified here"
