@@ -20,6 +20,7 @@ ALL_OFF = {
     "WebhookConcurrency": "0",
     "SubnetIds": "",
     "SecurityGroupIds": "",
+    "SettledWebhookUrl": "",
     "AlarmEmail": "",
 }
 ALL_ON = {
@@ -30,6 +31,7 @@ ALL_ON = {
     "WebhookConcurrency": "5",
     "SubnetIds": "subnet-1,subnet-2",
     "SecurityGroupIds": "sg-1",
+    "SettledWebhookUrl": "https://receiver.invalid/settled",
 }
 
 
@@ -114,7 +116,8 @@ def test_every_part_off_then_on_then_off_again_keeps_the_rows_and_works() -> Non
         before = rows(bare)
         assert len(before) == 2
         full = bare.update(**ALL_ON)
-        assert (there(full), rows(full)) == (EVERYTHING, before)
+        assert there(full) == EVERYTHING
+        assert rows(full) == before
         assert full.api.cancel(feee.create_order(age=743).order_no).status == 200
         before = rows(full)
         again = full.update(**ALL_OFF, FeeeBaseUrl="http://127.0.0.1:9/open")

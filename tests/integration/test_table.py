@@ -509,6 +509,11 @@ def test_a_drains_lease_whose_answer_was_lost_is_held(lossy: tuple[Any, str], dy
     assert other.acquire(now=NOW, lease_until=NOW + 10, until=NOW + 5) is None
 
 
+def test_a_wake_up_whose_answer_was_lost_starts_the_drain(lossy: tuple[Any, str]) -> None:
+    with suppress(TableUnavailableError):  # nothing is known of it, if no answer comes at all
+        assert TableLease(*lossy).may_wake(NOW + 5, now=NOW)
+
+
 def test_attributes_of_a_later_version_are_passed_over(dynamodb: tuple[Any, str], new: Rows) -> None:
     client, name = dynamodb
     table = CancellationTable(client, name)
@@ -593,15 +598,39 @@ def test_a_requested_end_keeps_the_holder_from_releasing(
     assert one.release()
 
 
-def test_an_end_is_requested_of_a_drain_at_work_alone(dynamodb: tuple[Any, str]) -> None:
+def test_a_drain_at_work_is_requested_to_stay_and_no_other_is_started(dynamodb: tuple[Any, str]) -> None:
     lease, other = TableLease(*dynamodb), TableLease(*dynamodb)
-    assert not other.request_end(NOW + 5, now=NOW), "nobody has ever drained"
     lease.acquire(now=NOW, lease_until=NOW + 10, until=0)
-    assert other.request_end(NOW + 5, now=NOW)
-    assert not other.request_end(NOW + 25, now=NOW + 10), "its lease has ended"
-    lease.acquire(now=NOW, lease_until=NOW + 10, until=0)
+    assert not other.may_wake(NOW + 5, now=NOW)
+    assert not other.may_wake(NOW + 4, now=NOW), "it stays longer already"
+    assert lease.extend(now=NOW, lease_until=NOW + 10, until=0) == NOW + 5
+    assert other.may_wake(NOW + 25, now=NOW + 10), "its lease has ended"
+
+
+def test_a_released_lease_wakes_a_drain_at_once(dynamodb: tuple[Any, str]) -> None:
+    lease, other = TableLease(*dynamodb), TableLease(*dynamodb)
+    assert other.may_wake(NOW + 5, now=NOW), "nobody has ever drained"
+    lease.acquire(now=NOW + 1, lease_until=NOW + 10, until=0)
     lease.release()
-    assert not other.request_end(NOW + 25, now=NOW)
+    assert other.may_wake(NOW + 5, now=NOW + 1), "what was woken has come and gone"
+
+
+def test_a_burst_starts_one_drain_and_tells_it_how_long_to_stay(dynamodb: tuple[Any, str]) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.map(lambda until: TableLease(*dynamodb).may_wake(until, now=NOW), range(NOW + 20, NOW + 60))
+        assert sorted(first) == [False] * 39 + [True]
+    woken = TableLease(*dynamodb)
+    stay = woken.acquire(now=NOW + 1, lease_until=NOW + 11, until=0)
+    assert stay is not None
+    assert stay >= NOW + 58, "the last, unless that one came first and hands it over with the invocation"
+
+
+def test_a_drain_that_was_woken_and_does_not_come_is_woken_again(dynamodb: tuple[Any, str]) -> None:
+    lease = TableLease(*dynamodb)
+    assert lease.may_wake(NOW + 5, now=NOW + 0.9)
+    assert not lease.may_wake(NOW + 5, now=NOW + 3.9)
+    assert lease.may_wake(NOW + 5, now=NOW + 4)
+    assert lease.may_wake(NOW + 5, now=NOW - 3600), "woken by a clock that was an hour ahead"
 
 
 def test_a_message_that_was_taken_is_remembered_for_a_week(dynamodb: tuple[Any, str]) -> None:

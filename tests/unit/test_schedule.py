@@ -220,10 +220,10 @@ class FakeTableLease:
     def __init__(self, *, held: bool | Exception) -> None:
         self.held = held
 
-    def request_end(self, until: int, *, now: float) -> bool:
+    def may_wake(self, until: int, *, now: float) -> bool:
         if isinstance(self.held, Exception):
             raise self.held
-        return self.held
+        return not self.held
 
 
 def wake(client: FakeLambda, *, held: bool | Exception = False) -> None:

@@ -13,12 +13,17 @@ _KEY = {"order_no": {"S": "drain"}}
 _MINE = "holder = :me"
 _LONGEST_SECONDS = 120
 """No drain holds the lease for longer at a time: an end beyond that was written by a clock that was wrong."""
+_STARTING_SECONDS = 3
+"""A drain that was woken has the lease by then, or isn't coming."""
+_HELD = "lease_until BETWEEN :next AND :longest"
+_STARTING = "woken_at BETWEEN :woken AND :now"
 
 
 class TableLease:
     """The lease, for one run of the drain. The item has a holder, the lease's end, and the end that was requested.
 
-    Each write recognises the holder, so a write whose answer was lost may be repeated.
+    Until a drain that was woken acquires it, the item has besides when that was, and by whom. Each write recognises
+    whose it is, so a write whose answer was lost may be repeated.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
@@ -33,9 +38,9 @@ class TableLease:
         None if another drain has it; that one is then requested to stay until `until`.
         """
         while True:
-            free = f"attribute_not_exists(holder) OR {_MINE} OR NOT lease_until BETWEEN :next AND :longest"
+            free = f"attribute_not_exists(holder) OR {_MINE} OR NOT {_HELD}"
             requested = self._hold(free, lease_until, _held_at(now))
-            if requested is not None or self.request_end(until, now=now):
+            if requested is not None or self._request_end(until, now=now):
                 return requested
 
     def extend(self, *, now: float, lease_until: int, until: int) -> int | None:
@@ -45,7 +50,7 @@ class TableLease:
         """
         requested = self._hold(_MINE, lease_until, {})
         if requested is None:
-            self.request_end(until, now=now)
+            self._request_end(until, now=now)
         return requested
 
     def release(self) -> bool:
@@ -54,18 +59,36 @@ class TableLease:
         item, released = self._update("SET lease_until = :zero", f"{_MINE} AND requested_end = :seen", values)
         return released or item["holder"]["S"] != self._holder
 
-    def request_end(self, until: int, *, now: float) -> bool:
-        """Request the drain that has the lease to stay until then. False if none has it."""
+    def may_wake(self, until: int, *, now: float) -> bool:
+        """Whether the caller is to start a drain.
+
+        If a drain has the lease or was just woken, that one is requested to stay until then instead: a burst of
+        requests starts one drain, not one for each.
+        """
+        me = str(uuid4())
+        while True:
+            _, first = self._update(
+                "SET woken_at = :now, woken_by = :me",
+                f"woken_by = :me OR (attribute_not_exists(holder) OR NOT {_HELD})"
+                f" AND (attribute_not_exists(woken_at) OR NOT {_STARTING})",
+                {":me": {"S": me}, **_held_at(now), **_woken_at(now)},
+            )
+            if first or self._request_end(until, now=now):
+                return first
+
+    def _request_end(self, until: int, *, now: float) -> bool:
+        """Request the drain that has the lease, or was just woken, to stay until then. False if there is none."""
         item, noted = self._update(
             "SET requested_end = :until",
-            "lease_until BETWEEN :next AND :longest AND requested_end < :until",
-            {":until": number(until), **_held_at(now)},
+            f"({_HELD} OR {_STARTING}) AND (attribute_not_exists(requested_end) OR requested_end < :until)",
+            {":until": number(until), **_held_at(now), **_woken_at(now)},
         )
-        return noted or (bool(item) and now < int(item["lease_until"]["N"]) <= now + _LONGEST_SECONDS)
+        return noted or _at_work(item, now)
 
     def _hold(self, condition: str, lease_until: int, values: dict[str, Any]) -> int | None:
         item, held = self._update(
-            "SET holder = :me, lease_until = :lease, requested_end = if_not_exists(requested_end, :zero)",
+            "SET holder = :me, lease_until = :lease, requested_end = if_not_exists(requested_end, :zero) "
+            "REMOVE woken_at, woken_by",
             condition,
             {":me": {"S": self._holder}, ":lease": number(lease_until), ":zero": number(0), **values},
         )
@@ -93,3 +116,15 @@ class TableLease:
 def _held_at(now: float) -> dict[str, Any]:
     """Between which ends a lease is held now."""
     return {":next": number(now + 1), ":longest": number(now + _LONGEST_SECONDS)}
+
+
+def _woken_at(now: float) -> dict[str, Any]:
+    """Between which times a drain was woken that may still be starting now."""
+    return {":woken": number(now - _STARTING_SECONDS), ":now": number(now)}
+
+
+def _at_work(item: Mapping[str, Any], now: float) -> bool:
+    """Whether a drain has the lease of this item now, or was just woken: `_HELD` or `_STARTING`, of an item read."""
+    lease_until, woken_at = (int(item.get(name, number(0))["N"]) for name in ("lease_until", "woken_at"))
+    held = int(now) < lease_until <= int(now) + _LONGEST_SECONDS
+    return held or int(now) - _STARTING_SECONDS <= woken_at <= int(now)

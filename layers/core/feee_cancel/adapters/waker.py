@@ -29,7 +29,7 @@ class Waker:
     def __call__(self, until: int) -> None:
         """See to it that a drain stays until this time (unix seconds). Never raises: the tick is the guarantee."""
         try:
-            if not self._lease.request_end(until, now=time.time()):
+            if self._lease.may_wake(until, now=time.time()):
                 self._invoke(until)
         except (BotoCoreError, ClientError, TableUnavailableError) as error:
             logger.warning("the drain couldn't be woken; the tick will do it", extra={"error": type(error).__name__})
