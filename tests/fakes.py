@@ -13,6 +13,7 @@ from feee_cancel.domain.cancellation import (
     Cancellation,
     Due,
     Lane,
+    Period,
     State,
     StateReason,
     restarted,
@@ -152,9 +153,14 @@ class FakeTable:
         self._check("find")
         return self.rows.get(order_no)
 
-    def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
+    def page(self, state: State, *, limit: int, after: Due | None, period: Period | None = None) -> list[Cancellation]:
         self._check("page")
         rows = [row for row in self.rows.values() if row.state is state]
+        if period:
+            rows = sorted((row for row in rows if period.has(row.due_at)), key=lambda row: (row.due_at, row.order_no))
+            return [
+                row for row in rows if after is None or (row.due_at, row.order_no) > (after.due_at, after.order_no)
+            ][:limit]
         rows.sort(key=lambda row: (row.due_at, row.order_no), reverse=True)
         return [row for row in rows if after is None or (row.due_at, row.order_no) < (after.due_at, after.order_no)][
             :limit

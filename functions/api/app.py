@@ -54,7 +54,7 @@ def _routes(service: Service) -> Routes:
 
     def page(asked: Request) -> Reply:
         query = pages.Query.parse(asked.query)
-        return pages.page(*service.page(query.states, limit=query.limit, after=query.after))
+        return pages.page(*service.page(query.states, limit=query.limit, after=query.after, period=query.period))
 
     def look_up(asked: Request) -> Reply:
         said = service.look_up(asked.order_no, seconds_left=asked.seconds_left)

@@ -20,6 +20,7 @@ API_GATEWAYS_LIMIT_SECONDS = 29
 MOST_PARAMETERS = MOST_OUTPUTS = 200
 MOST_VARIABLES = 4 * 1024
 MOST_LAYERS = 5
+MOST_PROJECTED, MOST_PROJECTED_IN_ALL = 20, 100
 
 
 def language_extensions_come_first(template: Mapping[str, Any]) -> Iterator[str]:
@@ -193,6 +194,15 @@ def _statements_of(template: Mapping[str, Any], role: str) -> list[Any]:
     return [statement for document in documents for statement in document["Statement"]]
 
 
+def indexes_project_no_more_than_dynamodb_allows(template: Mapping[str, Any]) -> Iterator[str]:
+    """20 attributes that aren't keys in an index, 100 in all (AWS::DynamoDB::Table Projection, NonKeyAttributes)."""
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        indexes = table.get("GlobalSecondaryIndexes", [])
+        projected = [len(index["Projection"].get("NonKeyAttributes", [])) for index in indexes]
+        if max(projected, default=0) > MOST_PROJECTED or sum(projected) > MOST_PROJECTED_IN_ALL:
+            yield f"{name} has too many attributes in its indexes"
+
+
 def it_is_within_cloudformations_quotas(template: Mapping[str, Any]) -> Iterator[str]:
     """200 parameters, 200 outputs (CloudFormation quotas); 4 KB of variables, 5 layers (Lambda quotas)."""
     if len(template.get("Parameters", {})) > MOST_PARAMETERS or len(template.get("Outputs", {})) > MOST_OUTPUTS:
@@ -221,5 +231,6 @@ RULES = (
     secrets_start_with_the_same_literal,
     streams_may_be_read,
     a_function_that_invokes_itself_is_allowed_to,
+    indexes_project_no_more_than_dynamodb_allows,
     it_is_within_cloudformations_quotas,
 )

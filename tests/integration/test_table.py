@@ -18,7 +18,7 @@ from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, Lane, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, State, StateReason
 from feee_cancel.usecases.ports import Cancellations, DrainLease, TableUnavailableError
 from local.aws import at_emulator
 from local.stack import LocalStack
@@ -427,6 +427,27 @@ def test_a_page_has_the_latest_due_of_a_state_and_goes_on_after_a_row(table: Can
     assert [found.due_at for found in rest] == [NOW + 2, NOW + 1]
     assert {found.order_no for found in first + rest} == set(due_ats)
     assert table.page(State.FAILED, limit=9, after=None) == []
+
+
+def test_what_became_final_in_a_period_comes_the_earliest_first_with_what_an_export_needs(table: Cancellations) -> None:
+    paid: dict[str, Any] = {
+        "pay_amount": Decimal("3.92"),
+        "refund_amount": Decimal("1.234567"),
+        "refund_time": NOW,
+        "partly_filled": True,
+    }
+    for order_no, at in {"61": NOW + 3, "62": NOW + 1, "63": NOW + 2, "64": NOW + 2, "65": NOW + 4}.items():
+        asked = row(order_no=order_no, requested_by="arn:aws:iam::123456789012:user/treasury")
+        table.start(asked, rejected_by=NOW)
+        table.settle(replace(asked, state=State.CANCELLED, due_at=at, settled_at=at, **paid))
+    period = Period(NOW + 1, NOW + 4)
+    first = table.page(State.CANCELLED, limit=2, after=None, period=period)
+    last = first[-1]
+    rest = table.page(State.CANCELLED, limit=9, after=Due(last.order_no, State.CANCELLED, last.due_at), period=period)
+    assert [found.settled_at for found in first + rest] == [NOW + 1, NOW + 2, NOW + 2, NOW + 3]
+    assert {found.order_no for found in first + rest} == {"61", "62", "63", "64"}
+    assert {name: getattr(last, name) for name in paid} == paid
+    assert last.requested_by == "arn:aws:iam::123456789012:user/treasury"
 
 
 def test_an_attempt_that_was_overtaken_settles_nothing(table: Cancellations, new: Rows) -> None:

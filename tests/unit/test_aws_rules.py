@@ -280,6 +280,16 @@ def test_a_secrets_arn_is_given_whole(pattern: str) -> None:
     assert "FeeeKeySecretArn" in found(stack.secrets_are_named_in_full, bad)
 
 
+def test_an_index_has_no_more_attributes_than_dynamodb_projects() -> None:
+    """AWS::DynamoDB::Table Projection: NonKeyAttributes has 20 items at most, and all indexes together 100."""
+
+    def change(template: Any) -> None:
+        index = properties(template, "CancellationTable")["GlobalSecondaryIndexes"][0]
+        index["Projection"]["NonKeyAttributes"] = [f"a{n}" for n in range(21)]
+
+    assert "CancellationTable" in found(stack.indexes_project_no_more_than_dynamodb_allows, changed(change))
+
+
 def test_who_reads_a_secret_may_use_its_key() -> None:
     """Secrets Manager: permissions for the KMS key: a reader needs kms:Decrypt under a customer-managed one."""
     bad = changed(lambda template: template["Resources"].pop("MayDecryptTheKey"))

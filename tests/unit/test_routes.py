@@ -93,7 +93,24 @@ def test_without_a_state_every_state_is_listed() -> None:
     ]
 
 
-@pytest.mark.parametrize("parameters", [{"state": "", "limit": "", "cursor": ""}, {"limit": ["", ""]}])
+def test_what_became_final_in_a_period_is_listed_the_earliest_first_page_by_page() -> None:
+    rows = [row(order_no=str(n), state=State.CANCELLED, due_at=NOW + n, settled_at=NOW + n) for n in range(5)]
+    table = FakeTable(*rows, row(order_no="9", state=State.FAILED, due_at=NOW + 2), *ROWS[10:])
+    asked = {"since": str(NOW + 1), "until": str(NOW + 4), "limit": "2"}
+    first = call(listing(**asked), table=table)[1]
+    assert [one["order_no"] for one in first["cancellations"]] == ["9", "1"]
+    second = call(listing(**asked, cursor=first["next_cursor"]), table=table)[1]
+    assert [one["order_no"] for one in second["cancellations"]] == ["2", "3"]
+    assert "next_cursor" not in second
+    since = call(listing(since=str(NOW + 3), state="cancelled"), table=table)[1]
+    assert [one["order_no"] for one in since["cancellations"]] == ["3", "4"]
+    elsewhere = listing(since=str(NOW + 2), state="cancelled", cursor=first["next_cursor"])
+    assert call(elsewhere, table=table)[1]["errors"][0]["pointer"] == "#/cursor"
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"state": "", "limit": "", "cursor": "", "since": "", "until": ""}, {"limit": ["", ""]}]
+)
 def test_a_parameter_without_a_value_is_absent(parameters: dict[str, Any]) -> None:
     """As `?state=&limit=&cursor=`, which a form or a template leaves behind."""
     assert call(listing(**parameters), table=FakeTable(*ROWS))[1] == call(listing(), table=FakeTable(*ROWS))[1]
@@ -111,6 +128,12 @@ def test_a_parameter_without_a_value_is_absent(parameters: dict[str, Any]) -> No
         ({"sate": "waiting"}, "sate"),
         ({"cursor": "x"}, "cursor"),
         ({"cursor": "ÿ"}, "cursor"),
+        ({"since": "2026-11-01"}, "since"),
+        ({"since": "-1"}, "since"),
+        ({"until": "\uff11"}, "until"),
+        ({"until": "0"}, "until"),
+        ({"since": "5", "until": "5"}, "until"),
+        ({"since": "5", "state": "waiting"}, "state"),
     ],
 )
 def test_a_parameter_that_is_none_is_named(parameters: dict[str, Any], member: str) -> None:

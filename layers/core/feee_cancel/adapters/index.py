@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from feee_cancel.adapters.items import Item, number, to_row, translated
 from feee_cancel.domain import rank
-from feee_cancel.domain.cancellation import TROUBLED, Cancellation, Due, Lane, State
+from feee_cancel.domain.cancellation import TROUBLED, Cancellation, Due, Lane, Period, State
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -48,10 +48,18 @@ class TableIndex:
             for item in self._query(_BY_TIME, state, ProjectionExpression="due_at")
         ]
 
-    def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
-        """At most so many rows of a state, the latest due first, those after `after`."""
+    def page(self, state: State, *, limit: int, after: Due | None, period: Period | None = None) -> list[Cancellation]:
+        """At most so many rows of a state, the latest due first, those after `after`.
+
+        Of a period: those that became final in it, the earliest first. A final row's `due_at` is when it did.
+        """
         start: Any = {"ExclusiveStartKey": _key(after)} if after else {}
-        return [to_row(item) for item in self._query(_BY_TIME, state, ScanIndexForward=False, Limit=limit, **start)]
+        condition, values = "", dict[str, Any]()
+        if period:
+            condition = "due_at BETWEEN :since AND :last"
+            values = {":since": number(period.since), ":last": number(period.until - 1)}
+        options = {"ScanIndexForward": period is not None, "Limit": limit, **start}
+        return [to_row(item) for item in self._query(_BY_TIME, state, condition, values, **options)]
 
     def _by_time(self, state: State, until: float, limit: int) -> list[Due]:
         items = self._query(_BY_TIME, state, "due_at <= :until", {":until": number(until)}, Limit=limit)

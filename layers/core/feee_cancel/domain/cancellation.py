@@ -171,6 +171,18 @@ class Due:
     troubled: bool = field(default=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """When cancellations became final, in unix seconds: from `since` on, and before `until`."""
+
+    since: int
+    until: int
+
+    def has(self, at: int) -> bool:
+        """Whether a time is in it."""
+        return self.since <= at < self.until
+
+
 def facts(answer: Answer, order: Order | None) -> dict[str, Any]:
     """Fields that show the last answer of feee.io, word for word, and what is known of the order where it was seen."""
     said = {

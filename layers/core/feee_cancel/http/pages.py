@@ -9,14 +9,16 @@ from http import HTTPStatus
 from typing import Any, Self
 
 from feee_cancel.adapters.representation import represent
-from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
 from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.http.gateway import Reply
 from feee_cancel.usecases.listing import MAX_PAGE
 
+_PARAMETERS = ("state", "limit", "cursor", "since", "until")
 _DEFAULT_PAGE = 25
 _DIGITS = re.compile(r"[1-9][0-9]{0,2}")
+_TIME = re.compile(r"[0-9]{1,12}")
 _MAX_TIME = 10**15
 """Beyond any time that a row has had, sensible or not."""
 _ORDER = (
@@ -38,15 +40,20 @@ class Query:
     states: Sequence[State]
     limit: int
     after: Due | None
+    period: Period | None = None
 
     @classmethod
     def parse(cls, parameters: Mapping[str, Sequence[str]]) -> Self:
         """Read the query's parameters. Raises InvalidRequestError with the one at fault."""
-        for unknown in parameters.keys() - {"state", "limit", "cursor"}:
+        for unknown in parameters.keys() - set(_PARAMETERS):
             raise InvalidRequestError(unknown[:64], "is not a parameter of the list")
-        state, limit, cursor = (_one(parameters, name) for name in ("state", "limit", "cursor"))
-        states = (_state(state),) if state is not None else _ORDER
-        return cls(states, _limit(limit), _position(cursor, states) if cursor is not None else None)
+        state, limit, cursor, since, until = (_one(parameters, name) for name in _PARAMETERS)
+        period = _period(since, until)
+        states: Sequence[State] = (_state(state),) if state is not None else _ORDER
+        if period:
+            states = _final(states)
+        after = _position(cursor, states, period) if cursor is not None else None
+        return cls(states, _limit(limit), after, period)
 
 
 def page(rows: Sequence[Cancellation], following: Due | None) -> Reply:
@@ -80,7 +87,33 @@ def _limit(value: str | None) -> int:
     return int(value)
 
 
-def _position(cursor: str, states: Sequence[State]) -> Due:
+def _period(since: str | None, until: str | None) -> Period | None:
+    if since is None and until is None:
+        return None
+    period = Period(_time("since", since, 0), _time("until", until, _MAX_TIME))
+    if period.since >= period.until:
+        raise InvalidRequestError("until", "must be after since")
+    return period
+
+
+def _time(name: str, value: str | None, default: int) -> int:
+    if value is None:
+        return default
+    if not _TIME.fullmatch(value):
+        raise InvalidRequestError(name, "must be unix seconds")
+    return int(value)
+
+
+def _final(states: Sequence[State]) -> Sequence[State]:
+    final = [state for state in states if state.final]
+    if not final:
+        raise InvalidRequestError(
+            "state", "must be a final one beside since and until, which go by when it became final"
+        )
+    return final
+
+
+def _position(cursor: str, states: Sequence[State], period: Period | None) -> Due:
     """A position in this very list: a cursor leads nowhere else, whatever is done to it."""
     try:
         state, due_at, order_no = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -89,6 +122,8 @@ def _position(cursor: str, states: Sequence[State]) -> Due:
         raise _not_a_cursor() from None
     if position.state not in states or type(due_at) is not int or not 0 <= due_at < _MAX_TIME:
         raise _not_a_cursor()
+    if period and not period.has(due_at):
+        raise _not_a_cursor()  # DynamoDB refuses a starting key outside of the range (Query, ExclusiveStartKey)
     return position
 
 

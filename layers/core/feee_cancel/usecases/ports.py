@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
 from feee_cancel.domain.decision import Policy
 
 Handler = Callable[[Any, Any], Any]
@@ -124,9 +124,10 @@ class Cancellations(Protocol):
         """The order's cancellation, read consistently."""
         ...
 
-    def page(self, state: State, *, limit: int, after: Due | None) -> list[Cancellation]:
+    def page(self, state: State, *, limit: int, after: Due | None, period: Period | None = None) -> list[Cancellation]:
         """At most so many rows of a state, the latest due first, those after `after`.
 
+        Of a final state and a period: those that became final in it, the earliest first; `after` must be one of them.
         As far as the index shows them: perhaps a moment behind the writes, without feee.io's answer and the order.
         """
         ...

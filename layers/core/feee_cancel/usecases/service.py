@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
 from feee_cancel.domain.documents import (
     Asked,
     CancellationRequest,
@@ -100,9 +100,11 @@ class Service:
         """The order's cancellation. Raises InvalidRequestError."""
         return self.ports.cancellations.find(parse_order_no(order_no))
 
-    def page(self, states: Sequence[State], *, limit: int, after: Due | None) -> tuple[list[Cancellation], Due | None]:
-        """A page of the list, and where the next one begins."""
-        return list_page(self.ports.cancellations, states, limit=limit, after=after)
+    def page(
+        self, states: Sequence[State], *, limit: int, after: Due | None, period: Period | None = None
+    ) -> tuple[list[Cancellation], Due | None]:
+        """A page of the list, or of what became final in a period, and where the next one begins."""
+        return list_page(self.ports.cancellations, states, limit=limit, after=after, period=period)
 
     def withdraw(self, order_no: str) -> Cancellation | None:
         """Withdraw what is still waiting. Returns the row as it now stands. Raises InvalidRequestError."""
