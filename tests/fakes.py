@@ -295,5 +295,6 @@ def service(
         new_lease=lambda: FakeLease(leases),
         drain_pace=1000,
         drain_seconds=150,
+        diagnosis=lambda wanted, *, deadline: {"wanted": wanted, "deadline": deadline},
         demands_caller=demands_caller,
     )

@@ -1,4 +1,4 @@
-"""The schedules: the stack's own tick and wake-ups (the drain), and requests in the events of users' schedules."""
+"""The stack's own tick and wake-ups (the drain), requests by users' schedules, and the doctor's questions."""
 
 import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
 
@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from feee_cancel.bootstrap.cancelling import Service, bootstrap
 
-Handler = Callable[[dict[str, Any], LambdaContext], None]
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any] | None]
 
 logger = Logger(service="feee_cancel")
 
@@ -21,14 +21,17 @@ def create(service: Service) -> Handler:
 
     @service.published
     @logger.inject_lambda_context(clear_state=True)
-    def lambda_handler(event: object, context: LambdaContext) -> None:
+    def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any] | None:
         match event:
             case {"until": int(until), **others} if not others and not isinstance(until, bool):
                 service.drain(until=until, seconds_left=_seconds_left(context))
             case dict() if not event:
                 service.tick(seconds_left=_seconds_left(context))
+            case {"diagnose": wanted, **others} if not others:
+                return service.diagnose(wanted, seconds_left=_seconds_left(context))
             case _:
                 _request(service, event, context.aws_request_id)
+        return None
 
     return lambda_handler
 

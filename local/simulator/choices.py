@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -109,6 +109,14 @@ class Choices:
     rate_error_status: int = 200
     request_id: RequestId = RequestId.UUID
     without_business_status: bool = False
+    address_list: str = "ip_white_list"  # of /v2/api/query: a member's name, "" for none
+    user_agent_list: str = "user_agent_white_list"
+    lists_as_text: bool = False
+
+    def allow_list(self, entries: Iterable[str] | None) -> object:
+        """An allow-list as /v2/api/query shows it; an empty one allows all."""
+        shown = sorted(entries or ())
+        return ",".join(shown) if self.lists_as_text else shown
 
     def success(self, data: Document | None) -> Answer:
         return Answer(0, SUCCESS[self.chinese], REQUEST_IDS[self.request_id](), data)

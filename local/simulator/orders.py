@@ -22,7 +22,7 @@ from local.simulator.detail import (
     with_fields,
 )
 from local.simulator.order import Order, Refund, steps_from
-from local.simulator.rental import BALANCE, FIVE_MINUTES, length, rental
+from local.simulator.rental import ACCOUNT, BALANCE, FIVE_MINUTES, length, rental
 
 MINIMUM_AGE = 300
 UNFINISHED_LIMIT = 5
@@ -181,7 +181,20 @@ class Orders:
         return sum(each.receive_address == address and each.status not in FILLED | ENDED for each in details)
 
     def _account(self) -> Document:
-        return {"trx_money": self._balance()}
+        """What /v2/api/query shows. Its allow-lists are documented, and what they are called isn't."""
+        account: Document = {
+            "trx_money": self._balance(),
+            "trx_address": ACCOUNT,
+            "recharge_address": ACCOUNT,
+            "today_energy_value": 0,
+            "today_consume_trx_amount": 0,
+            "qps": self.access.rate_limit,
+        }
+        lists = {
+            self.choices.address_list: self.access.addresses,
+            self.choices.user_agent_list: self.access.user_agents,
+        }
+        return account | {name: self.choices.allow_list(entries) for name, entries in lists.items() if name}
 
     def _balance(self) -> Decimal:
         paid = [order.detail for order in self._orders.values() if order.detail.pay_time]

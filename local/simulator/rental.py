@@ -7,6 +7,7 @@ from local.simulator.choices import Refusal, Refused
 from local.simulator.detail import Document
 
 BALANCE = Decimal(1_000_000)
+ACCOUNT = "TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf"
 PRICE_IN_SUN = 105
 SUN = Decimal(1_000_000)
 SERVICE_FEE = Decimal("0.56")

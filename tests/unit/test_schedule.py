@@ -54,10 +54,18 @@ def test_an_invocation_with_no_time_left_begins_nothing() -> None:
     assert table.rows[ORDER_NO] == DUE
 
 
+def test_the_doctors_question_is_answered_and_drains_nothing() -> None:
+    table = FakeTable(DUE)
+    answer = create(service(ports(FakeFeee(), table)))({"diagnose": True}, Context())
+    assert (answer or {})["wanted"] is True
+    assert table.rows[ORDER_NO] == DUE
+
+
 @pytest.mark.parametrize(
     "event",
     [
         {"unknown": 1},
+        {"diagnose": True, "order_no": "1"},
         {"until": "now"},
         {"until": 1, "order_no": "1"},
         {"until": True},

@@ -23,22 +23,22 @@ def interpret(
 ) -> Answer:
     """What an HTTP answer says; the documented envelope and nothing else counts as one."""
     try:
-        envelope = _envelope(parse(body, key, content_type=content_type, most=MAX_BODY))
+        told = envelope(parse(body, key, content_type=content_type, most=MAX_BODY))
     except ValueError as error:
-        kind = _kind_of(http_status, None)
+        kind = kind_of(http_status, None)
         return Answer(kind=kind, http_status=http_status, detail=str(error), seconds=seconds)
     said = Answer(
-        kind=_kind_of(http_status, envelope["code"]),
+        kind=kind_of(http_status, told["code"]),
         http_status=http_status,
-        code=envelope["code"],
-        msg=_words(envelope.get("msg")),
-        request_id=_words(envelope.get("request_id")),
+        code=told["code"],
+        msg=words(told.get("msg")),
+        request_id=words(told.get("request_id")),
         seconds=seconds,
     )
-    return _with_order(said, envelope.get("data"), order_no) if said.kind is AnswerKind.ACCEPTED else said
+    return _with_order(said, told.get("data"), order_no) if said.kind is AnswerKind.ACCEPTED else said
 
 
-def _envelope(document: object) -> dict[str, Any]:
+def envelope(document: object) -> dict[str, Any]:
     """The envelope, its code a whole number. Raises ValueError where it isn't one."""
     try:
         if isinstance(document, dict):
@@ -48,7 +48,7 @@ def _envelope(document: object) -> dict[str, Any]:
     raise ValueError("no code")
 
 
-def _words(value: object) -> str | None:
+def words(value: object) -> str | None:
     """feee.io's words as they are, at most 1,000 characters; as JSON where they aren't text."""
     if value is None:
         return None
@@ -56,7 +56,7 @@ def _words(value: object) -> str | None:
     return text[:_MAX_WORDS]
 
 
-def _kind_of(http_status: int, code: int | None) -> AnswerKind:
+def kind_of(http_status: int, code: int | None) -> AnswerKind:
     """The kind by code and status, None where no envelope says that it is feee.io that speaks.
 
     `code` 0 is accepted until an order is read.

@@ -41,7 +41,7 @@ class _Request:
 class FeeeClient:
     """`cancel` and `query`, each one request (two where the key had changed), each ended by its deadline.
 
-    Never raises: the answer says what happened. `answered` is told of every answer, from whichever thread called.
+    They never raise: the answer says what happened. `answered` is told of every answer, from whichever thread called.
     `authorities` is a directory of certificates under the names that OpenSSL looks for; None stands for those of the
     system. `lookup` looks the host's name up; `clocks` tell how long a connection has rested.
     """
@@ -76,6 +76,21 @@ class FeeeClient:
     def query(self, order_no: str, *, deadline: float) -> Answer:
         """GET /v2/order/query. `deadline` is a reading of `time.monotonic()`."""
         return self._call(_Request("GET", f"/v2/order/query?order_no={order_no}", order_no), deadline)
+
+    def received(
+        self, method: str, path: str, document: dict[str, str] | None = None, *, deadline: float
+    ) -> tuple[Response, bytes, str]:
+        """Whatever feee.io answers to one request: the response, its body, and the key, read afresh, to blot out.
+
+        Raises SecretUnavailableError, or HTTPError, HTTPException or OSError if there is no answer.
+        """
+        key, call = self._key(refresh=True), Call(deadline, most=_CALL_SECONDS)
+        call.left(least=_LEAST_SECONDS)
+        connection = self._connections.take(call)
+        try:
+            return *self._received(connection, _Request(method, path, "", document), key), key
+        finally:
+            self._connections.put_back(connection, clean=False)
 
     def _call(self, request: _Request, deadline: float) -> Answer:
         answer = self._answer(request, deadline)

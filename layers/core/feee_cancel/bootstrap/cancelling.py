@@ -3,8 +3,9 @@
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.secret import SecretKey
@@ -46,5 +47,15 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         new_lease=wiring.new_lease,
         drain_pace=settings.integer("DRAIN_PACE"),
         drain_seconds=settings.integer("DRAIN_SECONDS"),
+        diagnosis=partial(_diagnose, feee, user_agent, intake.now),
         demands_caller=not settings.in_sam_local(),
     )
+
+
+def _diagnose(
+    feee: FeeeClient, user_agent: str, now: Callable[[], float], wanted: object, *, deadline: float
+) -> dict[str, Any]:
+    """See `diagnose`; nobody's cold start pays for what is asked for once in a while."""
+    from feee_cancel.adapters.diagnosis import diagnose  # noqa: PLC0415 - as the docstring says
+
+    return diagnose(feee, wanted, user_agent=user_agent, now=now(), deadline=deadline)

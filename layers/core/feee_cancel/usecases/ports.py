@@ -179,6 +179,14 @@ class Telemetry(Protocol):
         ...
 
 
+class Diagnosis(Protocol):
+    """Tells an operator how feee.io answers."""
+
+    def __call__(self, wanted: object, *, deadline: float) -> dict[str, Any]:
+        """A JSON object. `deadline` is a reading of the monotonic clock. Raises InvalidRequestError."""
+        ...
+
+
 class DrainLease(Protocol):
     """The drain's lease: one drain at a time. Each method raises TableUnavailableError."""
 

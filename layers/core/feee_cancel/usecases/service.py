@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
@@ -23,7 +24,7 @@ from feee_cancel.usecases.backlog import report_backlog
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all
 from feee_cancel.usecases.listing import list_page
-from feee_cancel.usecases.ports import DrainLease, Handler, Ports, TableUnavailableError
+from feee_cancel.usecases.ports import Diagnosis, DrainLease, Handler, Ports, TableUnavailableError
 from feee_cancel.usecases.repeats import are_asked, unless_past
 from feee_cancel.usecases.request import request
 from feee_cancel.usecases.withdraw import withdraw
@@ -51,6 +52,7 @@ class Service:
     new_lease: Callable[[], DrainLease]
     drain_pace: float
     drain_seconds: float
+    diagnosis: Diagnosis
     demands_caller: bool = True
 
     def request(self, document: object, *, requested_by: str | None, seconds_left: float) -> Cancellation:
@@ -117,6 +119,10 @@ class Service:
     def outlook(self, order: Order) -> Outlook:
         """What a cancel of this order would do now."""
         return outlook(order, now=self.ports.now(), policy=self.ports.policy)
+
+    def diagnose(self, wanted: object, *, seconds_left: float) -> dict[str, Any]:
+        """What can be said of feee.io from here, as JSON and without a secret. Raises InvalidRequestError."""
+        return self.diagnosis(wanted, deadline=self._deadline(seconds_left))
 
     def tick(self, *, seconds_left: float) -> None:
         """Report the backlog, then drain, whether or not the backlog could be read."""
