@@ -20,7 +20,7 @@ from cli.stack import Stack, deployed, local
 from cli.trouble import EXPECTED, said
 from cli.watch import Screen, watch
 from feee_cancel.adapters.representation import to_json
-from local.stack import STACK
+from local.api import STACK
 
 
 class Terminal:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -46,6 +47,7 @@ class Stack:
     outputs: Mapping[str, str]
     api: Api
     client: Callable[[str], Any]
+    api_url: str = ""
 
     def output(self, key: str) -> str:
         """An output of the stack. Raises TroubleError where its version has none such."""
@@ -64,8 +66,9 @@ def deployed(name: str, *, profile: str | None, region: str | None) -> Iterator[
     make: Any = session.client
     with Clients(lambda service: make(service, config=_CONFIG)) as client:
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
-        with ApiClient(_output(outputs, "ApiUrl"), credentials, session.region_name) as api:
-            yield Stack(outputs, api, client)
+        url = _url(outputs, client("apigateway").meta.endpoint_url)
+        with ApiClient(url, credentials, session.region_name) as api:
+            yield Stack(outputs, api, client, url)
 
 
 @contextmanager
@@ -81,13 +84,21 @@ def local(file: Path = running.FILE) -> Iterator[Stack]:
             raise TroubleError(
                 f"The local stack doesn't answer at {there.endpoint}. Start it again: make local."
             ) from error
-        yield Stack(outputs, api, client)
+        yield Stack(outputs, api, client, there.api)
 
 
 def _output(outputs: Mapping[str, str], key: str) -> str:
     if key not in outputs:
         raise TroubleError(f"The stack has no output {key}: it isn't this project's, or it is older. Deploy it again.")
     return outputs[key]
+
+
+def _url(outputs: Mapping[str, str], endpoint: str) -> str:
+    """The API's. Where API Gateway is an emulator on this machine (AWS_ENDPOINT_URL), its APIs are there too."""
+    url, emulator = _output(outputs, "ApiUrl"), urlsplit(endpoint)
+    if emulator.hostname not in {"127.0.0.1", "localhost"} or not url.startswith("https://"):
+        return url
+    return f"http://{_output(outputs, 'ApiId')}.execute-api.localhost:{emulator.port}{urlsplit(url).path}"
 
 
 def _outputs(cloudformation: Any, name: str, where: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # bytecode.sh DIRECTORY PREFIX  adds bytecode of Lambda's Python to a directory that lies at PREFIX on Lambda
 # bytecode.sh                   says which Python does it, or warns that there is none
-# It is python3.13 on PATH, one that uv knows, or the one in Lambda's image or its stand-in (local/image.py), if a
+# It is python3.13 on PATH, one that pyenv or uv has, one that `make deploy` fetched, or the one in Lambda's image or its stand-in (local/image.py), if a
 # container engine has it. Without one of them nothing is compiled, and everything still works.
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
@@ -11,8 +11,12 @@ is_it() { "$@" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' </dev/
 
 IMAGES='/lambda/python:3\.13$|^feee-cancel/lambda-python3\.13-stand-in:'
 
+found_by_uv() { "$uv" python find --no-python-downloads 3.13 2>/dev/null; }
+
+# A shim of pyenv is on PATH even where it runs nothing. Each is tried before it is believed.
 on_this_machine() {
-  for python in python3.13 "$("$uv" python find --no-python-downloads 3.13 2>/dev/null)"; do
+  for python in python3.13 "$(found_by_uv)" "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.13*/bin/python3.13 \
+    "$(UV_PYTHON_INSTALL_DIR="$here/../.tools/python" found_by_uv)"; do
     if is_it "$python"; then echo "$python"; return; fi
   done
   return 1

@@ -9,14 +9,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botocore.credentials import Credentials
 
 from local import private
-from local.api import CREDENTIALS, REGION
+from local.api import CREDENTIALS, REGION, STACK
 from local.build import ROOT
-from local.stack import STACK, LocalStack
 from local.webhook import SECRET
+
+if TYPE_CHECKING:
+    from local.stack import LocalStack  # the commands need nothing of it
 
 FILE = ROOT / ".local/running.json"
 SHELL = ROOT / ".local/env.sh"
@@ -47,7 +50,7 @@ class Running:
 
 
 @contextmanager
-def announced(stack: LocalStack, file: Path = FILE) -> Iterator[None]:
+def announced(stack: "LocalStack", file: Path = FILE) -> Iterator[None]:
     """Say where the stack is, until the block ends."""
     there = Running(
         endpoint=stack.endpoint,
@@ -63,7 +66,7 @@ def announced(stack: LocalStack, file: Path = FILE) -> Iterator[None]:
 
 
 @contextmanager
-def for_shells(stack: LocalStack, api: str, file: Path = SHELL) -> Iterator[None]:
+def for_shells(stack: "LocalStack", api: str, file: Path = SHELL) -> Iterator[None]:
     """The same for a shell, which AWS's tools and the READMEs' commands then work in, until the block ends."""
     variables = {
         "AWS_ENDPOINT_URL": stack.endpoint,

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local import gateway, rules
-from local.api import CREDENTIALS, REGION, ApiClient
+from local.api import CREDENTIALS, REGION, STACK, ApiClient
 from local.aws import Clients, at_emulator
 from local.build import ROOT, SAM, build
 from local.emulator import emulator, kill_function
@@ -20,10 +20,11 @@ from local.rules.transformed import of_type, read, transformed
 from local.simulator.server import RunningSimulator, running
 from local.webhook import SECRET
 
+__all__ = ["KEY", "STACK", "LocalStack", "local_stack", "step"]
+
 KEY = f"local-key-{secrets.token_hex(16)}"
 """The key of this process's own simulator, set in the stack's secret as a user would set feee.io's."""
 
-STACK = "feee-cancel-local"
 _PARAMETERS = {
     "ApiRateLimit": "1000",
     "ApiBurstLimit": "1000",

@@ -38,7 +38,7 @@ class There:
             output: manager.create_secret(Name=str(uuid4()), SecretString=value)["ARN"]
             for output, value in SECRETS.items()
         }
-        outputs = {"ApiUrl": "https://api.example/v1", **self.arns}
+        outputs = {"ApiUrl": "https://api.example/v1", "ApiId": "api", **self.arns}
         template = {
             "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},  # CloudFormation wants one
             "Outputs": {output: {"Value": value} for output, value in outputs.items()},

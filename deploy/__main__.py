@@ -1,0 +1,104 @@
+"""`make deploy`: build, deploy, have the key, look at the stack, say how it is called."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import NoCredentialsError, NoRegionError
+from rich.console import Console
+
+from cli.outcome import Exit
+from cli.stack import deployed
+from cli.trouble import EXPECTED, said
+from deploy import sam
+from deploy.bytecode import have_python
+from deploy.closing import closing
+from deploy.key import ask_for_the_key
+from deploy.state import Stack
+from deploy.wanted import Wanted, wanted
+from local.build import ROOT, build
+from local.errors import LocalError
+
+_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5})
+_INTERRUPTED = (
+    "\nInterrupted. What CloudFormation has begun goes on by itself; the same command again goes on from there."
+)
+
+
+def deploy(asked: Wanted, console: Console) -> None:
+    """The whole way, with progress on the console. Raises TroubleError, LocalError, and what boto3 raises."""
+    show = shown(console)
+    session = signed_in(asked, show)
+    cloudformation: Any = session.client("cloudformation", config=_CONFIG)
+    stack = Stack(cloudformation, asked.stack, show)
+    stack.prepare()
+    with step(console, "Building the functions and layers"):
+        have_python(show)
+        template = build()
+    with step(console, "Deploying (some 4 minutes the first time)"):
+        sam.deploy(asked, template, session.region_name, cloudformation, show)
+    with deployed(asked.stack, profile=asked.profile, region=asked.region) as there:
+        ask_for_the_key(asked, there, show)
+        show("The doctor looks at the stack:")
+        sys.stdout.flush()
+        status = subprocess.run([ROOT / "feee-cancel", "doctor", *asked.options], check=False).returncode
+        given = (stack.now() or {}).get("Parameters", [])
+        parameters = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in given}
+        show(closing(asked, there.api_url, there.outputs, parameters, session))
+    if status != Exit.DONE:
+        show("The stack is deployed; what the doctor found above is still to be fixed.")
+
+
+def signed_in(asked: Wanted, show: Callable[[str], None]) -> Any:
+    """A boto3 session with credentials that AWS accepts, and a region. Raises what boto3 raises."""
+    session = boto3.Session(profile_name=asked.profile, region_name=asked.region)
+    if not session.region_name:
+        raise NoRegionError
+    if session.get_credentials() is None:
+        raise NoCredentialsError
+    make: Any = session.client
+    me = make("sts", config=_CONFIG).get_caller_identity()
+    show(f"Account {me['Account']}, region {session.region_name}, as {me['Arn']}; stack {asked.stack}.")
+    return session
+
+
+@contextmanager
+def step(console: Console, title: str) -> Iterator[None]:
+    """Show that something is going on, and that it went well."""
+    console.print(f"{title} ...", highlight=False)
+    with console.status(title):
+        yield
+    console.print(f"[green]ok[/]  {title}", highlight=False)
+
+
+def shown(console: Console) -> Callable[[str], None]:
+    """Prints a line as it is."""
+    return lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
+    """The exit status; expected trouble is words on stderr, never a traceback."""
+    try:
+        do(_with_a_region(wanted(os.environ)), Console())
+    except (*EXPECTED, LocalError, subprocess.SubprocessError) as error:
+        print(f"\n{said(error)}", file=sys.stderr)
+        return Exit.TROUBLE
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return Exit.INTERRUPTED
+    return Exit.DONE
+
+
+def _with_a_region(asked: Wanted) -> Wanted:
+    """boto3 knows AWS_DEFAULT_REGION alone; AWS's other tools AWS_REGION, too."""
+    return replace(asked, region=asked.region or os.environ.get("AWS_REGION") or None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

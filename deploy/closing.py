@@ -1,0 +1,49 @@
+"""What is said at the end: where the API is, a call that works, and what comes next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.wanted import Wanted
+
+_WORDS = """
+The API is at {url}
+
+Ask for an order of yours to be cancelled (curl 7.75 or later):
+{credentials}
+  curl -s -X POST '{url}/cancellations' \\
+    --aws-sigv4 aws:amz:{region}:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\{token}
+    -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
+
+or: ./feee-cancel cancel 2304170329503866885309 {options}
+
+Next:
+  Others may call it with a policy that allows execute-api:Invoke on
+    {arn}/*
+  Callers without AWS credentials sign webhooks:  ./feee-cancel set-webhook-secret NAME {options}
+  If feee.io's key has a User-Agent allow-list, enter there:  {user_agent}
+  Be mailed when something is wrong:  make deploy PARAMETERS=AlarmEmail=you@example.com{variables}
+  How it does:  ./feee-cancel doctor {options}
+  The same command again updates the stack; make undeploy{variables} removes it. docs/deploy.md has the rest.
+"""
+_EXPORT = """
+  eval "$(aws configure export-credentials --format env{profile})"
+"""
+_TOKEN = '\n    -H "x-amz-security-token: $AWS_SESSION_TOKEN" \\'
+
+
+def closing(wanted: Wanted, url: str, outputs: Mapping[str, str], parameters: Mapping[str, str], session: Any) -> str:
+    """Words about this stack, for the user of this boto3 session."""
+    credentials = session.get_credentials()
+    profile = f" --profile {wanted.profile}" if wanted.profile else ""
+    given = {"STACK": wanted.stack, "REGION": wanted.region, "PROFILE": wanted.profile}
+    named = [f"{name}={value}" for name, value in given.items() if value and (name, value) != ("STACK", "feee-cancel")]
+    return _WORDS.format(
+        url=url,
+        credentials="" if credentials.method == "env" else _EXPORT.format(profile=profile),
+        region=session.region_name,
+        token=_TOKEN if credentials.token else "",
+        options=" ".join(wanted.options),
+        arn=outputs["ApiArn"],
+        user_agent=parameters.get("FeeeUserAgent", ""),
+        variables="".join(f" {pair}" for pair in named),
+    )

@@ -1,0 +1,32 @@
+"""feee.io's key: asked for where the stack has none, through `./feee-cancel set-key`, which keeps it to itself."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from cli.outcome import Exit
+from cli.secret_documents import Document
+from cli.stack import Stack
+from deploy.wanted import Wanted
+from feee_cancel.adapters.secret import is_key
+from local.build import ROOT
+
+_TRIES = 3
+_LATER = "The stack has no key of feee.io yet. Set it: ./feee-cancel set-key {options}"
+
+
+def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[str], None]) -> bool:
+    """Whether the stack has a key in the end. Without a terminal nobody is asked."""
+    secret = Document(stack.client("secretsmanager"), stack.output("FeeeKeySecretArn"))
+    if is_key(secret.read().get("key")):
+        return True
+    if sys.stdin.isatty():
+        show("The stack has no key of feee.io yet. (Enter alone leaves it for later.)")
+        for _ in range(_TRIES):
+            status = subprocess.run([ROOT / "feee-cancel", "set-key", *wanted.options], check=False).returncode
+            if status != Exit.USAGE:
+                break
+        if status == Exit.DONE:
+            return True
+    show(_LATER.format(options=" ".join(wanted.options)))
+    return False

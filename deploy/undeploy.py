@@ -1,0 +1,106 @@
+"""`make undeploy`: say what stays and what it costs, ask, and remove the rest."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from cli.outcome import TroubleError
+from deploy.__main__ import main, shown, signed_in
+from deploy.state import Stack, is_ours
+from deploy.wanted import Wanted
+
+_GB = 1_000_000_000
+_TABLE_DOLLARS = 0.25 + 0.20
+"""For each GB a month: DynamoDB's storage and its point-in-time recovery (us-east-1)."""
+_SECRET_DOLLARS = 0.40
+"""A month for each secret."""
+_UNSETTLED = ("waiting", "cancelling", "refunding")
+
+
+def undeploy(asked: Wanted, console: Console) -> None:
+    """Remove the stack, with progress on the console. Raises TroubleError and what boto3 raises."""
+    show = shown(console)
+    session = signed_in(asked, show)
+    stack = Stack(session.client("cloudformation"), asked.stack, show)
+    there = stack.now()
+    if there is None:
+        show(f"There is no stack {asked.stack} in {session.region_name}. Nothing is to be removed.")
+        return
+    if not is_ours(there):
+        raise TroubleError(f"Stack {asked.stack} isn't this project's. Nothing was changed.")
+    for line in _says(session, there):
+        show(line)
+    if not _agreed(f"Remove stack {asked.stack} from {session.region_name}?"):
+        show("Nothing was changed.")
+        return
+    show("Removing ...")
+    stack.delete()
+    show(f"Stack {asked.stack} is removed.")
+
+
+def _says(session: Any, stack: Mapping[str, Any]) -> Iterator[str]:
+    """What removing it means."""
+    given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", [])}
+    held = _held(session, stack["StackName"])
+    tables = held.get("AWS::DynamoDB::Table", [])
+    secrets = held.get("AWS::SecretsManager::Secret", [])
+    for table in tables:
+        yield from _orders(session, table)
+    if given.get("DataDeletionPolicy") == "Delete":
+        yield "DataDeletionPolicy is Delete: the table and the secrets are deleted with the stack, for good."
+    else:
+        yield "These stay:"
+        for table in tables:
+            yield f"  table {table}: {_table_costs(session, table)}"
+        for secret in secrets:
+            yield f"  secret {secret}: ${_SECRET_DOLLARS:.2f} a month"
+        yield "A new deployment makes its own; docs/deploy.md says how it takes these up, and how they are deleted."
+    yield "API Gateway's role for logs stays too, as it is the account's; it costs nothing. So does what SAM uploaded."
+
+
+def _held(session: Any, name: str) -> dict[str, list[str]]:
+    """The physical ids of the stack's resources, by type."""
+    held: dict[str, list[str]] = {}
+    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+    for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
+        held.setdefault(resource["ResourceType"], []).append(resource.get("PhysicalResourceId", ""))
+    return held
+
+
+def _orders(session: Any, table: str) -> Iterator[str]:
+    """A warning where cancellations would be left to themselves."""
+    count = sum(
+        session.client("dynamodb").query(
+            TableName=table,
+            IndexName="state-due_at",
+            Select="COUNT",
+            KeyConditionExpression="#state = :state",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":state": {"S": state}},
+        )["Count"]
+        for state in _UNSETTLED
+    )
+    if count:
+        yield f"{count} cancellations aren't settled yet. Without the stack nobody sees them through."
+
+
+def _table_costs(session: Any, table: str) -> str:
+    """DynamoDB counts every six hours."""
+    size = session.client("dynamodb").describe_table(TableName=table)["Table"]
+    gigabytes = size.get("TableSizeBytes", 0) / _GB
+    return f"{size.get('ItemCount', 0)} cancellations, {gigabytes:.3f} GB, ${gigabytes * _TABLE_DOLLARS:.2f} a month"
+
+
+def _agreed(question: str) -> bool:
+    if os.environ.get("YES"):
+        return True
+    if not sys.stdin.isatty():
+        raise TroubleError(f"{question} There is nobody to ask here: make undeploy YES=1.")
+    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+
+if __name__ == "__main__":
+    sys.exit(main(undeploy))

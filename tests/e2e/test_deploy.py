@@ -1,0 +1,55 @@
+"""`make deploy` and `make undeploy`, typed in a terminal, with the emulator as the AWS account."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.stack import KEY
+from tests.e2e.user import ORDER, User, somebody
+
+STACK = "feee-cancel"
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    with somebody(tmp_path_factory.mktemp("user")) as found:
+        yield found
+
+
+def outputs(user: User) -> dict[str, str]:
+    (stack,) = user.stack.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def written_by(user: User) -> str:
+    """What the deployment left in the working copy."""
+    files = Path(user.types("pwd"), ".local").rglob("*.log")
+    return "".join(path.read_text(errors="replace") for path in files)
+
+
+def test_from_a_clone_to_a_cancellation_and_back(user: User) -> None:
+    seen = user.types(f"make deploy PARAMETERS=FeeeBaseUrl={user.stack.simulator.url}", {"feee.io's key": KEY})
+    assert "created: CancellationTable" in seen
+    assert KEY not in seen + written_by(user)
+    there = outputs(user)
+    user.has_deployed({**there, "ApiUrl": re.search(r"The API is at (\S+)", seen)[1]})  # type: ignore[index]
+    assert user.secret("FeeeKeySecretArn") == {"key": KEY}
+
+    user.has_an_order()
+    (curl,) = re.findall(r"^  (curl (?:.*\\\n)*.*)$", seen, re.MULTILINE)
+    answer = json.loads(user.types(curl.replace("2304170329503866885309", ORDER)))
+    assert (answer["order_no"], answer["state"]) == (ORDER, "cancelled")
+
+    again = user.types("make deploy")
+    assert "feee.io's key (" not in again, "it has one"
+    assert outputs(user) == there
+
+    assert "Nothing was changed." in user.types("make undeploy", {"Remove stack": "n"})
+    gone = user.types("make undeploy", {"Remove stack": "y"})
+    assert f"table {there['TableName']}: 1 cancellations" in gone
+    assert gone.count("$0.40 a month") == 2
+    assert user.secret("FeeeKeySecretArn") == {"key": KEY}, "it stays"
+    assert f"There is no stack {STACK}" in user.types("make undeploy")

@@ -1,0 +1,282 @@
+"""What `make deploy` reads, waits for, clears away, and says when CloudFormation fails."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from cli.outcome import Exit, TroubleError
+from cli.stack import Stack as Reached
+from deploy import key, undeploy
+from deploy.__main__ import main
+from deploy.closing import closing
+from deploy.events import Events, first_cause, fix, follow
+from deploy.sam import overrides
+from deploy.state import OURS, Stack
+from deploy.wanted import Wanted, known_parameters, wanted
+from local.errors import LocalError
+from tests.cli import FakeApi, client_error
+from tests.template import TEMPLATE
+
+OUTPUTS = [{"OutputKey": "FeeeKeySecretArn", "OutputValue": "arn:key"}]
+ID = "arn:stack"
+
+
+@dataclass
+class FakeCloudFormation:
+    """A stack that has these statuses, one after the other; each look is the next, and the last one stays."""
+
+    statuses: list[str | None]
+    events: list[dict[str, Any]] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    description: str = OURS
+    outputs: list[dict[str, str]] = field(default_factory=lambda: OUTPUTS)
+    after_delete: str | None = None
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status is None:
+            raise client_error("ValidationError")
+        up = status.endswith("COMPLETE") and status not in {"ROLLBACK_COMPLETE", "DELETE_COMPLETE"}
+        outputs = {"Outputs": self.outputs} if up else {}
+        return {"Stacks": [{"StackId": ID, "StackStatus": status, "Description": self.description, **outputs}]}
+
+    def delete_stack(self, **_: str) -> None:
+        self.done.append("delete")
+        self.statuses = [self.after_delete]
+
+    def continue_update_rollback(self, **_: str) -> None:
+        self.done.append("continue")
+        self.statuses = ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
+
+    def get_paginator(self, _: str) -> "FakeCloudFormation":
+        return self
+
+    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
+        yield {"StackEvents": self.events[::-1]}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.events._POLL_SECONDS", 0)
+
+
+def event(status: str, reason: str = "", *, name: str = "Table", kind: str = "AWS::DynamoDB::Table") -> dict[str, Any]:
+    return {
+        "EventId": f"{name} {status} {reason}",
+        "LogicalResourceId": name,
+        "ResourceType": kind,
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+    }
+
+
+def prepared(cloudformation: FakeCloudFormation) -> list[str]:
+    said: list[str] = []
+    Stack(cloudformation, "feee-cancel", said.append).prepare()
+    return said
+
+
+@pytest.mark.parametrize("status", [None, "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_what_can_be_deployed_to_is_left_as_it_is(status: str | None) -> None:
+    cloudformation = FakeCloudFormation([status])
+    assert (prepared(cloudformation), cloudformation.done) == ([], [])
+
+
+def test_a_deployment_that_never_began_is_gone_on_with() -> None:
+    cloudformation = FakeCloudFormation(["REVIEW_IN_PROGRESS"])
+    assert "interrupted before it began" in prepared(cloudformation)[0]
+    assert cloudformation.done == []
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"])
+def test_what_is_left_of_a_failed_deployment_is_removed_first(status: str) -> None:
+    cloudformation = FakeCloudFormation([status])
+    assert f"({status})" in prepared(cloudformation)[0]
+    assert cloudformation.done == ["delete"]
+
+
+@pytest.mark.parametrize("end", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE"])
+def test_what_goes_on_is_waited_for(end: str) -> None:
+    cloudformation = FakeCloudFormation([*["CREATE_IN_PROGRESS"] * 4, end])
+    assert "is at work on this stack (CREATE_IN_PROGRESS)" in prepared(cloudformation)[0]
+    assert cloudformation.done == (["delete"] if end == "ROLLBACK_COMPLETE" else [])
+
+
+def test_an_update_that_could_not_go_back_is_helped() -> None:
+    cloudformation = FakeCloudFormation(["UPDATE_ROLLBACK_FAILED"])
+    prepared(cloudformation)
+    assert cloudformation.done == ["continue"]
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        FakeCloudFormation(["CREATE_COMPLETE"], outputs=[{"OutputKey": "Site", "OutputValue": "x"}]),
+        FakeCloudFormation(["ROLLBACK_COMPLETE"], description="Somebody else's"),
+        FakeCloudFormation(["DELETE_FAILED"], description="Somebody else's"),
+    ],
+)
+def test_a_stack_of_somebody_else_is_left_alone(there: FakeCloudFormation) -> None:
+    with pytest.raises(TroubleError, match="isn't this project's"):
+        prepared(there)
+    assert there.done == []
+
+
+def test_a_stack_that_cannot_be_removed_says_why() -> None:
+    cloudformation = FakeCloudFormation(["ROLLBACK_COMPLETE"], after_delete="DELETE_FAILED")
+    with pytest.raises(TroubleError, match=r"isn't removed \(DELETE_FAILED\)"):
+        prepared(cloudformation)
+
+
+def test_events_of_before_are_not_told_again() -> None:
+    cloudformation = FakeCloudFormation(["CREATE_COMPLETE"], events=[event("CREATE_COMPLETE")])
+    events, said = Events(cloudformation, ID), list[str]()
+    cloudformation.events += [event("UPDATE_IN_PROGRESS"), event("UPDATE_COMPLETE"), event("UPDATE_FAILED", "no")]
+    assert len(follow(events, lambda: True, said.append)) == 3
+    assert said == ["    updated: Table", "    update failed: Table"]
+    assert follow(events, lambda: True, said.append) == []
+
+
+def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
+    told = [
+        event("CREATE_IN_PROGRESS"),
+        event("CREATE_FAILED", "Resource creation cancelled", name="Queue"),
+        event("CREATE_FAILED", "User: arn:... is not authorized to perform: lambda:CreateFunction", name="Api"),
+        event("CREATE_FAILED", "Other", name="Later"),
+        event("ROLLBACK_IN_PROGRESS", "failed to create: [Api]", name="feee-cancel", kind="AWS::CloudFormation::Stack"),
+    ]
+    cause = first_cause(told) or ""
+    assert cause.startswith("Api (AWS::DynamoDB::Table) failed: User: arn:... is not authorized")
+    assert "lack the permission" in cause
+    assert first_cause(told[:2]) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("decreases account's UnreservedConcurrentExecution below its minimum value of [10].", "set it 0"),
+        ("CloudWatch Logs role ARN must be set in account settings to enable logging", "CreateApiGatewayLogRole=true"),
+        ("The role defined for the function cannot be assumed by Lambda.", "Once more"),
+        ("feee-cancel-api already exists in stack", "STACK="),
+        ("Rate exceeded", "Once more"),
+        ("The security group 'sg-1' does not exist", "SecurityGroupIds"),
+        ("Something nobody has seen", ""),
+    ],
+)
+def test_a_cause_comes_with_what_fixes_it(reason: str, words: str) -> None:
+    assert words in fix(reason)
+    assert bool(fix(reason)) == bool(words)
+
+
+def test_what_is_wanted_has_defaults() -> None:
+    assert wanted({}) == Wanted("feee-cancel", None, None, {})
+    given = {
+        "STACK": "desk-3",
+        "REGION": "eu-west-1",
+        "PROFILE": "p",
+        "PARAMETERS": "LogLevel=DEBUG FeeeUserAgent='a b=c'",
+    }
+    asked = wanted(given)
+    assert asked.parameters == {"LogLevel": "DEBUG", "FeeeUserAgent": "a b=c"}
+    assert asked.options == ["--stack", "desk-3", "--region", "eu-west-1", "--profile", "p"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"STACK": "3desk"}, "begins with a letter"),
+        ({"STACK": "a;b"}, "begins with a letter"),
+        ({"PARAMETERS": "LogLevl=DEBUG"}, "Is LogLevel meant?"),
+        ({"PARAMETERS": "LogLevel DEBUG"}, "has no ="),
+        ({"PARAMETERS": "FeeeUserAgent='a"}, "can't be read"),
+    ],
+)
+def test_what_cannot_be_wanted_is_said(variables: dict[str, str], words: str) -> None:
+    with pytest.raises(TroubleError, match=words.replace("?", r"\?")):
+        wanted(variables)
+
+
+def test_a_value_where_none_belongs_is_not_repeated() -> None:
+    for words in ("SECRET-KEY-1234", "Key=SECRET-KEY-1234"):
+        with pytest.raises(TroubleError) as trouble:
+            wanted({"PARAMETERS": words})
+        assert "SECRET" not in str(trouble.value)
+
+
+def test_every_parameter_of_the_template_is_known() -> None:
+    assert known_parameters() == list(TEMPLATE["Parameters"])
+    assert TEMPLATE["Description"] == OURS
+
+
+def test_values_reach_sam_as_they_are() -> None:
+    assert overrides({}) == []
+    assert overrides({"A": 'say "x\\"'}) == ["--parameter-overrides", 'A="say \\"x\\\\\\""']
+
+
+class FakeSession:
+    """A boto3 session with credentials of this kind."""
+
+    region_name = "eu-west-1"
+
+    def __init__(self, method: str, token: str | None) -> None:
+        self._credentials = type("Credentials", (), {"method": method, "token": token})
+
+    def get_credentials(self) -> Any:
+        return self._credentials
+
+
+def test_the_call_at_the_end_suits_the_credentials() -> None:
+    outputs, url = {"ApiArn": "arn:api"}, "https://x/v1"
+    plain = closing(Wanted("feee-cancel", None, None, {}), url, outputs, {}, FakeSession("env", None))
+    assert "export-credentials" not in plain
+    assert "x-amz-security-token" not in plain
+    asked = Wanted("desk-3", "eu-west-1", "p", {})
+    sso = closing(asked, url, outputs, {"FeeeUserAgent": "mine/1"}, FakeSession("sso", "token"))
+    assert "export-credentials --format env --profile p" in sso
+    assert "x-amz-security-token: $AWS_SESSION_TOKEN" in sso
+    assert "aws:amz:eu-west-1:execute-api" in sso
+    assert "make undeploy STACK=desk-3 REGION=eu-west-1 PROFILE=p" in sso
+    assert "mine/1" in sso
+
+
+class FakeSecrets:
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        return {"SecretString": '{"key": ""}'}
+
+
+def test_without_a_terminal_nobody_is_asked_for_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    said: list[str] = []
+    reached = Reached({"FeeeKeySecretArn": "arn"}, FakeApi([]), lambda _: FakeSecrets())
+    assert not key.ask_for_the_key(Wanted("desk-3", None, None, {}), reached, said.append)
+    assert said == ["The stack has no key of feee.io yet. Set it: ./feee-cancel set-key --stack desk-3"]
+
+
+def test_undeploy_needs_somebody_who_says_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    monkeypatch.delenv("YES", raising=False)
+    with pytest.raises(TroubleError, match="YES=1"):
+        undeploy._agreed("Remove?")
+    monkeypatch.setenv("YES", "1")
+    assert undeploy._agreed("Remove?")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (TroubleError("No."), Exit.TROUBLE, "No."),
+        (LocalError("sam build failed"), Exit.TROUBLE, "sam build failed"),
+        (client_error("ExpiredToken"), Exit.TROUBLE, "have expired"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "goes on from there"),
+    ],
+)
+def test_trouble_is_words_and_a_status(
+    error: BaseException, status: Exit, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def do(*_: object) -> None:
+        raise error
+
+    assert main(do) is status
+    assert words in capsys.readouterr().err
