@@ -32,37 +32,37 @@ def create(service: Service) -> Handler:
 
 
 def _routes(service: Service) -> Routes:
-    def request(asked: Request) -> Reply:
-        document = cancellations.document(asked)
-        row = service.request(document, requested_by=asked.caller, seconds_left=asked.seconds_left)
+    def cancel(request: Request) -> Reply:
+        document = cancellations.document(request)
+        row = service.request(document, requested_by=request.caller, seconds_left=request.seconds_left)
         logger.info("requested", extra={"order_no": row.order_no, "state": row.state, "reason": row.state_reason})
-        return cancellations.requested(row, asked, now=service.ports.now())
+        return cancellations.requested(row, request, now=service.ports.now())
 
-    def batch(asked: Request) -> Reply:
-        document = cancellations.document(asked, most=cancellations.MAX_BATCH_DOCUMENT)
-        enqueued = service.enqueue_batch(document, requested_by=asked.caller)
+    def cancel_batch(request: Request) -> Reply:
+        document = cancellations.document(request, most=cancellations.MAX_BATCH_DOCUMENT)
+        enqueued = service.enqueue_batch(document, requested_by=request.caller)
         logger.info("requested a batch", extra={"orders": len(enqueued)})
         return cancellations.batch(document, enqueued)
 
-    def withdraw(asked: Request) -> Reply:
-        row = service.withdraw(asked.order_no)
-        logger.info("asked to withdraw", extra={"order_no": asked.order_no, "state": row.state if row else None})
+    def withdraw(request: Request) -> Reply:
+        row = service.withdraw(request.order_no)
+        logger.info("asked to withdraw", extra={"order_no": request.order_no, "state": row.state if row else None})
         return cancellations.withdrawn(row)
 
-    def find(asked: Request) -> Reply:
-        return cancellations.found(service.find(asked.order_no))
+    def find(request: Request) -> Reply:
+        return cancellations.found(service.find(request.order_no))
 
-    def page(asked: Request) -> Reply:
-        query = pages.Query.parse(asked.query)
+    def page(request: Request) -> Reply:
+        query = pages.Query.parse(request.query)
         return pages.page(*service.page(query.states, limit=query.limit, after=query.after, period=query.period))
 
-    def look_up(asked: Request) -> Reply:
-        said = service.look_up(asked.order_no, seconds_left=asked.seconds_left)
-        return cancellations.looked_up(asked.order_no, said, service.outlook(said.order) if said.order else None)
+    def look_up(request: Request) -> Reply:
+        said = service.look_up(request.order_no, seconds_left=request.seconds_left)
+        return cancellations.looked_up(request.order_no, said, service.outlook(said.order) if said.order else None)
 
     return {
-        "/cancellations": {"GET": page, "POST": request},
-        "/cancellations/batch": {"POST": batch},
+        "/cancellations": {"GET": page, "POST": cancel},
+        "/cancellations/batch": {"POST": cancel_batch},
         "/cancellations/{order_no}": {"DELETE": withdraw, "GET": find},
         "/orders/{order_no}": {"GET": look_up},
     }

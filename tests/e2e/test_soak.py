@@ -25,10 +25,10 @@ from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import CancellationRequest
-from feee_cancel.usecases.containment import contained_attempt
+from feee_cancel.usecases.attempt import contained_attempt
 from feee_cancel.usecases.enqueue import deduplicate, enqueue
 from feee_cancel.usecases.ports import Ports, TableUnavailableError
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.server import RunningSimulator
 from local.stack import KEY, LocalStack
@@ -106,9 +106,9 @@ def act(one: Ports, order_no: str, chosen: random.Random) -> None:
     deadline = one.monotonic() + 20
     match chosen.choices(["ask", "later", "send", "withdraw", "drain"], [4, 1, 2, 2, 6])[0]:
         case "ask":
-            request(asked, one, requested_by="caller", deadline=deadline)
+            request_cancellation(asked, one, requested_by="caller", deadline=deadline)
         case "later":
-            request(ahead, one, requested_by="caller", deadline=deadline)
+            request_cancellation(ahead, one, requested_by="caller", deadline=deadline)
         case "send":
             message = f"webhook:{order_no}"
             deduplicate(message, one, partial(enqueue, asked, one, requested_by=message))

@@ -7,8 +7,7 @@ from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State
-from feee_cancel.usecases.attempt import LEASE_SECONDS
-from feee_cancel.usecases.containment import contained_attempt
+from feee_cancel.usecases.attempt import LEASE_SECONDS, contained_attempt
 from feee_cancel.usecases.ports import Ports, TableUnavailableError
 from tests.builders import NOW, ORDER_NO, answer, refused, shown
 from tests.explorer.scheduler import Death, Fault, Plan, Step, called, play, stepped

@@ -11,7 +11,7 @@ from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.ports import TableUnavailableError
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO, answer, refused, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, ports
@@ -120,11 +120,11 @@ def test_a_cancel_that_may_have_taken_effect_is_never_taken_back(
     """The next attempt's trouble, a request for later and a request for now hide nothing."""
     table, clock = FakeTable(), Clock()
     wired = ports(FakeFeee(cancel, query), table, clock=clock)
-    request(asked(), wired, requested_by="me", deadline=NOW + 100)
+    request_cancellation(asked(), wired, requested_by="me", deadline=NOW + 100)
     assert withdraw(ORDER_NO, wired) == table.rows[ORDER_NO]
     clock.time = table.rows[ORDER_NO].due_at
     again = ports(FakeFeee([later, later], [later]), table, clock=clock)
-    request(asked(), again, requested_by="me", deadline=clock() + 100)
+    request_cancellation(asked(), again, requested_by="me", deadline=clock() + 100)
     assert enqueue(asked(NOW + 9_999), again, requested_by="me").state is State.WAITING
     kept = withdraw(ORDER_NO, again)
     assert kept
@@ -135,7 +135,7 @@ def test_a_request_whose_attempt_can_have_sent_nothing_may_be_taken_back() -> No
     for nothing_sent in ([NOT_SENT, NOT_SENT], [RATE], [WRONG_KEY]):
         table = FakeTable()
         wired = ports(FakeFeee(nothing_sent), table)
-        request(asked(), wired, requested_by="me", deadline=NOW + 100)
+        request_cancellation(asked(), wired, requested_by="me", deadline=NOW + 100)
         taken_back = withdraw(ORDER_NO, wired)
         assert taken_back
         assert taken_back.state is State.WITHDRAWN
@@ -146,7 +146,7 @@ def test_an_order_that_is_open_after_all_may_be_taken_back_again() -> None:
     wired = ports(FakeFeee([NO_ANSWER, refused()], [NO_ANSWER, OPEN]), table, clock=clock)
     for _ in range(2):
         clock.time = max(NOW, table.rows[ORDER_NO].due_at) if table.rows else NOW
-        request(asked(), wired, requested_by="me", deadline=clock() + 100)
+        request_cancellation(asked(), wired, requested_by="me", deadline=clock() + 100)
     taken_back = withdraw(ORDER_NO, wired)
     assert taken_back
     assert (taken_back.state, taken_back.in_doubt) == (State.WITHDRAWN, False)
@@ -164,11 +164,11 @@ class Dies(FakeFeee):
 def test_a_function_that_dies_inside_the_call_leaves_a_doubt_that_outlives_the_next_attempts_trouble() -> None:
     table, clock = FakeTable(), Clock()
     with pytest.raises(Death):
-        request(asked(), ports(Dies(), table, clock=clock), requested_by="me", deadline=NOW + 100)
+        request_cancellation(asked(), ports(Dies(), table, clock=clock), requested_by="me", deadline=NOW + 100)
     clock.time = NOW + 30
     for _ in range(2):
         down = ports(FakeFeee([NOT_SENT, NOT_SENT]), table, clock=clock)
-        request(asked(), down, requested_by="me", deadline=clock() + 100)
+        request_cancellation(asked(), down, requested_by="me", deadline=clock() + 100)
         assert withdraw(ORDER_NO, down) == table.rows[ORDER_NO]
         assert table.rows[ORDER_NO].state is State.WAITING
         clock.time += 60
@@ -177,17 +177,19 @@ def test_a_function_that_dies_inside_the_call_leaves_a_doubt_that_outlives_the_n
 def test_a_lease_that_ran_out_on_a_row_without_the_mark_leaves_a_doubt_all_the_same() -> None:
     table = FakeTable(row(attempt=7, due_at=NOW))
     down = ports(FakeFeee([NOT_SENT, NOT_SENT]), table)
-    assert request(asked(), down, requested_by="me", deadline=NOW + 100).in_doubt
+    assert request_cancellation(asked(), down, requested_by="me", deadline=NOW + 100).in_doubt
 
 
 def test_an_outcome_that_could_not_be_written_leaves_a_doubt() -> None:
     table, clock = FakeTable(), Clock()
     table.trouble = {"settle"}
-    request(asked(), ports(FakeFeee([NOT_SENT, NOT_SENT]), table, clock=clock), requested_by="me", deadline=NOW + 9)
+    request_cancellation(
+        asked(), ports(FakeFeee([NOT_SENT, NOT_SENT]), table, clock=clock), requested_by="me", deadline=NOW + 9
+    )
     table.trouble = set()
     clock.time = NOW + 30
     later = ports(FakeFeee([NOT_SENT, NOT_SENT]), table, clock=clock)
-    assert request(asked(), later, requested_by="me", deadline=clock() + 9).in_doubt
+    assert request_cancellation(asked(), later, requested_by="me", deadline=clock() + 9).in_doubt
 
 
 # -- looking soon
@@ -203,7 +205,7 @@ def test_an_order_in_doubt_is_looked_at_soon_whatever_time_is_asked_for(ask: str
     table = FakeTable(IN_DOUBT)
     wired = ports(FakeFeee(), table)
     if ask == "by the API":
-        request(asked(NOW + 5_000), wired, requested_by="me", deadline=NOW + 100)
+        request_cancellation(asked(NOW + 5_000), wired, requested_by="me", deadline=NOW + 100)
     else:
         enqueue(asked(NOW + 5_000), wired, requested_by="me")
     there = table.rows[ORDER_NO]
@@ -215,7 +217,9 @@ def look(answer: Answer) -> tuple[Cancellation, list[str]]:
     """An attempt for an order in doubt that is wanted much later."""
     there = replace(IN_DOUBT, due_at=NOW, not_before=NOW + 5_000, gives_up_at=NOW + 90_000)
     feee = FakeFeee(query=[answer])
-    return request(asked(), ports(feee, FakeTable(there)), requested_by="somebody", deadline=NOW + 100), feee.calls
+    return request_cancellation(
+        asked(), ports(feee, FakeTable(there)), requested_by="somebody", deadline=NOW + 100
+    ), feee.calls
 
 
 @pytest.mark.parametrize(
@@ -273,7 +277,7 @@ def test_a_row_that_starts_again_with_an_attempt_has_that_attempts_doubt_or_an_e
     for earlier, kept in ((None, None), (2, 2)):
         ended = row(state=State.FAILED, due_at=NOW - 99, attempt=5, in_doubt_after=earlier)
         down = ports(FakeFeee([NOT_SENT, NOT_SENT]), FakeTable(ended))
-        assert request(asked(), down, requested_by="me", deadline=NOW + 9).in_doubt_after == kept
+        assert request_cancellation(asked(), down, requested_by="me", deadline=NOW + 9).in_doubt_after == kept
 
 
 def test_trouble_at_the_table_while_taking_back_is_trouble() -> None:

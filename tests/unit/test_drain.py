@@ -17,7 +17,7 @@ from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReaso
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.ports import TableUnavailableError
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import request_cancellation
 from tests.builders import NOW, answer, row, shown
 from tests.fakes import Clock, FakeLease, FakeTable, FakeTelemetry, InlineExecutor, ports
 
@@ -463,7 +463,9 @@ def test_an_hour_of_feee_io_being_down_loses_nothing_and_costs_few_calls() -> No
     for minute in range(60):
         order_no = str(1000 + minute)
         wired = ports(case.feee, case.table, clock=case.clock, woken=case.woken)
-        row = request(CancellationRequest(order_no=order_no), wired, requested_by=None, deadline=case.clock() + 20)
+        row = request_cancellation(
+            CancellationRequest(order_no=order_no), wired, requested_by=None, deadline=case.clock() + 20
+        )
         accepted += row.state is State.WAITING
         while case.woken:
             case.run(until=case.woken.pop(), holder=10 * minute)

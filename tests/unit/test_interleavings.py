@@ -16,7 +16,7 @@ from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.enqueue import deduplicate, enqueue
 from feee_cancel.usecases.ports import TableUnavailableError
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO
 from tests.explorer.explore import explore, wander
@@ -45,7 +45,9 @@ def asks(world: World, asked: CancellationRequest = ASKED, *, skew: float = 0, a
         world.asked_again |= again
         ports = world.ports(skew)
         with suppress(TableUnavailableError):
-            accepted(world, request(asked, ports, requested_by="somebody", deadline=ports.monotonic() + 20))
+            accepted(
+                world, request_cancellation(asked, ports, requested_by="somebody", deadline=ports.monotonic() + 20)
+            )
 
     return work
 

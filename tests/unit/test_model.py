@@ -18,9 +18,9 @@ from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.order import FILLED
 from feee_cancel.usecases.drain import HORIZON_SECONDS, Drain
-from feee_cancel.usecases.enqueue import enqueue, wake_for
+from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.ports import Ports, TableUnavailableError
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import request_cancellation, wake_for
 from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.choices import Answer as Reply
 from local.simulator.kinds import KINDS, Scene, respond
@@ -190,7 +190,7 @@ class Model(RuleBasedStateMachine):
             self.left_alone.pop(order_no, None)
         self.asked.add(order_no)
         try:
-            row = request(asked, self.ports, requested_by=None, deadline=self.clock() + 20)
+            row = request_cancellation(asked, self.ports, requested_by=None, deadline=self.clock() + 20)
         except (Crash, TableUnavailableError):
             return
         assert self.table.rows[order_no].order_no == row.order_no, "accepted means written"
@@ -345,7 +345,7 @@ class Model(RuleBasedStateMachine):
         for order_no in self.order_nos:
             if order_no in self.asked and order_no not in self.finals:
                 try:
-                    request(
+                    request_cancellation(
                         CancellationRequest(order_no=order_no),
                         self.ports,
                         requested_by=None,

@@ -9,7 +9,7 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.ports import TableUnavailableError
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import request_cancellation
 from tests.builders import NOW, ORDER_NO, answer, refused, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, ports
 
@@ -26,7 +26,9 @@ def ask(
     woken: list[int] | None = None,
 ) -> Cancellation:
     asked = CancellationRequest(order_no=ORDER_NO, not_before=not_before, reason="unfilled")
-    return request(asked, ports(feee, table, clock=Clock(now), woken=woken), requested_by="me", deadline=deadline)
+    return request_cancellation(
+        asked, ports(feee, table, clock=Clock(now), woken=woken), requested_by="me", deadline=deadline
+    )
 
 
 def test_a_happy_cancel_is_one_call_and_two_writes() -> None:

@@ -16,7 +16,7 @@ from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.outlook import outlook
 from feee_cancel.usecases.enqueue import enqueue
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import request_cancellation
 from tests.builders import NOW, ORDER_NO, order, refused, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, ports
 
@@ -117,7 +117,7 @@ def test_a_row_that_sleeps_for_ages_wakes_up_when_it_is_asked_for_again(
     for_the_drain = enqueue(asked, ports(FakeFeee(), FakeTable(there)), requested_by="me")
     assert for_the_drain.due_at <= latest
     feee = FakeFeee([shown(status=12, refund_amount=Decimal("3.92"))])
-    at_once = request(asked, ports(feee, FakeTable(there)), requested_by="me", deadline=NOW + 99)
+    at_once = request_cancellation(asked, ports(feee, FakeTable(there)), requested_by="me", deadline=NOW + 99)
     assert at_once.due_at <= latest
     for found in (for_the_drain, at_once):
         assert found.state.final or found.gives_up_at <= latest + DAY
@@ -126,7 +126,7 @@ def test_a_row_that_sleeps_for_ages_wakes_up_when_it_is_asked_for_again(
 def test_an_order_first_seen_before_it_failed_is_not_new_when_it_is_asked_for_again() -> None:
     failed = row(state=State.FAILED, seen_at=NOW - 400, due_at=NOW - 99)
     feee = FakeFeee([refused()], [shown(create_time=YEAR_56880)])
-    again = request(
+    again = request_cancellation(
         CancellationRequest(order_no=ORDER_NO), ports(feee, FakeTable(failed)), requested_by="me", deadline=NOW + 99
     )
     assert (again.seen_at, again.state_reason) == (NOW - 400, StateReason.CANCEL_REFUSED)

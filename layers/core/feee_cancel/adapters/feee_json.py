@@ -9,8 +9,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from feee_cancel.domain.unicode import sound
-
 _MAX_NUMBER = 64
 _MAX_DEPTH = 32
 _MAX_MEMBERS = 16
@@ -19,6 +17,8 @@ _COMPRESSED = (b"\x1f\x8b", b"x")
 _GZIP_OR_ZLIB = 47
 _CHINESE = re.compile(r"charset\s*=\s*[\"']?(?:gb2312|gbk|gb18030)\b", re.IGNORECASE)
 _LEFT_OUT = "[nested too deeply]"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""Halves of characters: JSON can escape them, and nothing can encode them."""
 
 
 def parse(body: bytes, key: str, *, content_type: str, most: int) -> object:
@@ -96,7 +96,12 @@ def _cleaning(key: str) -> Callable[[str], str]:
     """Makes text sound, and blots the key out: as it is, in another case, percent-encoded, or in base64."""
     encoded = b64encode(key.encode()[: len(key) // 3 * 3]).decode()
     forms = re.compile("|".join(map(re.escape, (key, quote(key, safe=""), encoded))), re.IGNORECASE)
-    return lambda text: sound(forms.sub("[key]", text))
+    return lambda text: _sound(forms.sub("[key]", text))
+
+
+def _sound(text: str) -> str:
+    """The text with U+FFFD for halves of characters."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _cleaned(value: Any, clean: Callable[[str], str], depth: int) -> Any:

@@ -1,12 +1,13 @@
 """The request documents: one order, or a batch of them with the rest in common."""
 
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
-from feee_cancel.domain.faults import InvalidRequestError
+from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 from feee_cancel.domain.foreign_events import kind
 from feee_cancel.domain.times import SENT_AGAIN, parse_not_before, scheduled_at
 
@@ -17,6 +18,8 @@ _MEMBERS = frozenset({"order_no", "order_nos", "not_before", "reason", "executio
 MAX_BATCH = 100
 MAX_DOCUMENT = 4_096
 """Bytes of a document with one order."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,20 @@ def parse_event(document: object, *, now: float, earliest: float | None = None) 
     else:
         asked = parse_batch(rest, now=now, earliest=earliest)
     return EventRequest(asked=asked, execution_id=execution_id, scheduled_at=due_at)
+
+
+def unless_past(parse: Callable[[float | None], T], repeats: Callable[[T], bool], earliest: float | None = None) -> T:
+    """Read a document, whose time may be no earlier than `earliest` (None: as `parse` has it).
+
+    Raises PastTimeError for an earlier time, but not if what is asked for repeats what was accepted.
+    """
+    try:
+        return parse(earliest)
+    except PastTimeError:
+        asked = parse(-math.inf)
+        if not repeats(asked):
+            raise
+        return asked
 
 
 def parse_order_no(value: object) -> str:

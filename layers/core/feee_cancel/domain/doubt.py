@@ -1,12 +1,7 @@
 """Whether a cancel may have taken effect without anybody having seen it (docs/decisions/0016)."""
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State
-
-
-def only_looks(row: Cancellation, now: float) -> bool:
-    """Whether the attempt is for the doubt alone: the order isn't to be cancelled yet."""
-    return row.state is State.CANCELLING and row.not_before is not None and row.not_before > now
+from feee_cancel.domain.cancellation import Cancellation
 
 
 def doubt_after(row: Cancellation, cancel: Answer | None, *, seen_open: bool) -> int | None:

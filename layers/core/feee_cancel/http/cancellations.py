@@ -50,7 +50,7 @@ def document(request: Request, *, most: int = MAX_DOCUMENT) -> object:
     return parse_json(body)
 
 
-def requested(row: Cancellation, asked: Request, *, now: float) -> Reply:
+def requested(row: Cancellation, request: Request, *, now: float) -> Reply:
     """The answer to a request: 200 settled, 202 will be settled. Raises ProblemError (409 can't be cancelled)."""
     if row.state is State.CANCELLED:
         return Reply(HTTPStatus.OK, represent(row))
@@ -58,7 +58,7 @@ def requested(row: Cancellation, asked: Request, *, now: float) -> Reply:
         reason = row.state_reason or StateReason.GAVE_UP
         raise _conflict(reason.replace("_", "-"), _REJECTED[reason], row)
     wait = RETRY_SECONDS if row.state is State.CANCELLING else min(max(1, row.due_at - int(now) + 1), _MAX_WAIT)
-    location = f"{asked.url_path}/{row.order_no}"
+    location = f"{request.url_path}/{row.order_no}"
     return Reply(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
 
 

@@ -1,20 +1,32 @@
-"""One attempt: ask feee.io, decide, settle. The row was claimed before; its lease outlives the attempt."""
+"""One attempt: ask feee.io, decide, settle. The row was claimed before; its lease outlives the attempt.
 
+Whatever an attempt comes to, the others go on: what it raises is logged, counted and left.
+"""
+
+import logging
 import math
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State
-from feee_cancel.domain.decision import decide, hinges_on_others, must_cancel_again
-from feee_cancel.domain.doubt import only_looks
-from feee_cancel.usecases.ports import Feee, Ports
+from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.decision import Backoff, decide, hinges_on_others, must_cancel_again
+from feee_cancel.usecases.ports import Feee, Ports, TableUnavailableError
 
 ATTEMPT_SECONDS = 16.0
 """The longest that an attempt talks to feee.io."""
 LEASE_SECONDS = 30
 """From the claim until another attempt may take over: an attempt, and ample time for its settling write."""
+POSTPONED = Backoff(30, 900)
+"""How long a row waits whose attempt crashed or couldn't be written."""
 
 _TELLS_ALL = frozenset({AnswerKind.ORDER, AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
 """After these a query would say nothing more, or be refused alike."""
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 def lease_until(now: float) -> int:
@@ -39,6 +51,48 @@ def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation
     return settled
 
 
+def contained_attempt(due: Due, ports: Ports) -> Cancellation | None:
+    """Claim the row and make an attempt. Returns the row that it ended with; None if it didn't, or was another's.
+
+    Never raises but what ends the process. A row whose attempt crashes, or can't be written, waits longer each time;
+    it fails when its time is up, which takes no attempt that works, not even a row that can be read.
+    """
+    now, deadline = ports.now(), ports.monotonic() + ATTEMPT_SECONDS
+    until = lease_until(now)
+
+    def _attempt() -> Cancellation | None:
+        claimed, won = ports.cancellations.claim(due.order_no, due.state, due_by=now, lease_until=until)
+        return attempt(claimed, ports, deadline=deadline) if won else None
+
+    def _postpone() -> None:
+        cancellations = ports.cancellations
+        wait = POSTPONED.wait(due.postponed + 1, ports.jitter())
+        if not cancellations.give_up(due, lease_until=until, now=ports.now(), kept_for=ports.policy.kept_for):
+            cancellations.postpone(due, lease_until=until, until=math.ceil(ports.now() + wait))
+
+    done, attempted = contained(_attempt, due.order_no, ports)
+    if not done:
+        contained(_postpone, due.order_no, ports)
+    return attempted
+
+
+def contained(work: Callable[[], T], order_no: str, ports: Ports) -> tuple[bool, T | None]:
+    """Whether the work for an order was done, and what it returned. Logs and counts what it raised.
+
+    A crash is logged by its type and place: the message of an error that nobody expected may hold anything, a key too.
+    """
+    try:
+        return True, work()
+    except TableUnavailableError:
+        logger.exception("an attempt couldn't be written; it will be made again", extra={"order_no": order_no})
+    except Exception as error:  # noqa: BLE001 - one row's trouble is nobody else's
+        place = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+        crash = {"order_no": order_no, "crash": type(error).__name__, "place": place}
+        logger.error("an attempt crashed; it will be made again", extra=crash)  # noqa: TRY400 - without the message
+        ports.telemetry.crashed()
+    return False, None
+
+
 def _others_shown(
     row: Cancellation, cancel: Answer | None, query: Answer | None, ports: Ports, deadline: float
 ) -> bool:
@@ -56,9 +110,14 @@ def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | Non
     """The answers to cancel and to query; None for what wasn't asked."""
     if row.state is State.REFUNDING:
         return _look_for_the_refund(row, ports, deadline)
-    if only_looks(row, ports.now()):
+    if _only_looks(row, ports.now()):
         return None, ports.feee.query(row.order_no, deadline=deadline)
     return _try(row, ports, deadline)
+
+
+def _only_looks(row: Cancellation, now: float) -> bool:
+    """Whether the attempt is for the doubt alone: the order isn't to be cancelled yet."""
+    return row.state is State.CANCELLING and row.not_before is not None and row.not_before > now
 
 
 def _try(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due
-from feee_cancel.usecases.containment import contained_attempt
-from feee_cancel.usecases.enqueue import TICK_SECONDS
+from feee_cancel.usecases.attempt import contained_attempt
 from feee_cancel.usecases.pace import Pace, PacedFeee
 from feee_cancel.usecases.ports import DrainLease, Ports
+from feee_cancel.usecases.request import TICK_SECONDS
 from feee_cancel.usecases.rota import Rota
 
 HORIZON_SECONDS = TICK_SECONDS + 5

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from feee_cancel.domain.cancellation import Cancellation
-from feee_cancel.domain.documents import CancellationRequest, parse_json
+from feee_cancel.domain.documents import CancellationRequest, parse_json, unless_past
 from feee_cancel.domain.times import SENT_AGAIN
-from feee_cancel.usecases.enqueue import deduplicate, enqueue, wake_for
+from feee_cancel.usecases.enqueue import deduplicate, enqueue
 from feee_cancel.usecases.ports import Handler, Intake, SignedMessage
-from feee_cancel.usecases.repeats import are_asked, unless_past
+from feee_cancel.usecases.request import are_asked, wake_for
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from feee_cancel.domain.documents import (
     parse_batch,
     parse_event,
     parse_order_no,
+    unless_past,
 )
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.order import Order
@@ -25,8 +26,7 @@ from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import Diagnosis, DrainLease, Handler, Ports, TableUnavailableError
-from feee_cancel.usecases.repeats import are_asked, unless_past
-from feee_cancel.usecases.request import request
+from feee_cancel.usecases.request import are_asked, request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 
 _MOST_SIDE_BY_SIDE = 64
@@ -63,7 +63,7 @@ class Service:
             lambda asked: are_asked([asked], self.ports),
         )
         deadline = self._deadline(seconds_left)
-        return request(asked, self.ports, requested_by=requested_by, deadline=deadline)
+        return request_cancellation(asked, self.ports, requested_by=requested_by, deadline=deadline)
 
     def enqueue_batch(self, document: object, *, requested_by: str | None) -> list[Enqueued]:
         """Take a batch down for the drain. Returns what became of each order number, in order.
