@@ -8,7 +8,7 @@ PYTHON ?= python3
 UV := .tools/uv/bin/uv
 RUN := .venv/bin/python
 export SAM_CLI_TELEMETRY := 0
-export PYTHONPATH := layers/core:.
+export PYTHONPATH := layers/core:client:.
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -5,6 +5,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
@@ -20,7 +21,10 @@ from cli.stack import Stack, deployed, local
 from cli.trouble import EXPECTED, said
 from cli.watch import Screen, watch
 from feee_cancel.adapters.representation import to_json
-from local.api import STACK
+from feee_cancel_client import running
+
+FILE = Path(__file__).resolve().parents[1] / running.FILE
+"""Where `make local` says what it runs."""
 
 
 class Terminal:
@@ -52,7 +56,7 @@ def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
         "redrive": lambda: redrive(
             stack, asked.queue, agree=_agreed if asked.yes else _ask, discard=asked.discard, now=now
         ),
-        "doctor": lambda: diagnose(deployment(STACK if asked.local else asked.stack, stack.client, stack.api.call)),
+        "doctor": lambda: diagnose(deployment(stack.name, stack.client, stack.api.call)),
         "set-key": lambda: set_key(stack, given=asked.given),
         "set-webhook-secret": lambda: set_webhook_secret(
             stack, asked.sender, outgoing=asked.outgoing, drop_old=asked.drop_old
@@ -65,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line. Returns the exit status; expected trouble is words on stderr, never a traceback."""
     asked = parser(now=time.time()).parse_args(arguments)
     try:
-        there = local() if asked.local else deployed(asked.stack, profile=asked.profile, region=asked.region)
+        there = local(FILE) if asked.local else deployed(asked.stack, profile=asked.profile, region=asked.region)
         with there as stack:
             outcome = run(asked, stack, Terminal(quiet=asked.json))
         print(to_json(outcome.document) if asked.json else outcome.words, flush=True)  # noqa: T201 - the command's answer

@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from cli import words
-from cli.outcome import Exit, Outcome, TroubleError
+from cli.outcome import Exit, Outcome
 from cli.stack import Api
-from local.api import ApiAnswer
+from feee_cancel_client import ApiAnswer
 
 _PAGE = 100
 _EXIT_OF_STATE = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
@@ -77,11 +77,8 @@ def listed(api: Api, *, state: str | None, limit: int, now: float) -> Outcome:
 
 
 def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
-    """One call. Raises TroubleError where it isn't this API that answers."""
-    try:
-        return api.call(method, path, body)
-    except ValueError as error:
-        raise TroubleError("What answered isn't this API. Is there a proxy in between that wants something?") from error
+    """One call. Raises ApiError where it isn't this API that answers."""
+    return api.call(method, path, body)
 
 
 def refused(answer: ApiAnswer) -> Outcome:

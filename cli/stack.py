@@ -1,6 +1,5 @@
 """The stack that the commands talk to: a deployed one by its name, or the one that `make local` runs."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,22 +9,18 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import boto3
-import botocore.session
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cli.outcome import TroubleError
-from local import running
-from local.api import REGION, ApiAnswer, ApiClient
-from local.aws import Clients
+from feee_cancel_client import ApiAnswer, ApiClient, running
+from feee_cancel_client.aws import CONFIG, Clients, at_emulator
 
 DEFAULT_NAME = "feee-cancel"
-_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 class Api(Protocol):
-    """The stack's API. Raises urllib3's HTTPError where there is no answer."""
+    """The stack's API. Raises ApiError if there is no answer."""
 
     def call(
         self,
@@ -48,6 +43,7 @@ class Stack:
     api: Api
     client: Callable[[str], Any]
     api_url: str = ""
+    name: str = DEFAULT_NAME
 
     def output(self, key: str) -> str:
         """An output of the stack. Raises TroubleError where its version has none such."""
@@ -64,27 +60,30 @@ def deployed(name: str, *, profile: str | None, region: str | None) -> Iterator[
     if credentials is None:
         raise NoCredentialsError
     make: Any = session.client
-    with Clients(lambda service: make(service, config=_CONFIG)) as client:
+    with Clients(lambda service: make(service, config=CONFIG)) as client:
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
         url = _url(outputs, client("apigateway").meta.endpoint_url)
         with ApiClient(url, credentials, session.region_name) as api:
-            yield Stack(outputs, api, client, url)
+            yield Stack(outputs, api, client, url, name)
 
 
 @contextmanager
-def local(file: Path = running.FILE) -> Iterator[Stack]:
+def local(file: Path) -> Iterator[Stack]:
     """What `make local` runs now. Raises TroubleError."""
     there = running.read(file)
     if there is None:
         raise TroubleError("The local stack isn't running. Start it in another terminal: make local.")
-    with Clients(_away_from_aws(there)) as client, ApiClient(there.api, there.credentials) as api:
+    with (
+        at_emulator(there.endpoint, there.credentials, there.region, CONFIG) as client,
+        ApiClient(there.api, there.credentials, there.region) as api,
+    ):
         try:
             outputs = _outputs(client("cloudformation"), there.stack, "here")
         except EndpointConnectionError as error:
             raise TroubleError(
                 f"The local stack doesn't answer at {there.endpoint}. Start it again: make local."
             ) from error
-        yield Stack(outputs, api, client, there.api)
+        yield Stack(outputs, api, client, there.api, there.stack)
 
 
 def _output(outputs: Mapping[str, str], key: str) -> str:
@@ -112,21 +111,3 @@ def _outputs(cloudformation: Any, name: str, where: str) -> dict[str, str]:
             "or try this machine's with --local."
         ) from error
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-
-
-def _away_from_aws(there: running.Running) -> Callable[[str], Any]:
-    """Makes clients at the emulator, whatever the user's profile says."""
-    nothing = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
-    session: Any = botocore.session.Session(session_vars=nothing)
-
-    def client(service: str) -> Any:
-        return session.create_client(
-            service,
-            region_name=REGION,
-            endpoint_url=there.endpoint,
-            aws_access_key_id=there.access_key,
-            aws_secret_access_key=there.secret_key,
-            config=_CONFIG.merge(Config(proxies={})),
-        )
-
-    return client

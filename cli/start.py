@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> int:
     """Run the command line."""
-    sys.path[:0] = [str(ROOT / "layers/core"), str(ROOT)]
+    sys.path[:0] = [str(ROOT / "layers/core"), str(ROOT / "client"), str(ROOT)]
     from cli.__main__ import main as run  # noqa: PLC0415 - it can be found from here on
 
     return run()

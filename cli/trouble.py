@@ -10,11 +10,11 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
-from urllib3.exceptions import HTTPError
 
 from cli.outcome import TroubleError
+from feee_cancel_client import ApiError, ForeignAnswerError, NoAnswerError
 
-EXPECTED = (TroubleError, BotoCoreError, ClientError, HTTPError)
+EXPECTED = (TroubleError, BotoCoreError, ClientError, ApiError)
 
 _MEND: dict[type[Exception], str] = {
     NoCredentialsError: "There are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
@@ -24,7 +24,8 @@ _MEND: dict[type[Exception], str] = {
     NoRegionError: "No AWS region is set. Give --region, or set AWS_DEFAULT_REGION.",
     SSOError: "Sign in again: aws sso login.",
     TokenRetrievalError: "Sign in again: aws sso login.",
-    HTTPError: "The API can't be reached. Is this machine online? Does the stack still exist?",
+    ForeignAnswerError: "What answered isn't this API. Is there a proxy in between that wants something?",
+    NoAnswerError: "The API can't be reached. Is this machine online? Does the stack still exist?",
 }
 _WRONG_CREDENTIALS = "AWS doesn't take these credentials. Are they mistyped, expired, or without their session token?"
 _MEND_CODE = {

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from urllib3.exceptions import HTTPError
-
 from cli import orders, words
 from cli.outcome import Exit, Outcome
 from cli.stack import Api
-from local.api import ApiAnswer
+from feee_cancel_client import ApiAnswer, NoAnswerError
 
 _FINAL = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _SOON, _LATE = 1.0, 15.0
@@ -66,10 +64,10 @@ def watch(
     return Outcome(Exit.PENDING, seen.row, f"{order_no} isn't final yet. The cancellation goes on by itself.")
 
 
-def _look(api: Api, order_no: str) -> ApiAnswer | HTTPError:
+def _look(api: Api, order_no: str) -> ApiAnswer | NoAnswerError:
     try:
         return orders.look(api, order_no)
-    except HTTPError as error:
+    except NoAnswerError as error:
         return error
 
 
@@ -98,5 +96,5 @@ def _say(seen: _Seen, screen: Screen, text: str) -> None:
     seen.words = text
 
 
-def _why(answer: ApiAnswer | HTTPError) -> str:
-    return f"HTTP status {answer.status}" if isinstance(answer, ApiAnswer) else type(answer).__name__
+def _why(answer: ApiAnswer | NoAnswerError) -> str:
+    return f"HTTP status {answer.status}" if isinstance(answer, ApiAnswer) else str(answer)

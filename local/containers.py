@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from local import sam_files
-from local.api import REGION
 from local.build import ROOT, SAM, build
 from local.engine import ADD_HOST, call, host_address
 from local.errors import LocalError, surroundings
 from local.forward import LOOPBACK, forwarded
+from local.identity import REGION
 from local.image import image
 from local.stack import LocalStack, local_stack, step
 

@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from local.api import ApiAnswer
+from feee_cancel_client.api import ApiAnswer
 from local.bus import SettledEvents, settled_events
 from local.errors import LocalError
 from local.stack import LocalStack, local_stack, step

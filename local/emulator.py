@@ -15,9 +15,9 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from local.api import CREDENTIALS, REGION
 from local.build import ROOT
 from local.errors import LocalError, last_lines
+from local.identity import CREDENTIALS, REGION
 
 _PYTHON = ROOT / ".tools/emulator/bin/python"
 _START = ROOT / "local/emulator_start.py"

@@ -21,8 +21,9 @@ from flask import Flask, Response, abort, request
 from rich.console import Console
 
 from feee_cancel.adapters.representation import to_json
+from feee_cancel_client.api import ApiClient
+from feee_cancel_client.running import Running, read
 from local import running
-from local.api import ApiClient
 from local.build import ROOT
 from local.emulator import free_port
 from local.errors import LocalError
@@ -147,16 +148,20 @@ def served(api: ApiClient, port: int = 0, *, webhook_secret: str = SECRET) -> It
 def _somewhere(console: Console) -> Iterator[tuple[ApiClient, SimulatorClient, str]]:
     """The stack that `make local` runs, or else one of its own, and its webhook's secret."""
     with ExitStack() as opened:
-        there = running.read()
+        there = read(running.FILE)
         if there and (simulator := opened.enter_context(_simulator(there))).healthy():
-            yield opened.enter_context(ApiClient(there.api, there.credentials)), simulator, there.webhook_secret
+            yield (
+                opened.enter_context(ApiClient(there.api, there.credentials, there.region)),
+                simulator,
+                there.webhook_secret,
+            )
         else:
             stack = opened.enter_context(local_stack(console))
             opened.enter_context(running.announced(stack))
             yield stack.api, stack.simulator.client, SECRET
 
 
-def _simulator(there: running.Running) -> SimulatorClient:
+def _simulator(there: Running) -> SimulatorClient:
     return SimulatorClient(there.simulator, there.control_secret)
 
 

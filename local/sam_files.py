@@ -8,9 +8,9 @@ from typing import Any
 from cfnlint.decode import cfn_yaml
 
 from local import private
-from local.api import CREDENTIALS, REGION
 from local.engine import ARCHITECTURE, HOST
 from local.forward import LOOPBACK
+from local.identity import CREDENTIALS, REGION
 from local.stack import STACK, LocalStack
 
 TEMPLATE, VARIABLES = "template.json", "env.json"

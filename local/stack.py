@@ -10,12 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from feee_cancel_client.api import ApiClient
+from feee_cancel_client.aws import Clients
 from local import gateway, rules
-from local.api import CREDENTIALS, REGION, STACK, ApiClient
-from local.aws import Clients, at_emulator
+from local.aws import at_emulator
 from local.build import ROOT, SAM, build
 from local.emulator import emulator, kill_function
 from local.errors import LocalError, run
+from local.identity import CREDENTIALS, REGION, STACK
 from local.rules.transformed import of_type, read, transformed
 from local.simulator.server import RunningSimulator, running
 from local.webhook import SECRET
@@ -85,7 +87,7 @@ def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterat
             outputs = _deploy(template, endpoint, client, {"FeeeBaseUrl": simulator.url} | parameters)
         _set_secret(client, outputs["WebhookSecretArn"], {"secrets": [SECRET]})
         host = f"{outputs['ApiId']}.execute-api.localhost:{endpoint.rpartition(':')[2]}"
-        api = opened.enter_context(ApiClient(f"http://{host}/v1"))
+        api = opened.enter_context(ApiClient(f"http://{host}/v1", CREDENTIALS, REGION))
         stack = LocalStack(directory, endpoint, simulator, outputs, api, client)
         stack.set_key(KEY)
         yield stack

@@ -1,13 +1,11 @@
-"""Signing webhooks as a sender does, with the library's own signer."""
+"""Signing webhooks as a sender does, with the secret of this process's own stack."""
 
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
-from standardwebhooks import Webhook
+import feee_cancel_client
 
 SECRET = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 """That of this process's own stack, set as a user would set one."""
@@ -15,13 +13,7 @@ SECRET = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 
 def signed(body: str, *, secret: str = SECRET, message: str | None = None, at: float | None = None) -> dict[str, str]:
     """The headers of a message; `at` is in unix seconds."""
-    message = message or f"msg_{uuid4().hex}"
-    time = datetime.fromtimestamp(at, UTC) if at is not None else datetime.now(UTC)
-    return {
-        "webhook-id": message,
-        "webhook-timestamp": str(int(time.timestamp())),
-        "webhook-signature": Webhook(secret).sign(message, time, body),
-    }
+    return feee_cancel_client.signed(body, secret=secret, message=message, at=at)
 
 
 def signed_afresh(event: Mapping[str, Any], *, secret: str = SECRET) -> dict[str, Any]:

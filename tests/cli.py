@@ -8,10 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
-from urllib3.exceptions import HTTPError, ProtocolError
 
 from cli.stack import Stack
-from local.api import ApiAnswer
+from feee_cancel_client import ApiAnswer, NoAnswerError
 
 NOW = 1_800_000_000.0
 ORDER_NO = "2304170329503866885309"
@@ -53,8 +52,8 @@ class FakeApi:
         return answer
 
 
-def unreachable() -> HTTPError:
-    return ProtocolError("Connection aborted.")
+def unreachable() -> NoAnswerError:
+    return NoAnswerError("Connection aborted.")
 
 
 @dataclass

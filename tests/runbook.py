@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from local.api import CREDENTIALS, REGION
+from local.identity import CREDENTIALS, REGION
 from local.stack import STACK, LocalStack
 from tests.template import ROOT
 
@@ -26,10 +26,9 @@ import sys
 sys.pycache_prefix = {bytecode!r}
 from pathlib import Path
 sys.path[:0] = {path!r}
-from local import running
-running.FILE = Path({file!r})
-from cli.__main__ import main
-sys.exit(main([*sys.argv[1:], "--local", *(["--yes"] if "redrive" in sys.argv else [])]))
+import cli.__main__
+cli.__main__.FILE = Path({file!r})
+sys.exit(cli.__main__.main([*sys.argv[1:], "--local", *(["--yes"] if "redrive" in sys.argv else [])]))
 """
 
 
@@ -142,7 +141,7 @@ class Operator:
 
     def _stand_in(self) -> None:
         script = self.folder / "feee-cancel"
-        path = [str(ROOT), str(ROOT / "layers/core")]
+        path = [str(ROOT), str(ROOT / "layers/core"), str(ROOT / "client")]
         file = str(self.folder / "running.json")
         bytecode = str(self.folder / "bytecode")
         commands = self.folder / "commands.py"

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from botocore.credentials import Credentials
 
-from local.api import ApiAnswer
+from feee_cancel_client.api import ApiAnswer
 
 
 class Call(Protocol):
@@ -22,7 +22,7 @@ class Call(Protocol):
         credentials: Credentials | EllipsisType | None = ...,
         headers: Mapping[str, str] | None = None,
     ) -> ApiAnswer:
-        """The API's answer. Raises urllib3's HTTPError where there is none."""
+        """The API's answer. Raises ApiError if there is none."""
         ...
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from local.api import REGION
+from local.identity import REGION
 from local.stack import KEY
 from tests.e2e.user import ORDER, TOMORROW, User
 from tests.e2e.waiting import wait_for

@@ -17,8 +17,9 @@ from cli.__main__ import Terminal, run
 from cli.arguments import parser
 from cli.outcome import Exit, Outcome
 from cli.stack import local
-from local.api import CREDENTIALS, REGION, ApiClient
+from feee_cancel_client.api import ApiClient
 from local.bus import settled_events
+from local.identity import CREDENTIALS, REGION
 from local.running import announced
 from local.stack import STACK, LocalStack
 from tests.e2e.records import GONE, position, span
@@ -187,5 +188,5 @@ def test_temporary_credentials_are_signed_with_their_token(stack: LocalStack, ro
     given = stack.client("sts").assume_role(RoleArn=role, RoleSessionName="operator")["Credentials"]
     key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
     for with_token, status in ((token, 404), (None, 403)):
-        with ApiClient(stack.api.url, Credentials(key, secret, with_token)) as api:
+        with ApiClient(stack.api.url, Credentials(key, secret, with_token), REGION) as api:
             assert api.get("404").status == status

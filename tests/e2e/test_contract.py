@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from hypothesis import HealthCheck, settings
 from schemathesis import Case, GenerationMode
 
-from local.api import CREDENTIALS, REGION
+from local.identity import CREDENTIALS, REGION
 from local.stack import LocalStack
 from tests.template import ROOT
 

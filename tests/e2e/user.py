@@ -15,10 +15,11 @@ from typing import Any
 import urllib3
 from flask import Flask, Response, request
 
-from local.api import CREDENTIALS, REGION, ApiClient
+from feee_cancel_client.api import ApiClient
 from local.aws import at_emulator
 from local.emulator import emulator
 from local.errors import surroundings
+from local.identity import CREDENTIALS, REGION
 from local.simulator.listener import Listener, listening
 from local.simulator.server import running
 from local.stack import KEY, LocalStack
@@ -52,7 +53,7 @@ class User:
     def has_deployed(self, outputs: Mapping[str, str]) -> None:
         """From now on there is a stack, with these outputs."""
         self.stack.api.close()
-        self.stack = replace(self.stack, outputs=outputs, api=ApiClient(outputs["ApiUrl"]))
+        self.stack = replace(self.stack, outputs=outputs, api=ApiClient(outputs["ApiUrl"], CREDENTIALS, REGION))
 
     def has_in(self, variable: str) -> str:
         return self.types(f'echo "${variable}"')
@@ -99,7 +100,7 @@ def somebody(directory: Path) -> Iterator[User]:
         )
         fills_in = {"<your key>": KEY, "2026-12-24T22:00:00": TOMORROW, "https://wallet.example/feee-cancel": wallet}
         client = opened.enter_context(at_emulator(endpoint))
-        stack = LocalStack(directory, endpoint, simulator, {}, ApiClient(endpoint), client)
+        stack = LocalStack(directory, endpoint, simulator, {}, ApiClient(endpoint, CREDENTIALS, REGION), client)
         user = User(opened.enter_context(terminal(folder, environment)), stack, fills_in, called)
         try:
             yield user

@@ -11,7 +11,7 @@ import pytest
 
 from feee_cancel.bootstrap.cancelling import bootstrap
 from functions.api.app import create
-from local.api import CREDENTIALS
+from local.identity import CREDENTIALS
 from local.stack import LocalStack
 from tests.events import Context, post
 

@@ -76,7 +76,7 @@ def test_its_folder_is_found_where_cdpath_is_exported(hostile: Path, tmp_path: P
 def test_its_folder_may_have_an_odd_name(hostile: Path, tmp_path: Path) -> None:
     odd = tmp_path / "-two  blanks, an apostrophe's, $HOME and *"
     odd.mkdir()
-    for name in ("cli", "local", "layers"):
+    for name in ("cli", "client", "layers"):
         shutil.copytree(ROOT / name, odd / name)
     shutil.copy(ROOT / "feee-cancel", odd)
     (odd / ".venv").symlink_to(ROOT / ".venv")

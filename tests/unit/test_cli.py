@@ -21,7 +21,7 @@ from cli.arguments import moment, parser
 from cli.outcome import Exit, TroubleError
 from cli.stack import local
 from cli.trouble import said
-from local.running import FILE, Running, read
+from feee_cancel_client.running import FILE, Running, read
 from tests.cli import NOW, client_error, stack, unreachable
 
 
@@ -125,7 +125,9 @@ def test_expected_trouble_is_words_on_stderr_and_4(
 
 
 def test_the_file_of_the_running_stack_is_read_back(tmp_path: Path) -> None:
-    there = Running("http://127.0.0.1:1", "http://a", "http://b", "key", "its secret", "control", "webhook")
+    there = Running(
+        "http://127.0.0.1:1", "eu-west-1", "http://a", "http://b", "key", "its secret", "control", "webhook", "it"
+    )
     file = tmp_path / FILE.name
     file.write_text(json.dumps(asdict(there)))
     assert read(file) == there

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from cli import orders, words
-from cli.outcome import Exit, TroubleError
+from cli.outcome import Exit
 from feee_cancel.domain.cancellation import StateReason
-from local.api import ApiAnswer
+from feee_cancel_client import ApiAnswer, ForeignAnswerError
 from tests.cli import NOW, ORDER_NO, FakeApi, problem, row
 from tests.template import ROOT
 
@@ -139,8 +139,8 @@ def test_a_list_may_be_empty_and_may_be_refused() -> None:
 
 
 def test_an_answer_of_somebody_else_is_told_as_such() -> None:
-    with pytest.raises(TroubleError, match="isn't this API"):
-        orders.show(FakeApi([ValueError("not JSON")]), ORDER_NO, now=NOW)
+    with pytest.raises(ForeignAnswerError, match="407"):
+        orders.show(FakeApi([ForeignAnswerError("HTTP status 407", status=407)]), ORDER_NO, now=NOW)
 
 
 def test_every_reason_has_words() -> None:

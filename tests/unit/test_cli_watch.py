@@ -6,7 +6,7 @@ import pytest
 
 from cli.outcome import Exit
 from cli.watch import watch
-from local.api import ApiAnswer
+from feee_cancel_client.api import ApiAnswer
 from tests.cli import NOW, ORDER_NO, FakeApi, problem, row, unreachable
 from tests.fakes import Clock
 
@@ -73,7 +73,7 @@ def test_trouble_that_passes_is_told_and_waited_for(clock: Clock) -> None:
     api = FakeApi([*shown(WAITING), *trouble, *shown(WAITING, CANCELLED)])
     assert watch(api, ORDER_NO, screen=screen, now=clock).exit is Exit.DONE
     assert [line for line in screen.lines if line.startswith("No answer")] == [
-        "No answer for now (ProtocolError); trying again.",
+        "No answer for now (Connection aborted.); trying again.",
         "No answer for now (HTTP status 503); trying again.",
         "No answer for now (HTTP status 429); trying again.",
     ]

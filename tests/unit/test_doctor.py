@@ -22,7 +22,7 @@ from cli.doctor import (
     operation,
     stage,
 )
-from local.api import ApiAnswer
+from feee_cancel_client.api import ApiAnswer
 from tests.cli import client_error
 from tests.template import TEMPLATE, resources, transformed
 

@@ -1,23 +1,22 @@
 """The deployed API, called as users call it: over HTTP, signed with AWS credentials."""
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import EllipsisType
 from typing import Any, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-REGION = "us-east-1"
-STACK = "feee-cancel-local"
-CREDENTIALS = Credentials(f"LOCAL{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
-"""What this process's own emulator knows: others, and pages in the browser, can't guess them."""
+from feee_cancel_client.errors import ForeignAnswerError, NoAnswerError
+
+_SECONDS = 60
+_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,13 @@ class ApiAnswer:
 
 
 class ApiClient:
-    """`url` is the stage's, at the emulator or on AWS. Temporary credentials are signed with their token."""
+    """`url` is the stack's output ApiUrl. Temporary credentials are signed with their token. Any thread may call.
 
-    def __init__(self, url: str, credentials: Credentials = CREDENTIALS, region: str = REGION) -> None:
+    What the API answers is returned, a problem (RFC 9457) too. Each method raises NoAnswerError if nothing answers,
+    and ForeignAnswerError if something else does.
+    """
+
+    def __init__(self, url: str, credentials: Credentials, region: str) -> None:
         self.url = url
         parts = urlsplit(url)
         self._base, self._host, self._stage = f"{parts.scheme}://{parts.netloc}", parts.netloc, parts.path
@@ -40,25 +43,24 @@ class ApiClient:
         self._pool = _pool(parts)
 
     def cancel(self, order_no: str, **members: object) -> ApiAnswer:
-        """Ask for a cancellation."""
+        """Ask for a cancellation; `members` are `not_before` (unix seconds) and `reason`. Asking again is safe."""
         return self.call("POST", "/cancellations", json.dumps({"order_no": order_no, **members}).encode())
 
     def get(self, order_no: str) -> ApiAnswer:
-        """Look at a cancellation."""
-        return self.call("GET", f"/cancellations/{order_no}")
+        """Look at a cancellation; feee.io isn't asked."""
+        return self.call("GET", f"/cancellations/{quote(order_no, safe='')}")
 
     def batch(self, order_nos: Sequence[object], **members: object) -> ApiAnswer:
-        """Ask for several."""
+        """Ask for up to 100 cancellations."""
         return self.call("POST", "/cancellations/batch", json.dumps({"order_nos": order_nos, **members}).encode())
 
     def withdraw(self, order_no: str) -> ApiAnswer:
-        """Take a request back."""
-        return self.call("DELETE", f"/cancellations/{order_no}")
+        """Take back a request that still waits."""
+        return self.call("DELETE", f"/cancellations/{quote(order_no, safe='')}")
 
     def webhook(self, body: str, headers: Mapping[str, str]) -> ApiAnswer:
-        """Send a webhook, signed as its headers say."""
-        path = "/webhooks/cancel"
-        return self.call("POST", path, body.encode(), credentials=None, headers=headers)
+        """Send a webhook; `signed` makes its headers."""
+        return self.call("POST", "/webhooks/cancel", body.encode(), credentials=None, headers=headers)
 
     def call(
         self,
@@ -78,8 +80,11 @@ class ApiClient:
         request = AWSRequest(method, f"{self._base}{self._stage}{path}", headers, body)
         if credentials:
             SigV4Auth(credentials, "execute-api", self._region).add_auth(request)
-        answer = self._pool.request(method, f"{self._stage}{path}", body=body, headers=dict(request.headers))
-        return ApiAnswer(answer.status, answer.headers, json.loads(answer.data or b"{}", parse_float=Decimal))
+        try:
+            answer = self._pool.request(method, f"{self._stage}{path}", body=body, headers=dict(request.headers))
+        except urllib3.exceptions.HTTPError as error:
+            raise NoAnswerError(str(error)) from error
+        return ApiAnswer(answer.status, answer.headers, _document(answer.data, answer.status))
 
     def close(self) -> None:
         """Close the connections."""
@@ -92,8 +97,19 @@ class ApiClient:
         self.close()
 
 
+def _document(data: bytes, status: int) -> dict[str, Any]:
+    """The object that every answer of the API is. Raises ForeignAnswerError."""
+    try:
+        document = json.loads(data or b"{}", parse_float=Decimal)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise ForeignAnswerError(f"HTTP status {status}, and no JSON object", status=status)
+    return document
+
+
 def _pool(url: SplitResult) -> urllib3.HTTPConnectionPool:
     if url.scheme == "https":
-        return urllib3.HTTPSConnectionPool(url.hostname or "", url.port, retries=False, timeout=60)
+        return urllib3.HTTPSConnectionPool(url.hostname or "", url.port, retries=False, timeout=_SECONDS)
     # The local API's host is a name below localhost, which not every resolver knows: connect to loopback, say the name.
-    return urllib3.HTTPConnectionPool("127.0.0.1", url.port, retries=False, timeout=60, maxsize=64)
+    return urllib3.HTTPConnectionPool("127.0.0.1", url.port, retries=False, timeout=_SECONDS, maxsize=_CONNECTIONS)

@@ -1,0 +1,9 @@
+"""What this process's own emulator knows: others, and pages in the browser, can't guess it."""
+
+import secrets
+
+from botocore.credentials import Credentials
+
+REGION = "us-east-1"
+STACK = "feee-cancel-local"
+CREDENTIALS = Credentials(f"LOCAL{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
