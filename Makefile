@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := .tools/uv/bin/uv
 RUN := .venv/bin/python
+PORT ?= 8400
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPATH := layers/core:client:.
 
@@ -18,6 +19,9 @@ demo: setup ## Deploy the service on this machine, play a few cancellations, sho
 
 local: setup ## Deploy the service on this machine and keep it running until Ctrl-C
 	@$(RUN) -m local.up
+
+simulator: setup ## Run the simulator of feee.io alone until Ctrl-C, for writing a client (docs/simulator.md)
+	@$(RUN) -m local.simulator --port $(PORT)
 
 docs: setup ## The API's reference as a page, beside the local stack; each call can be tried there
 	@$(RUN) -m local.reference
@@ -112,4 +116,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help dashboard demo local docs sam-local sam-api image test test-long bench bench-json profile imports lint format build lock deploy undeploy setup clean
+.PHONY: help dashboard demo local simulator docs sam-local sam-api image test test-long bench bench-json profile imports lint format build lock deploy undeploy setup clean

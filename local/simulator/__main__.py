@@ -3,10 +3,19 @@
 import argparse
 import signal
 import ssl
+import sys
 from threading import Event
 
 from local.simulator.orders import DEFAULT_KEY
 from local.simulator.server import running
+
+_NEXT = """
+In another terminal:
+
+  export FEEE={url} CONTROL={control} CONTROL_SECRET={secret}
+
+docs/simulator.md says how orders are made, and how each misbehaviour is had. Ctrl-C stops it.
+"""
 
 
 def main() -> None:
@@ -18,6 +27,12 @@ def main() -> None:
     with running(key=options.key, port=options.port, rate_limit=options.rate_limit, tls=tls) as simulator:
         print(f"feee.io simulator: {simulator.url}")
         print(f"its control API wants: Authorization: Bearer {simulator.secret}", flush=True)
+        if sys.stdout.isatty():
+            print(
+                _NEXT.format(
+                    url=simulator.url, control=f"{simulator.url.removesuffix('/open')}/control", secret=simulator.secret
+                )
+            )
         stopped.wait()
 
 
