@@ -35,11 +35,17 @@ sam-api: setup ## Run the API in Lambda's image, through sam local start-api, un
 image: setup ## Pull Lambda's image, or make a stand-in for it where it can't be pulled
 	@$(RUN) -m local.image
 
+check: lint ## Before each commit: linters, types, contract, and the tests that need no stack (a minute)
+	@$(RUN) -m pytest tests/unit tests/simulator -m "not long and not thorough" -q -n 2 --dist loadfile
+
 test: lint build ## Linters, types, contract, and every test that doesn't have to wait long
 	@$(RUN) -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 test-long: setup ## The tests that watch the clock for minutes: the drain's timing, crashes, a wrong key
 	@$(RUN) -m pytest -m long -rP
+
+pythons: setup ## The same tests as check, on every other Python from 3.11 on that this machine has
+	@$(RUN) -m local.pythons
 
 bench: setup ## Measure cold starts, warm calls, the drain and the bill against a floor (6 minutes)
 	@$(RUN) -m benchmarks
@@ -116,4 +122,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help dashboard demo local simulator docs sam-local sam-api image test test-long bench bench-json profile imports lint format build lock deploy undeploy setup clean
+.PHONY: help dashboard demo local simulator docs sam-local sam-api image check test test-long pythons bench bench-json profile imports lint format build lock deploy undeploy setup clean

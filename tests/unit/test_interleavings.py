@@ -112,18 +112,21 @@ SCENARIOS: dict[str, Actors] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_whatever_the_order_of_calls_and_the_fault_the_books_agree(name: str) -> None:
     explored = explore(lambda plan: played(plan, SCENARIOS[name]), turns=2, faults_up_to=2)
     assert explored.schedules > 100
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["a request and the drain", "a webhook, a withdrawal, the drain"])
 def test_the_books_agree_if_the_refund_comes_later(name: str) -> None:
     run = partial(played, actors=SCENARIOS[name], refund_at_once=False)
     assert explore(run, turns=2, faults_up_to=2).schedules > 100
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_books_agree_on_random_walks(name: str) -> None:
     assert wander(lambda plan: played(plan, SCENARIOS[name]), schedules=100, seed=7).schedules == 200

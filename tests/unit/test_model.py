@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -357,4 +358,4 @@ class Model(RuleBasedStateMachine):
         self.feee.faults = faults
 
 
-TestModel = Model.TestCase
+TestModel = pytest.mark.thorough(Model.TestCase)

@@ -338,6 +338,7 @@ MUTATIONS = st.one_of(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=10_000)
 @given(MUTATIONS, st.lists(MUTATIONS, max_size=2))
 def test_ten_thousand_mutated_requests_are_refused_alike_and_write_nothing(
