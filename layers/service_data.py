@@ -15,6 +15,9 @@ from typing import Any
 
 _READ = ("endpoint-rule-set-1.json", "service-2.json", "service-2.sdk-extras.json")
 """What a client reads; paginators, waiters and examples are for other calls."""
+_AS_IT_IS = {"AttributeValue": {"type": "structure", "members": {}, "document": True}}
+"""DynamoDB's values, which botocore would copy member by member at every call: the code writes and reads texts, numbers
+and booleans, which are in the JSON as they are in the parameters. Only bytes would have to be changed."""
 
 
 def main(data: Path, operations: Mapping[str, Collection[str]]) -> None:
@@ -49,7 +52,7 @@ def needed(model: dict[str, Any], operations: Collection[str]) -> dict[str, Any]
     while waiting:
         name = waiting.pop()
         if name not in shapes:
-            shapes[name] = model["shapes"][name]
+            shapes[name] = _AS_IT_IS.get(name) or model["shapes"][name]
             waiting += _references(shapes[name])
     ordered = {name: shapes[name] for name in model["shapes"] if name in shapes}
     found: dict[str, Any] = _undocumented({**model, "operations": kept, "shapes": ordered})

@@ -1,11 +1,17 @@
 """What the layer's build takes out of the packages, held against the packages that are pinned."""
 
 import ast
+import gzip
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
+import botocore
 import pytest
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.model import ServiceModel
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 
 from layers.bytecode import bytecode
 from layers.cuts import CUTS, Cut, made
@@ -66,6 +72,21 @@ def test_a_model_keeps_the_operations_that_are_called_and_all_that_they_lead_to(
     assert list(model["shapes"]) == ["Bill", "Order", "Item", "SoldOut", "Text"]
     assert model["shapes"]["Bill"]["members"] == {"documentation": {"shape": "Text"}}
     assert model["metadata"] == MODEL["metadata"]
+
+
+def test_the_values_of_items_are_sent_and_received_as_they_are() -> None:
+    """A botocore that takes no documents of this kind any more would send empty values."""
+    whole = Path(botocore.__file__).parent / "data/dynamodb/2012-08-10/service-2.json.gz"
+    service = ServiceModel(needed(json.loads(gzip.decompress(whole.read_bytes())), ["PutItem", "GetItem"]))
+    item = {"order_no": {"S": "1"}, "due_at": {"N": "2"}, "partly_filled": {"BOOL": False}}
+    put, found = service.operation_model("PutItem"), service.shape_for("GetItemOutput")
+    sent = create_serializer("json").serialize_to_request({"TableName": "table", "Item": item}, put)
+    assert json.loads(sent["body"]) == {"TableName": "table", "Item": item}
+    answer = {"status_code": 200, "headers": {}, "body": json.dumps({"Item": item}).encode()}
+    assert create_parser("json").parse(answer, found)["Item"] == item
+    error = {"__type": "ConditionalCheckFailedException", "message": "failed", "Item": item}
+    refusal = {"status_code": 400, "headers": {}, "body": json.dumps(error).encode()}
+    assert create_parser("json").parse(refusal, service.shape_for("ConditionalCheckFailedException"))["Item"] == item
 
 
 def test_an_operation_that_does_not_exist_stops_the_build() -> None:
