@@ -2,9 +2,11 @@
 
 import json
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,17 @@ def test_a_query_is_exactly_the_documented_request(simulator: RunningSimulator) 
         f"order_no={order.order_no}",
     )
     assert "content-type" not in {name.lower() for name, _ in request.headers}
+
+
+def test_a_request_is_sent_in_one_piece() -> None:
+    """In two, the peer is woken for a head that it can do nothing with, and over TLS there are two records."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as calling:
+        call = calling.submit(client(f"http://127.0.0.1:{listening.getsockname()[1]}").cancel, "1", deadline=soon())
+        connection, _ = listening.accept()
+        with connection:
+            received = connection.recv(65_536)
+        assert received.endswith(b'\r\n\r\n{"order_no": "1"}')
+        assert call.result().kind is AnswerKind.NO_USABLE_ANSWER
 
 
 def test_connections_are_kept_between_calls(simulator: RunningSimulator) -> None:

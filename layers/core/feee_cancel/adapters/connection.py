@@ -154,14 +154,18 @@ class Connection(HTTPConnection):
         self._clocks = clocks
         self._rests_since = [0.0 for _ in clocks]
         self._call = Call(0.0, most=0.0)
+        self._unsent = b""
 
     def lend(self, call: Call) -> None:
         """From now on, what is sent and received belongs to this call."""
         self._call = call
+        self._unsent = b""
         self.response_class = partial(Response, call)  # type: ignore[assignment]
 
     def answer(self) -> Response:
-        """What comes back: http.client's response, not urllib3's, which would log a head that it can't parse."""
+        """Send the request. What comes back: not urllib3's response, which would log a head that it can't parse."""
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it closed
+            self._send_all()
         response: Response = http.client.HTTPConnection.getresponse(self)  # type: ignore[assignment]
         return response
 
@@ -172,11 +176,15 @@ class Connection(HTTPConnection):
         sock.settimeout(self._call.left(_CONNECT_SECONDS))
         return sock
 
-    def send(self, data: Any) -> None:
+    def send(self, data: bytes) -> None:  # type: ignore[override] # nothing else is sent here
+        """Keep what urllib3 sends in parts, the head and then the body: `answer` sends them together."""
+        self._unsent += data
+
+    def _send_all(self) -> None:
         """Note that from here on the peer may have acted."""
         self.sock.settimeout(self._call.left())
         self._call.sent = True
-        super().send(data)
+        super().send(self._unsent)
 
     def rest(self) -> None:
         """Note since when it isn't used. By two clocks: time that a machine slept through shows on one of them only."""

@@ -5,7 +5,6 @@ import logging
 import ssl
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.parse import urlsplit
@@ -155,8 +154,7 @@ class FeeeClient:
         if request.document:
             headers["Content-Type"] = "application/json"
         body = json.dumps(request.document).encode() if request.document else None
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it closed
-            connection.request(request.method, f"{self._path}{request.path}", body, headers)
+        connection.request(request.method, f"{self._path}{request.path}", body, headers)
         with connection.answer() as response:
             return response, response.whole(MAX_BODY)
 
