@@ -16,7 +16,7 @@ from feee_cancel.http.routing import Routes, respond
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
-logger = Logger(service="feee_cancel")
+logger = Logger(service="feee_cancel", json_deserializer=str)  # a message is text, never JSON
 
 
 def create(service: Service) -> Handler:
@@ -24,7 +24,7 @@ def create(service: Service) -> Handler:
     routes = _routes(service)
 
     @service.published
-    @logger.inject_lambda_context(clear_state=True)
+    @logger.inject_lambda_context
     def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         return respond(event, context, routes, demands_caller=service.demands_caller)
 

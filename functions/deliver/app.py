@@ -12,7 +12,7 @@ from feee_cancel.bootstrap.delivering import Delivery, UnknownEventError, bootst
 Deliver = Callable[[Sequence[Delivery], float], list[str]]
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
-logger = Logger(service="feee_cancel")
+logger = Logger(service="feee_cancel", json_deserializer=str)  # a message is text, never JSON
 
 
 def create(deliver: Deliver, now: Callable[[], float] = time.time) -> Handler:
@@ -21,7 +21,7 @@ def create(deliver: Deliver, now: Callable[[], float] = time.time) -> Handler:
     It raises UnknownEventError for what isn't of a queue.
     """
 
-    @logger.inject_lambda_context(clear_state=True)
+    @logger.inject_lambda_context
     def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
         kept = deliver([_delivery(record) for record in _records(event)], now())
         return {"batchItemFailures": [{"itemIdentifier": message} for message in kept]}

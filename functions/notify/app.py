@@ -14,7 +14,7 @@ from feee_cancel.bootstrap.notifying import bootstrap, records_of
 Announce = Callable[[Sequence[Mapping[str, Any]]], str | None]
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
-logger = Logger(service="feee_cancel")
+logger = Logger(service="feee_cancel", json_deserializer=str)  # a message is text, never JSON
 
 
 def create(announce: Announce) -> Handler:
@@ -23,7 +23,7 @@ def create(announce: Announce) -> Handler:
     It raises UnknownEventError for what isn't of a table's stream.
     """
 
-    @logger.inject_lambda_context(clear_state=True)
+    @logger.inject_lambda_context
     def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
         failed = announce(records_of(event))
         return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}

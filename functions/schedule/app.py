@@ -13,14 +13,14 @@ from feee_cancel.bootstrap.cancelling import Service, bootstrap
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any] | None]
 
-logger = Logger(service="feee_cancel")
+logger = Logger(service="feee_cancel", json_deserializer=str)  # a message is text, never JSON
 
 
 def create(service: Service) -> Handler:
     """The handler over a service."""
 
     @service.published
-    @logger.inject_lambda_context(clear_state=True)
+    @logger.inject_lambda_context
     def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any] | None:
         match event:
             case {"until": int(until), **others} if not others and not isinstance(until, bool):

@@ -16,7 +16,7 @@ from feee_cancel.http.routing import respond
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
-logger = Logger(service="feee_cancel")
+logger = Logger(service="feee_cancel", json_deserializer=str)  # a message is text, never JSON
 
 
 def create(receiver: Receiver) -> Handler:
@@ -28,7 +28,7 @@ def create(receiver: Receiver) -> Handler:
         return webhooks.received(row)
 
     @receiver.published
-    @logger.inject_lambda_context(clear_state=True)
+    @logger.inject_lambda_context
     def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         return respond(event, context, {"/webhooks/cancel": {"POST": receive}}, demands_caller=False)
 

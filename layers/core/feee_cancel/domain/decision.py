@@ -121,7 +121,8 @@ def decide(
         step = _REFUNDING if accepted else _from_answers(cancel, query)
     seen_open = order is not None and step.state is State.WAITING
     changes["in_doubt_after"] = None if step.state.final else doubt_after(row, cancel, seen_open=seen_open)
-    row = replace(row, gives_up_at=min(row.gives_up_at, policy.ends_by(row)))
+    if row.gives_up_at > policy.ends_by(row):
+        row = replace(row, gives_up_at=policy.ends_by(row))
     changes["tries"], changes["since"] = _count(row, step, now)
     if _refused_for_good(row, step, others_shown=others_shown, now=now, policy=policy):
         step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)

@@ -4,6 +4,7 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -74,7 +75,7 @@ class Request:
         given = _values(self._event.get("multiValueQueryStringParameters", single))
         return {name: values for name, texts in given.items() if (values := [text for text in texts if text])}
 
-    @property
+    @cached_property
     def headers(self) -> Mapping[str, Sequence[str]]:
         """Every value of every header; names in lower case, those that differ in case are one."""
         headers: dict[str, list[str]] = {}

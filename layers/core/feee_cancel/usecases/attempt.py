@@ -100,6 +100,7 @@ def _others_shown(
     now = ports.now()
     if any(answer and answer.order for answer in (cancel, query)):
         ports.control.saw(now)
+        return False
     since = hinges_on_others(row, cancel, query, now=now, policy=ports.policy)
     return since is not None and ports.control.shown_since(
         since, ports.feee, ports.cancellations, now=now, deadline=deadline
