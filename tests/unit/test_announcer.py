@@ -208,10 +208,25 @@ def test_a_bus_that_is_down_fails_the_batch_from_its_first_record() -> None:
 def test_a_record_that_cannot_be_read_fails_alone_and_after_those_before_it() -> None:
     client = FakeEvents()
     records = [record(1, "1"), record(2, "2"), record(3, "3")]
-    records[1]["dynamodb"]["NewImage"]["due_at"] = {"N": "soon"}
+    del records[1]["dynamodb"]["NewImage"]["order_no"]
     assert announced(client, records) == [{"itemIdentifier": "2"}]
     assert client.orders == ["1"]
     assert announced(FakeEvents("1"), records) == [{"itemIdentifier": "1"}]
+
+
+def test_what_a_newer_version_settled_is_announced_as_it_is() -> None:
+    client = FakeEvents()
+    states = ("expired", "failed", "paused", "cancelled")
+    records = [record(n, str(n), now=state) for n, state in enumerate(states, 1)]
+    otherwise = {"settled_at": {"N": "5"}, "state_reason": {"S": "too_old"}, "code": {"S": "x"}}
+    records[0]["dynamodb"]["NewImage"] |= otherwise
+    del records[2]["dynamodb"]["NewImage"]["settled_at"]
+    records[1]["dynamodb"]["OldImage"] = records[0]["dynamodb"]["NewImage"]
+    assert announced(client, records) == []
+    assert client.orders == ["1", "4"]
+    (first, *_) = client.calls[0]
+    detail = json.loads(first["Detail"])
+    assert (detail["state"], detail["state_reason"], "code" in detail["last_answer"]) == ("expired", "too_old", False)
 
 
 def test_every_final_state_is_announced() -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from feee_cancel.adapters.items import to_row
 from feee_cancel.adapters.representation import represent, to_json
-from feee_cancel.domain.cancellation import FINAL, Cancellation
+from feee_cancel.domain.cancellation import FINAL, Cancellation, State
 from feee_cancel.domain.foreign_events import UnknownEventError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _settled(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Cancel
     """The rows that became final, each with its record's sequence number; None for one that can't be read."""
     for record in records:
         change = record["dynamodb"]
-        if _state(change, "NewImage") in FINAL and _state(change, "OldImage") not in FINAL:
+        if _is_final(change, "NewImage") and not _is_final(change, "OldImage"):
             try:
                 yield change["SequenceNumber"], to_row(change["NewImage"])
             except (TypeError, ValueError):
@@ -157,8 +157,9 @@ def _is_of_a_stream(record: object) -> bool:
     return False
 
 
-def _state(change: Mapping[str, Any], image: str) -> str | None:
+def _is_final(change: Mapping[str, Any], image: str) -> bool:
+    """Whether the row was final; in a state that this version doesn't know, it was if it says when it was settled."""
     match change.get(image):
-        case {"state": {"S": str(state)}}:
-            return state
-    return None
+        case {"state": {"S": str(state)}, **others}:
+            return state in FINAL or (state not in set(State) and "settled_at" in others)
+    return False

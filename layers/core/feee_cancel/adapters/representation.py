@@ -3,15 +3,16 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
-from feee_cancel.domain.cancellation import UNDER_WAY, Cancellation, State
+from feee_cancel.domain.cancellation import UNDER_WAY, UNREADABLE_TIME, Cancellation, State
 from feee_cancel.domain.order import json_number
 
 _LAST_ANSWER = ("answer", "http_status", "code", "msg", "request_id", "detail")
 _INTERNAL = frozenset(
-    {"asker", "in_doubt_after", "seen_at", "tries", "since", "refusals", "expires_at", "order", *_LAST_ANSWER}
+    {"asker", "in_doubt_after", "seen_at", "tries", "since", "refusals", "expires_at", "order", "unread", *_LAST_ANSWER}
 )
 _UNFIT = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Controls that a screen obeys, marks that turn text around, and halves of characters."""
@@ -29,8 +30,14 @@ def represent(row: Cancellation) -> dict[str, Any]:
         shown["in_doubt"] = True
     answer = {name: getattr(row, name) for name in _LAST_ANSWER}
     shown["last_answer"] = known(answer) or None
-    shown["order"] = json.loads(row.order) if row.order else None
-    return known(shown)
+    shown["order"] = _order(row)
+    return {name: value for name, value in known(shown).items() if value != UNREADABLE_TIME}
+
+
+def _order(row: Cancellation) -> Any:
+    """The order, if the row has one, and it is JSON."""
+    with suppress(ValueError):
+        return json.loads(row.order or "null")
 
 
 def known(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class EmbeddedMetrics:
         match row:
             case Cancellation(state=State.CANCELLED):
                 self._cancelled(row)
-            case Cancellation(state=State.REJECTED, state_reason=StateReason() as reason):
+            case Cancellation(state=State.REJECTED, state_reason=StateReason() as reason) if reason in _REJECTED:
                 self.count(_REJECTED[reason])
             case Cancellation(state=State.FAILED):
                 self.count("Failed")

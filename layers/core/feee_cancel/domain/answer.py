@@ -1,12 +1,12 @@
 """What one call to feee.io came to: never more than what was seen."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from feee_cancel.domain.open_enum import OpenEnum
 from feee_cancel.domain.order import Order
 
 
-class AnswerKind(StrEnum):
+class AnswerKind(OpenEnum):
     """Which of these happened."""
 
     ORDER = "order"

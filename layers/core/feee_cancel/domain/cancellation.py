@@ -1,16 +1,21 @@
 """The cancellation of an order: its state, why it is in it, and what is known of the order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.open_enum import OpenEnum
 from feee_cancel.domain.order import Order
 
 
-class State(StrEnum):
-    """Where a cancellation stands. The last four are final: only a new request changes them."""
+class State(OpenEnum):
+    """Where a cancellation stands. The last four are final: only a new request changes them.
+
+    Of a state that this version doesn't know nothing is concluded, and nothing changes its row.
+    """
 
     WAITING = "waiting"
     CANCELLING = "cancelling"
@@ -33,7 +38,7 @@ RESTARTABLE = FINAL - {State.CANCELLED}
 """A new request starts these afresh, `rejected` after a while; `cancelled` is answered from the table."""
 
 
-class StateReason(StrEnum):
+class StateReason(OpenEnum):
     """Why a cancellation is in its state; each tells which state that is."""
 
     QUEUED = "queued"
@@ -77,6 +82,9 @@ TROUBLED = frozenset(
 )
 """Waits after attempts that feee.io didn't serve."""
 
+UNREADABLE_TIME = 253_402_300_799
+"""Stands for a time that can't be read: the last second that has a date."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
@@ -91,6 +99,8 @@ class Cancellation:
 
     `in_doubt_after` is the number of attempts after which the doubt began: a later one may have sent a cancel that took
     effect, and no order was seen since that says whether it did. Every claim begins it; None: there is no doubt.
+
+    `unread` has what this version doesn't know or can't read of the row, as it is in the table: written back with it.
     """
 
     order_no: str
@@ -124,6 +134,7 @@ class Cancellation:
     refund_time: int | None = None
     partly_filled: bool | None = None
     order: str | None = None
+    unread: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
 
     @property
     def in_doubt(self) -> bool:
@@ -137,7 +148,8 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
     An order in doubt is due at once, whatever time was asked for.
     """
     after = there.attempt if there.in_doubt_after is None and row.attempt else there.in_doubt_after
-    row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after, seen_at=there.seen_at)
+    row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after)
+    row = replace(row, seen_at=there.seen_at, unread=there.unread)
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 from feee_cancel.domain.exact import digits, exact, text, whole
 
@@ -154,7 +154,8 @@ _READER_OF: dict[Any, Callable[[object], Any]] = {
     str: text,
     str | None: text,
 }
-_READERS = {f.name: _READER_OF[f.type] for f in fields(Order) if f.name != "text"} | {"order_no": digits}
+_TYPES = get_type_hints(Order)
+_READERS = {f.name: _READER_OF[_TYPES[f.name]] for f in fields(Order) if f.name != "text"} | {"order_no": digits}
 
 
 def _read(name: str, value: object) -> Any:

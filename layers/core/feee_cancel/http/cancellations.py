@@ -25,6 +25,7 @@ _REJECTED = {
     StateReason.TAKEN_BACK: "The request was taken back just while you asked. A new request starts afresh.",
     StateReason.GAVE_UP: "The cancellation was still not final when its time was up. A new request starts afresh.",
 }
+_UNKNOWN_STATE = "A newer version of this service wrote the cancellation; this one doesn't know its state, {}."
 _NOT_SHOWN = "feee.io shows no such order for this key; `last_answer` is what it said."
 _NO_ORDER = {
     AnswerKind.ACCEPTED: (HTTPStatus.NOT_FOUND, "order-not-shown", _NOT_SHOWN),
@@ -54,9 +55,11 @@ def requested(row: Cancellation, request: Request, *, now: float) -> Reply:
     """The answer to a request: 200 settled, 202 will be settled. Raises ProblemError (409 can't be cancelled)."""
     if row.state is State.CANCELLED:
         return Reply(HTTPStatus.OK, represent(row))
+    _check_state(row)
     if row.state.final:
         reason = row.state_reason or StateReason.GAVE_UP
-        raise _conflict(reason.replace("_", "-"), _REJECTED[reason], row)
+        detail = _REJECTED.get(reason, f"The cancellation is {row.state}: {reason}, and isn't tried any more.")
+        raise _conflict(reason.replace("_", "-"), detail, row)
     wait = RETRY_SECONDS if row.state is State.CANCELLING else min(max(1, row.due_at - int(now) + 1), _MAX_WAIT)
     location = f"{request.url_path}/{row.order_no}"
     return Reply(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
@@ -72,6 +75,8 @@ def batch(batch_document: object, taken: list[Enqueued]) -> Reply:
 def _result(order_no: object, taken: Enqueued) -> dict[str, Any]:
     shown = {"order_no": order_no} if isinstance(order_no, str) else {}
     match taken:
+        case Cancellation(state=state) if not state.is_known:
+            return {**shown, "result": "refused", "state": state, "detail": _UNKNOWN_STATE.format(state)}
         case Cancellation(state=state, state_reason=reason):
             return {**shown, "result": "final" if state.final else "taken", **known({"state": state, "why": reason})}
         case InvalidRequestError(detail=detail):
@@ -90,6 +95,7 @@ def withdrawn(row: Cancellation | None) -> Reply:
     row = _there(row)
     if row.state is State.WITHDRAWN:
         return Reply(HTTPStatus.OK, represent(row))
+    _check_state(row)
     if row.state.final:
         raise _conflict("final", f"The cancellation is {row.state}, so it can't be taken back any more.", row)
     detail = "The cancellation is under way: feee.io was asked, and the order may be cancelled already."
@@ -126,6 +132,12 @@ def _there(row: Cancellation | None) -> Cancellation:
     if row is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "not-found", "No cancellation of this order was requested here.")
     return row
+
+
+def _check_state(row: Cancellation) -> None:
+    """Raises ProblemError (409) for a state of which nothing is known, so nothing was changed."""
+    if not row.state.is_known:
+        raise _conflict("unknown-state", f"{_UNKNOWN_STATE.format(row.state)} Nothing was changed.", row)
 
 
 def _conflict(name: str, detail: str, row: Cancellation) -> ProblemError:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import RESTARTABLE, UNDER_WAY, Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, contained, lease_until
@@ -137,7 +137,7 @@ def _ask_again(row: Cancellation, asked: CancellationRequest, ports: Ports, *, n
             if row.state is not State.WAITING:
                 return row, False
         return _claim(row, ports, now=now, due_by=max(now, row.due_at))
-    if not row.state.final and row.due_at <= now:
+    if row.state in UNDER_WAY and row.due_at <= now:
         return _claim(row, ports, now=now, due_by=now)
     return row, False
 

@@ -2,7 +2,7 @@
 
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import settled
-from feee_cancel.usecases.ports import Intake
+from feee_cancel.usecases.ports import Intake, TableUnavailableError
 
 
 def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
@@ -15,5 +15,8 @@ def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
     while row and row.state is State.WAITING and not row.in_doubt:
         taken_back = {"state": State.WITHDRAWN, "state_reason": StateReason.TAKEN_BACK}
         final = settled(row, now=intake.now(), policy=intake.policy, **taken_back)
-        row = intake.cancellations.reschedule(final, due_at=row.due_at)[0]
+        found, written = intake.cancellations.reschedule(final, due_at=row.due_at)
+        if not written and found == row:
+            raise TableUnavailableError(f"order {order_no}: its row can't be written")
+        row = found
     return row

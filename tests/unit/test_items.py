@@ -1,0 +1,64 @@
+"""How a row is read from an item: by its annotations, whatever wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal  # noqa: TC003 - the annotation is read
+
+import pytest
+
+from feee_cancel.adapters.items import decoders, to_item, to_row
+from feee_cancel.domain.cancellation import State, StateReason
+from tests.builders import row
+
+
+@dataclass
+class _Annotated:
+    state: State
+    tries: int
+    why: StateReason | None = None
+    amount: Decimal | None = None
+    words: str | None = None
+
+
+@dataclass
+class _Unheard:
+    times: tuple[int, ...]
+
+
+@dataclass
+class _Ambiguous:
+    either: int | str
+
+
+def test_a_field_is_read_by_its_type_though_annotations_be_text() -> None:
+    read = {name: kind for name, (kind, _) in decoders(_Annotated).items()}
+    assert read == {"state": "S", "tries": "N", "why": "S", "amount": "N", "words": "S"}
+    assert isinstance(decoders(_Annotated)["state"][1]("waiting"), State)
+
+
+@pytest.mark.parametrize("of", [_Unheard, _Ambiguous])
+def test_a_type_that_nothing_reads_is_found_out_at_once(of: type) -> None:
+    with pytest.raises(TypeError, match="no attribute of the table is read as"):
+        decoders(of)
+
+
+def test_an_unknown_value_is_itself_and_no_member() -> None:
+    paused = State.read("paused")
+    assert (paused, str(paused), f"{paused}", paused.value, paused.name) == ("paused",) * 5
+    assert paused == State.read("paused")
+    assert (paused in set(State), paused.is_known, paused.final, State.WAITING.is_known) == (False, False, False, True)
+    assert State.read("waiting") is State.WAITING
+    with pytest.raises(ValueError, match="paused"):
+        State("paused")
+    with pytest.raises(TypeError):
+        State.read(5)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_read_is_written_as_it_was_until_it_is_set() -> None:
+    item = to_item(row()) | {"code": {"S": "x"}, "requested_at": {"S": "today"}, "in_doubt_after": {"S": "?"}}
+    read = to_row(item)
+    assert (read.code, read.in_doubt_after, read.in_doubt) == (None, 0, True)
+    assert to_item(read) == item
+    del item["state"], item["due_at"]
+    assert (to_row(item).state, to_row(item).state.is_known) == ("unreadable", False)
