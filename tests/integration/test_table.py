@@ -26,7 +26,8 @@ from functions.api.app import create
 from local.aws import at_emulator
 from local.stack import LocalStack
 from tests.builders import NOW, row, shown
-from tests.events import Context, at, post, sample
+from tests.events import Context, post, sample
+from tests.events import at as request_at
 from tests.fakes import FakeFeee, FakeLease, FakeTable, ports, service
 from tests.moto import moto
 from tests.template import resources
@@ -612,11 +613,11 @@ def test_a_row_in_an_unknown_state_is_found_and_changed_by_nothing(
     answered = [
         api(post(json.dumps({"order_no": order_no})), Context()),
         api(post(json.dumps({"order_no": order_no, "not_before": NOW + 99})), Context()),
-        api(at(path, **named, method="DELETE"), Context()),
+        api(request_at(path, **named, method="DELETE"), Context()),
     ]
     assert [one["statusCode"] for one in answered] == [409, 409, 409]
     assert all(json.loads(one["body"])["type"].endswith(":unknown-state") for one in answered)
-    found = api(at(path, **named), Context())
+    found = api(request_at(path, **named), Context())
     assert (found["statusCode"], json.loads(found["body"])["state"]) == (200, state)
     (taken,) = plain_batch(plain, order_no)
     assert taken == {"order_no": order_no, "result": "refused", "state": state, "detail": ANY}
@@ -649,9 +650,9 @@ def test_no_answer_is_a_500_whatever_another_version_wrote(moto_client: Any, sta
         for order_no, spoilt in orders.items():
             named = {"order_no": order_no, "resource": "/cancellations/{order_no}"}
             answered = [
-                api(at(f"/cancellations/{order_no}", **named), Context()),
+                api(request_at(f"/cancellations/{order_no}", **named), Context()),
                 api(post(json.dumps({"order_no": order_no, "not_before": NOW + 9})), Context()),
-                api(at(f"/cancellations/{order_no}", **named, method="DELETE"), Context()),
+                api(request_at(f"/cancellations/{order_no}", **named, method="DELETE"), Context()),
                 api(post(json.dumps({"order_no": order_no})), Context()),
             ]
             assert {one["statusCode"] for one in answered} <= {200, 202, 409}, spoilt
