@@ -20,7 +20,7 @@ from feee_cancel.domain.cancellation import (
 )
 from feee_cancel.domain.decision import Policy, settled
 from feee_cancel.usecases.control import ShownOrders
-from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError
+from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError, UnknownWriteError
 from feee_cancel.usecases.service import Service
 from tests.builders import NOW
 
@@ -37,6 +37,9 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
         self.time += seconds
+
+
+_WRITES = frozenset({"start", "claim", "settle", "reschedule", "postpone", "give_up"})
 
 
 class FakeFeee:
@@ -168,7 +171,7 @@ class FakeTable:
 
     def _check(self, method: str) -> None:
         if method in self.trouble:
-            raise TableUnavailableError(method)
+            raise (UnknownWriteError if method in _WRITES else TableUnavailableError)(method)
 
     def _written(self, row: Cancellation) -> Cancellation:
         self.writes += 1

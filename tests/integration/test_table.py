@@ -21,7 +21,7 @@ from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, State, StateReason
-from feee_cancel.usecases.ports import Cancellations, DrainLease, Ports, TableUnavailableError
+from feee_cancel.usecases.ports import Cancellations, DrainLease, Ports, TableUnavailableError, UnknownWriteError
 from functions.api.app import create
 from local.aws import at_emulator
 from local.stack import LocalStack
@@ -526,6 +526,57 @@ def test_a_write_that_somebody_else_was_faster_with_is_not_taken_for_our_own(
     assert table.start(new(), rejected_by=NOW) == (there, False)
     assert table.claim(new().order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30) == (there, False)
     assert table.settle(new(attempt=7)) == there
+
+
+@contextmanager
+def losing(dynamodb: tuple[Any, str], *, but_first: Callable[[], object]) -> Iterator[CancellationTable]:
+    """The table for a writer of whose requests none is answered: they take effect, and then something else happens."""
+    client, name = dynamodb
+
+    def lose(request: AWSPreparedRequest, **_: Any) -> None:
+        if "GetItem" not in str(request.headers["X-Amz-Target"]):
+            wire.send(request)
+            but_first()
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+    with at_emulator(client.meta.endpoint_url) as clients:
+        unreliable, wire = clients("dynamodb"), URLLib3Session()
+        unreliable.meta.events.register("before-send.dynamodb", lose)
+        yield CancellationTable(unreliable, name)
+        wire.close()
+
+
+def test_a_request_whose_answer_was_lost_and_that_was_attempted_since_is_known_to_be_there(
+    dynamodb: tuple[Any, str], new: Rows
+) -> None:
+    table = CancellationTable(*dynamodb)
+    asked = new(state=State.WAITING, due_at=NOW, attempt=0)
+
+    def _attempted() -> None:
+        table.claim(asked.order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30)
+
+    with losing(dynamodb, but_first=_attempted) as unreliable:
+        there, started = unreliable.start(asked, rejected_by=NOW)
+        assert (there.state, there.attempt, started) == (State.CANCELLING, 1, False)
+
+
+def test_of_a_write_whose_answer_was_lost_and_that_was_overtaken_nobody_knows(
+    dynamodb: tuple[Any, str], new: Rows
+) -> None:
+    table = CancellationTable(*dynamodb)
+    asked = new(state=State.WAITING, due_at=NOW, attempt=0)
+    table.start(asked, rejected_by=NOW)
+
+    def _attempted() -> None:
+        table.claim(asked.order_no, State.WAITING, due_by=NOW + 9, lease_until=NOW + 30)
+
+    with losing(dynamodb, but_first=_attempted) as unreliable, pytest.raises(UnknownWriteError):
+        unreliable.reschedule(replace(asked, due_at=NOW + 9), due_at=NOW)
+
+
+def test_of_a_write_to_a_table_that_cannot_be_read_nobody_knows(new: Rows) -> None:
+    with at_emulator("http://127.0.0.1:1") as client, pytest.raises(UnknownWriteError):
+        CancellationTable(client("dynamodb"), "cancellations").start(new(), rejected_by=NOW)
 
 
 def test_a_drains_lease_whose_answer_was_lost_is_held(lossy: tuple[Any, str], dynamodb: tuple[Any, str]) -> None:

@@ -216,12 +216,31 @@ def test_a_long_body_is_a_413() -> None:
     assert (status, problem["type"]) == (413, "urn:feee-cancel:problem:too-large")
 
 
-def test_a_request_that_cannot_be_written_is_a_503_and_was_not_accepted() -> None:
-    table = FakeTable()
-    table.trouble = {"start"}
-    status, problem, headers = call(sample("api-request"), table=table)
+@pytest.mark.parametrize(
+    ("name", "trouble", "words"),
+    [
+        ("api-request", "start", "it isn't known whether the request was recorded. Ask again"),
+        ("api-withdraw", "reschedule", "it isn't known whether the request was recorded. Ask again"),
+        ("api-withdraw", "find", "nothing was changed"),
+        ("api-get", "find", "nothing was changed"),
+        ("api-list", "page", "nothing was changed"),
+    ],
+)
+def test_a_503_says_what_is_known(name: str, trouble: str, words: str) -> None:
+    table = FakeTable(row(state=State.WAITING, state_reason=StateReason.QUEUED))
+    table.trouble = {trouble}
+    status, problem, headers = call(sample(name), table=table)
     assert (status, headers["Retry-After"]) == (503, "2")
     assert problem["type"] == "urn:feee-cancel:problem:unavailable"
+    assert words in problem["detail"]
+
+
+def test_an_order_of_a_batch_of_which_nobody_knows_whether_it_was_written_is_unknown() -> None:
+    table = FakeTable()
+    table.trouble = {"start"}
+    status, body, _ = call(sample("api-batch"), table=table)
+    (first, *_) = body["results"]
+    assert (status, first["result"], "asking again is safe" in first["detail"]) == (202, "unknown", True)
 
 
 def test_an_error_that_nobody_expected_is_a_500_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -203,6 +203,7 @@ def test_a_message_that_cannot_be_written_is_a_503() -> None:
     case.table.trouble = {"start"}
     status, problem = case.send()
     assert (status, problem["type"]) == (503, "urn:feee-cancel:problem:unavailable")
+    assert "it isn't known whether the request was recorded" in problem["detail"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from feee_cancel.adapters.index import UNSETTLED, TableIndex
 from feee_cancel.adapters.items import Item, number, to_item, to_row, translated
 from feee_cancel.domain import rank
 from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason, restarted
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.ports import TableUnavailableError, UnknownWriteError
 
+_IS_NEW = "attribute_not_exists(order_no)"
 _UNDER_WAY = {":cancelling": {"S": State.CANCELLING}, ":refunding": {"S": State.REFUNDING}}
 
 
@@ -24,7 +25,7 @@ class CancellationTable(TableIndex):
         restart, so that nothing left of an earlier life can settle this one (`restarted`). That takes a second write;
         most orders are new, and start with one.
         """
-        there, started = self._put(row, "attribute_not_exists(order_no)")
+        there, started = self._put(row, _IS_NEW)
         just_rejected = there.state is State.REJECTED and there.due_at > int(rejected_by)
         if started or there.state not in RESTARTABLE or just_rejected:
             return there, started
@@ -147,23 +148,34 @@ class CancellationTable(TableIndex):
             )
             return {}
 
-        item, written = self._written(row.order_no, token, put)
+        item, written = self._written(row.order_no, token, put, if_new=condition == _IS_NEW)
         return (row, True) if written else (to_row(item), False)
 
-    def _written(self, order_no: str, token: Item, write: Callable[[], Item]) -> tuple[Item, bool]:
+    def _written(
+        self, order_no: str, token: Item, write: Callable[[], Item], *, if_new: bool = False
+    ) -> tuple[Item, bool]:
         """Make a conditional write with this token. Returns what it gave, or what it found; and whether it was made.
 
         botocore repeats a write whose answer was lost, and the repeated one finds the first: by its token it is ours.
-        If no answer came at all, the row is read. Raises TableUnavailableError if it can't be known.
+        If no answer came at all, the row is read. Raises UnknownWriteError if it doesn't tell; a row that is there,
+        tells of a write that was to be made only `if_new`.
         """
         try:
             with translated(f"order {order_no}") as found:
                 return write(), True
-        except TableUnavailableError:
-            found = [self._read(order_no)]
-            if found[0].get("token") != token:
-                raise
+        except TableUnavailableError as error:
+            there = self._read_after(error, order_no)
+            if there.get("token") != token and not (if_new and there):
+                raise UnknownWriteError(str(error)) from error
+            found = [there]
         return found[0], found[0].get("token") == token
+
+    def _read_after(self, error: TableUnavailableError, order_no: str) -> Item:
+        """The row after a write without an answer. Raises UnknownWriteError."""
+        try:
+            return self._read(order_no)
+        except TableUnavailableError:
+            raise UnknownWriteError(str(error)) from error
 
     def _read(self, order_no: str) -> Item:
         with translated(f"order {order_no}"):

@@ -11,8 +11,9 @@ from feee_cancel.domain.documents import MAX_DOCUMENT, parse_json
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook
 from feee_cancel.http.gateway import Reply, Request
-from feee_cancel.http.problems import RETRY_SECONDS, ProblemError, retry_after, too_large
+from feee_cancel.http.problems import NOT_KNOWN, RETRY_SECONDS, ProblemError, retry_after, too_large
 from feee_cancel.usecases.enqueue import Enqueued
+from feee_cancel.usecases.ports import UnknownWriteError
 
 MAX_BATCH_DOCUMENT = 16_384
 _MAX_WAIT = 31 * 86_400
@@ -81,6 +82,8 @@ def _result(order_no: object, taken: Enqueued) -> dict[str, Any]:
             return {**shown, "result": "final" if state.final else "taken", **known({"state": state, "why": reason})}
         case InvalidRequestError(detail=detail):
             return {**shown, "result": "refused", "detail": f"order_no {detail}"}
+        case UnknownWriteError():
+            return {**shown, "result": "unknown", "detail": NOT_KNOWN}
         case _:
             return {**shown, "result": "refused", "detail": "couldn't be written, so it wasn't accepted; try again"}
 

@@ -6,10 +6,13 @@ from http import HTTPStatus
 
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.http.gateway import Reply
-from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, TableUnavailableError
+from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, TableUnavailableError, UnknownWriteError
 
 _TYPE = "urn:feee-cancel:problem:"
 RETRY_SECONDS = 2
+NOT_KNOWN = (
+    "The table gave no answer, so it isn't known whether the request was recorded. Ask again: asking again is safe."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +41,14 @@ def reply_to_error(error: Exception) -> Reply:
         case NotSignedError():
             detail = "The request carries no valid signature (Standard Webhooks) of the last five minutes."
             return _problem(ProblemError(HTTPStatus.UNAUTHORIZED, "not-signed", detail))
+        case UnknownWriteError():
+            logger.error("whether the request was recorded is unknown", exc_info=error)
+            return _problem(_unavailable(NOT_KNOWN))
         case TableUnavailableError() | SecretUnavailableError():
             logger.error("the request could not be taken", exc_info=error)
-            detail = "The table or a secret can't be reached just now, so nothing was accepted or changed. Try again."
-            headers = retry_after()
-            return _problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers))
+            return _problem(
+                _unavailable("A table or a secret can't be reached just now; nothing was changed. Try again.")
+            )
         case _:
             logger.error("an error that nobody expected", exc_info=error)
             detail = "Whether the request was accepted is unknown. Look at the cancellation, or ask again."
@@ -58,6 +64,10 @@ def too_large(most: int) -> ProblemError:
 def retry_after(seconds: int = RETRY_SECONDS) -> dict[str, str]:
     """The header that says when to come again."""
     return {"Retry-After": str(seconds)}
+
+
+def _unavailable(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=retry_after())
 
 
 def _problem(error: ProblemError) -> Reply:

@@ -24,7 +24,7 @@ def enqueue(
 ) -> Cancellation:
     """Write the request, for the drain to attempt. Returns the row as it now stands.
 
-    Raises TableUnavailableError; then nothing was accepted. The caller wakes the drain (`wake_for`).
+    Raises TableUnavailableError: nothing was accepted, or (UnknownWriteError) nobody knows. The caller wakes the drain (`wake_for`).
     """
     now = intake.now()
     row, started = start(asked, intake, now=now, requested_by=requested_by, asker=asker)

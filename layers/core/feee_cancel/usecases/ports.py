@@ -13,7 +13,11 @@ Handler = Callable[[Any, Any], Any]
 
 
 class TableUnavailableError(Exception):
-    """The table couldn't be read or written: whether the write took place is unknown."""
+    """The table couldn't be read or written: nothing was changed by this."""
+
+
+class UnknownWriteError(TableUnavailableError):
+    """A write got no answer, and the table couldn't be asked or doesn't show it: whether it took place is unknown."""
 
 
 class SecretUnavailableError(Exception):

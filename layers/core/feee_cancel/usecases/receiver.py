@@ -29,7 +29,7 @@ class Receiver:
         """Write a signed request document for the drain; a redelivery changes nothing.
 
         Returns the row as it now stands, None if it is gone. Raises NotSignedError, InvalidRequestError,
-        SecretUnavailableError and TableUnavailableError; then nothing was accepted.
+        SecretUnavailableError and TableUnavailableError: nothing was accepted, or (UnknownWriteError) nobody knows.
         """
         message = self.verified(headers, body)
         logger.info("signed", extra={"sender": message.sender, "message_id": message.id})

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What the functions call. Every method may raise TableUnavailableError; then nothing was accepted.
+    """What the functions call. Every method may raise TableUnavailableError: nothing was accepted, or nobody knows.
 
     `published` wraps a handler, so that its metrics are written; `count` counts one of a metric.
     `new_lease` gives a drain its lease; its pace is in calls to feee.io a second. `demands_caller` is False only where
