@@ -1,6 +1,6 @@
 """Fakes of the ports. The fake table keeps the same contract as the real one (tests/integration/test_table.py)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
@@ -8,17 +8,18 @@ from typing import Any
 from feee_cancel.domain import rank
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import (
-    RESTARTABLE,
     TROUBLED,
     Cancellation,
     Due,
     Lane,
     Period,
+    Requested,
     State,
     StateReason,
     restarted,
 )
 from feee_cancel.domain.decision import Policy, settled
+from feee_cancel.domain.record import may_restart, requests_of
 from feee_cancel.usecases.control import ShownOrders
 from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError, UnknownWriteError
 from feee_cancel.usecases.service import Service
@@ -71,11 +72,12 @@ class FakeTable:
         self.trouble: set[str] = set()
         self.writes = 0
 
-    def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+    def start(
+        self, row: Cancellation, *, rejected_by: float, request: Requested | None = None
+    ) -> tuple[Cancellation, bool]:
         self._check("start")
         old = self.rows.get(row.order_no)
-        just_rejected = old and old.state is State.REJECTED and old.due_at > int(rejected_by)
-        if old and (old.state not in RESTARTABLE or just_rejected):
+        if old and not may_restart(old, request or requests_of(row)[0], rejected_by=rejected_by):
             return old, False
         return self._written(restarted(row, old) if old else row), True
 
@@ -99,10 +101,13 @@ class FakeTable:
         self.postponed.pop(row.order_no, None)
         return self._written(row)
 
-    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+    def reschedule(
+        self, row: Cancellation, *, due_at: int, requests: Sequence[Requested] = ()
+    ) -> tuple[Cancellation, bool]:
         self._check("reschedule")
         old = self.rows[row.order_no]
-        if (old.state, old.attempt, old.due_at) != (State.WAITING, row.attempt, due_at):
+        was = (old.state, old.attempt, old.due_at, old.requests)
+        if was != (State.WAITING, row.attempt, due_at, tuple(requests)):
             return old, False
         return self._written(row), True
 

@@ -20,7 +20,7 @@ from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, Requested, State, StateReason
 from feee_cancel.usecases.ports import Cancellations, DrainLease, Ports, TableUnavailableError, UnknownWriteError
 from functions.api.app import create
 from local.aws import at_emulator
@@ -43,6 +43,13 @@ FULL = row(
     eligible_at=NOW - 438,
     seen_at=NOW - 9,
     in_doubt_after=0,
+    requests=(
+        Requested(
+            requested_by="webhook:shop:1", asker="webhook:shop", requested_at=NOW, not_before=NOW + 1, reason="x"
+        ),
+        Requested(requested_at=NOW + 1),
+    ),
+    ended_before=NOW - 99,
     tries=1,
     since=NOW,
     refusals="1/1",
@@ -244,6 +251,18 @@ def test_what_waits_is_moved_unless_it_moved_on(table: Cancellations, new: Rows)
     assert table.find(moved.order_no) == moved
     claimed, _ = table.claim(moved.order_no, State.WAITING, due_by=NOW + 90, lease_until=NOW + 120)
     assert table.reschedule(moved, due_at=NOW + 120) == (claimed, False)
+
+
+def test_a_row_is_rescheduled_only_if_its_requests_are_as_they_were_seen(table: Cancellations, new: Rows) -> None:
+    asked = (Requested(requested_by="a", requested_at=NOW), Requested(requested_by="b", requested_at=NOW, reason="x"))
+    waiting = new(state=State.WAITING, due_at=NOW, attempt=0)
+    table.start(waiting, rejected_by=NOW)
+    noted = replace(waiting, requests=asked)
+    assert table.reschedule(noted, due_at=NOW) == (noted, True)
+    assert table.reschedule(replace(waiting, due_at=NOW + 1), due_at=NOW) == (noted, False)
+    assert table.reschedule(replace(noted, due_at=NOW + 1), due_at=NOW, requests=asked[:1]) == (noted, False)
+    moved = replace(noted, due_at=NOW + 1)
+    assert table.reschedule(moved, due_at=NOW, requests=asked) == (moved, True)
 
 
 def test_what_is_due_comes_in_order_and_what_is_final_or_later_does_not_come(table: Cancellations) -> None:
@@ -605,6 +624,7 @@ OTHERWISE: dict[str, Any] = {
     "partly_filled": {"N": "1"},
     "order": {"M": {}},
     "settled_at": {"NULL": True},
+    "ended_before": {"S": "before"},
 }
 
 
@@ -684,6 +704,7 @@ def plain_batch(plain: Ports, order_no: str) -> list[dict[str, Any]]:
 
 SPOILS = [{name: value} for name, value in (OTHERWISE | LATER).items()]
 SPOILS += [{"order": {"S": "not json"}}, {"in_doubt_after": {"S": "x"}}, {"postponed": {"S": "x"}}, OTHERWISE | LATER]
+SPOILS += [{"requests": {"L": [{"M": {"requested_by": {"N": "1"}, "later": {"S": "x"}}}]}}]
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.REJECTED, State.FAILED, State.REFUNDING, State.CANCELLED])

@@ -159,12 +159,12 @@ class SettlesForOthers(LaggingTable):
 
 
 class ReschedulesAnything(LaggingTable):
-    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+    def reschedule(self, row: Cancellation, **was: Any) -> tuple[Cancellation, bool]:
         return self._written(row), True
 
 
 class StartsOverWhatIsThere(LaggingTable):
-    def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+    def start(self, row: Cancellation, **named: Any) -> tuple[Cancellation, bool]:
         return self._written(row), True
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,14 @@ def test_a_time_that_is_past_is_now() -> None:
         row(state=State.CANCELLED),
         row(),
         row(state=State.REFUNDING, due_at=NOW + 5),
-        row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 5, eligible_at=NOW + 5),
+        row(
+            state=State.WAITING,
+            state_reason=StateReason.TOO_EARLY,
+            due_at=NOW + 5,
+            eligible_at=NOW + 5,
+            requested_by="me",
+            reason="unfilled",
+        ),
     ],
 )
 def test_asking_again_while_it_is_under_way_or_cancelled_calls_nobody(there: Cancellation) -> None:
@@ -162,8 +170,8 @@ def test_an_attempt_ends_by_its_own_limit_or_the_callers_whichever_is_sooner() -
 
 def test_a_claim_lost_to_another_returns_the_row_as_it_is() -> None:
     class Raced(FakeTable):
-        def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-            found, started = super().start(row, rejected_by=rejected_by)
+        def start(self, row: Cancellation, **named: Any) -> tuple[Cancellation, bool]:
+            found, started = super().start(row, **named)
             self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=found.attempt + 1)
             return found, started
 
@@ -172,7 +180,14 @@ def test_a_claim_lost_to_another_returns_the_row_as_it_is() -> None:
     assert feee.calls == []
 
 
-WAITING = row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 200, eligible_at=NOW + 200)
+WAITING = row(
+    state=State.WAITING,
+    state_reason=StateReason.TOO_EARLY,
+    due_at=NOW + 200,
+    eligible_at=NOW + 200,
+    requested_by="me",
+    reason="unfilled",
+)
 
 
 @pytest.mark.parametrize(
@@ -234,8 +249,8 @@ def test_an_attempt_that_crashes_leaves_an_accepted_request_and_a_lease_that_end
 
 def test_a_row_that_moved_on_meanwhile_is_left_as_it_is() -> None:
     class Raced(FakeTable):
-        def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-            found, started = super().start(row, rejected_by=rejected_by)
+        def start(self, row: Cancellation, **named: Any) -> tuple[Cancellation, bool]:
+            found, started = super().start(row, **named)
             self.rows[row.order_no] = replace(found, due_at=NOW + 30, attempt=2, state=State.CANCELLING)
             return found, started
 
@@ -282,7 +297,7 @@ def test_a_cancel_made_again_that_is_refused_leaves_the_row_refunding() -> None:
 class TakenMeanwhile(FakeTable):
     """Whoever reschedules a row finds that a drain has just claimed it."""
 
-    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
+    def reschedule(self, row: Cancellation, **was: Any) -> tuple[Cancellation, bool]:
         self.rows[row.order_no] = replace(self.rows[row.order_no], state=State.CANCELLING, due_at=NOW + 30)
         return self.rows[row.order_no], False
 

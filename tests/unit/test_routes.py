@@ -45,9 +45,9 @@ def test_what_is_no_string_or_could_not_be_written_is_refused_by_itself() -> Non
     table = FakeTable()
     table.trouble = {"start"}
     status, body, _ = call(batch({"order_nos": [5, None, "1"]}), table=table)
-    assert (status, [result["result"] for result in body["results"]]) == (202, ["refused"] * 3)
+    assert (status, [result["result"] for result in body["results"]]) == (202, ["refused", "refused", "unknown"])
     assert [result.get("order_no") for result in body["results"]] == [None, None, "1"]
-    assert "try again" in body["results"][2]["detail"]
+    assert "Ask again" in body["results"][2]["detail"]
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_what_cannot_be_taken_back_is_a_problem(there: Cancellation | None, stat
 @pytest.mark.parametrize("not_before", [None, NOW + 900])
 def test_a_request_that_a_withdrawal_overtakes_is_told_so(not_before: int | None) -> None:
     class Raced(FakeTable):
-        def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-            found, begun = super().start(row, rejected_by=rejected_by)
+        def start(self, row: Cancellation, **named: Any) -> tuple[Cancellation, bool]:
+            found, begun = super().start(row, **named)
             self.rows[row.order_no] = replace(found, state=State.WITHDRAWN, state_reason=StateReason.TAKEN_BACK)
             return found, begun
 

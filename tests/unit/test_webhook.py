@@ -188,7 +188,9 @@ def test_another_message_for_an_order_that_waits_brings_it_forward() -> None:
     waits = row(state=State.WAITING, state_reason=StateReason.ORDER_REFUSED, due_at=NOW + 300, tries=2, refusals="1/1")
     case = Case(table=FakeTable(waits))
     assert case.send()[0] == 202
-    assert case.table.rows[ORDER_NO] == replace(waits, due_at=NOW, reason="unfilled")
+    moved = case.table.rows[ORDER_NO]
+    assert replace(moved, requests=()) == replace(waits, due_at=NOW, reason="unfilled")
+    assert [bool(one.requested_by) for one in moved.requests] == [False, True]
 
 
 def test_a_message_that_cannot_be_remembered_was_taken_all_the_same() -> None:

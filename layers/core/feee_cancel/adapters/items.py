@@ -2,18 +2,18 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from decimal import Decimal
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from feee_cancel.domain import rank
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import UNREADABLE_TIME, Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import UNREADABLE_TIME, Cancellation, Requested, State, StateReason
 from feee_cancel.usecases.ports import TableUnavailableError
 
 Item = Mapping[str, Any]
@@ -45,6 +45,23 @@ def whole(written: str) -> int:
     return math.floor(Decimal(written))
 
 
+def decoders(of: type) -> dict[str, Decoder]:
+    """How each field of a row's class is read, by its annotation. Raises TypeError for one that nothing here reads."""
+    hints = get_type_hints(of)
+    return {one.name: _decoder(hints[one.name]) for one in fields(of) if one.name != "unread"}
+
+
+def _decoder(hint: Any) -> Decoder:
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType] if get_origin(hint) is UnionType else [hint]
+    if len(kinds) != 1 or kinds[0] not in _DECODER_OF:
+        raise TypeError(f"no attribute of the table is read as {hint}")
+    return _DECODER_OF[kinds[0]]
+
+
+def _requests(values: Sequence[Item]) -> tuple[Requested, ...]:
+    return tuple(Requested(**_read(value["M"], _OF_A_REQUEST, {})) for value in values)
+
+
 _DECODER_OF: Mapping[Any, Decoder] = {
     State: ("S", State.read),
     StateReason: ("S", StateReason.read),
@@ -53,34 +70,21 @@ _DECODER_OF: Mapping[Any, Decoder] = {
     Decimal: ("N", Decimal),
     int: ("N", whole),
     bool: ("BOOL", bool),
+    tuple[Requested, ...]: ("L", _requests),
 }
+_OF_A_ROW, _OF_A_REQUEST = decoders(Cancellation), decoders(Requested)
 _OF_WRITES = frozenset({"token", "rank", "postponed"})
 """Attributes that aren't the row's: each write has its own, or ends them."""
-
-
-def decoders(of: type) -> dict[str, Decoder]:
-    """How each field of a row's class is read, by its annotation. Raises TypeError for one that nothing here reads."""
-    hints = get_type_hints(of)
-    return {one.name: _decoder(hints[one.name]) for one in fields(of) if one.name != "unread"}
-
-
-def _decoder(hint: Any) -> Decoder:
-    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
-    if len(kinds) != 1 or kinds[0] not in _DECODER_OF:
-        raise TypeError(f"no attribute of the table is read as {hint}")
-    return _DECODER_OF[kinds[0]]
-
-
-_DECODERS = decoders(Cancellation)
-_UNREADABLE: dict[str, Any] = {
+_MISSING = {
     "state": State.read("unreadable"),
     "due_at": UNREADABLE_TIME,
     "requested_at": UNREADABLE_TIME,
     "gives_up_at": UNREADABLE_TIME,
 }
-_DEFAULTS = {one.name: one.default for one in fields(Cancellation) if one.default is not MISSING} | _UNREADABLE
-_DEFAULTS["in_doubt_after"] = 0
+_UNREADABLE = {one.name: one.default for of in (Requested, Cancellation) for one in fields(of)} | _MISSING
+_UNREADABLE["in_doubt_after"] = 0
 """What stands in a row for a value that can't be read: then there may be a doubt."""
+_NOTHING = (None, (), UNREADABLE_TIME)
 
 
 def number(value: float) -> dict[str, str]:
@@ -89,42 +93,52 @@ def number(value: float) -> dict[str, str]:
 
 
 def to_item(row: Cancellation) -> dict[str, Any]:
-    """The item of a row; one that waits has its place in line besides.
-
-    What couldn't be read of it is in it as it was, unless this version has set another value since.
-    """
-    values = [*((name, getattr(row, name)) for name in _DECODERS), ("rank", rank.rank(row))]
-    item = {name: _encode(value) for name, value in values if value is not None}
-    kept = (name for name in row.unread if name not in _DECODERS or getattr(row, name) == _DEFAULTS[name])
-    return item | {name: row.unread[name] for name in kept}
+    """The item of a row; one that waits has its place in line besides."""
+    line = rank.rank(row)
+    return _written(row, _OF_A_ROW) | ({"rank": {"S": line}} if line else {})
 
 
-def _encode(value: str | bool | int | Decimal) -> dict[str, str | bool]:
+def to_attribute(value: object) -> dict[str, Any]:
+    """A value as DynamoDB has it."""
     match value:
         case str():
             return {"S": str(value)}
         case bool():
             return {"BOOL": value}
+        case tuple():
+            return {"L": [{"M": _written(request, _OF_A_REQUEST)} for request in value]}
         case _:
             return {"N": str(value)}
+
+
+def _written(record: Cancellation | Requested, known: Mapping[str, Decoder]) -> dict[str, Any]:
+    """The attributes of what has a value.
+
+    What couldn't be read is as it was, unless this version has set another value since.
+    """
+    values = {name: getattr(record, name) for name in known}
+    unread = record.unread.items()
+    kept = {name: raw for name, raw in unread if name not in known or values[name] == _UNREADABLE[name]}
+    return {name: to_attribute(value) for name, value in values.items() if value not in _NOTHING} | kept
 
 
 def to_row(item: Item) -> Cancellation:
     """The row of an item. What this version doesn't know or can't read of it is kept beside (`unread`)."""
     if not item:
         raise TableUnavailableError("the row is gone")
-    values: dict[str, Any] = dict(_UNREADABLE)
-    unread = {name: item[name] for name in item.keys() - _DECODERS.keys() - _OF_WRITES}
-    for name in item.keys() & _DECODERS.keys():
+    row = {name: value for name, value in item.items() if name not in _OF_WRITES}
+    return Cancellation(**_read(row, _OF_A_ROW, _MISSING))
+
+
+def _read(item: Item, known: Mapping[str, Decoder], missing: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = dict(missing)
+    unread = {name: item[name] for name in item.keys() - known.keys()}
+    for name in item.keys() & known.keys():
+        kind, read = known[name]
         try:
-            values[name] = _decode(name, item[name])
+            values[name] = read(item[name][kind])
         except (KeyError, TypeError, ValueError, ArithmeticError):
-            unread[name], values[name] = item[name], _DEFAULTS[name]
-    if garbled := sorted(unread.keys() & _DECODERS.keys()):
-        logger.warning("a row can't be read in full", extra={"order_no": item["order_no"], "attributes": garbled})
-    return Cancellation(**values, unread=unread)
-
-
-def _decode(name: str, value: Mapping[str, Any]) -> Any:
-    kind, read = _DECODERS[name]
-    return read(value[kind])
+            unread[name], values[name] = item[name], _UNREADABLE[name]
+    if garbled := sorted(unread.keys() & known.keys()):
+        logger.warning("a row can't be read in full", extra={"order_no": item.get("order_no"), "attributes": garbled})
+    return values | {"unread": unread}

@@ -7,12 +7,25 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
-from feee_cancel.domain.cancellation import UNDER_WAY, UNREADABLE_TIME, Cancellation, State
+from feee_cancel.domain.cancellation import UNDER_WAY, UNREADABLE_TIME, Cancellation, Requested, State
 from feee_cancel.domain.order import json_number
 
 _LAST_ANSWER = ("answer", "http_status", "code", "msg", "request_id", "detail")
 _INTERNAL = frozenset(
-    {"asker", "in_doubt_after", "seen_at", "tries", "since", "refusals", "expires_at", "order", "unread", *_LAST_ANSWER}
+    {
+        "asker",
+        "in_doubt_after",
+        "seen_at",
+        "tries",
+        "since",
+        "refusals",
+        "expires_at",
+        "order",
+        "unread",
+        "requests",
+        "ended_before",
+        *_LAST_ANSWER,
+    }
 )
 _UNFIT = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Controls that a screen obeys, marks that turn text around, and halves of characters."""
@@ -30,8 +43,19 @@ def represent(row: Cancellation) -> dict[str, Any]:
         shown["in_doubt"] = True
     answer = {name: getattr(row, name) for name in _LAST_ANSWER}
     shown["last_answer"] = known(answer) or None
+    shown["requests"] = [_request(one) for one in row.requests] or None
     shown["order"] = _order(row)
-    return {name: value for name, value in known(shown).items() if value != UNREADABLE_TIME}
+    return _readable(shown)
+
+
+def _request(request: Requested) -> dict[str, Any]:
+    return _readable(
+        {name: getattr(request, name) for name in ("requested_by", "requested_at", "not_before", "reason")}
+    )
+
+
+def _readable(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in known(members).items() if value != UNREADABLE_TIME}
 
 
 def _order(row: Cancellation) -> Any:

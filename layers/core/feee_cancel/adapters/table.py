@@ -1,14 +1,15 @@
 """The table over boto3: every step of a cancellation is one conditional write, and the condition is the rule."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from secrets import token_hex
 from typing import Any
 
 from feee_cancel.adapters.index import UNSETTLED, TableIndex
-from feee_cancel.adapters.items import Item, number, to_item, to_row, translated
+from feee_cancel.adapters.items import Item, number, to_attribute, to_item, to_row, translated
 from feee_cancel.domain import rank
-from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Due, State, StateReason, restarted
+from feee_cancel.domain.cancellation import Cancellation, Due, Requested, State, StateReason, restarted
+from feee_cancel.domain.record import may_restart, requests_of
 from feee_cancel.usecases.ports import TableUnavailableError, UnknownWriteError
 
 _IS_NEW = "attribute_not_exists(order_no)"
@@ -18,16 +19,17 @@ _UNDER_WAY = {":cancelling": {"S": State.CANCELLING}, ":refunding": {"S": State.
 class CancellationTable(TableIndex):
     """One item per order, its attributes named as the fields of `Cancellation`; a field that is None isn't there."""
 
-    def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
-        """Write a new cancellation if there is none, or if one ended that may start again.
+    def start(
+        self, row: Cancellation, *, rejected_by: float, request: Requested | None = None
+    ) -> tuple[Cancellation, bool]:
+        """Write a new cancellation if there is none, or if one ended that may start again (`may_restart`).
 
-        One that was rejected starts again only if that was by `rejected_by`. The count of attempts goes on over a
+        The count of attempts goes on over a
         restart, so that nothing left of an earlier life can settle this one (`restarted`). That takes a second write;
         most orders are new, and start with one.
         """
         there, started = self._put(row, _IS_NEW)
-        just_rejected = there.state is State.REJECTED and there.due_at > int(rejected_by)
-        if started or there.state not in RESTARTABLE or just_rejected:
+        if started or not may_restart(there, request or requests_of(row)[0], rejected_by=rejected_by):
             return there, started
         return self._put(
             restarted(row, there),
@@ -75,10 +77,15 @@ class CancellationTable(TableIndex):
         condition = f"attempt = :attempt AND #state IN ({', '.join(_UNDER_WAY)})"
         return self._put(row, condition, {":attempt": number(row.attempt), **_UNDER_WAY})[0]
 
-    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
-        """Write a waiting row whose `due_at` was this, unless it changed meanwhile."""
+    def reschedule(
+        self, row: Cancellation, *, due_at: int, requests: Sequence[Requested] = ()
+    ) -> tuple[Cancellation, bool]:
+        """Write a waiting row whose `due_at` and `requests` were these, unless it changed meanwhile."""
         values = {":attempt": number(row.attempt), ":waiting": {"S": State.WAITING}, ":due_at": number(due_at)}
-        return self._put(row, "attempt = :attempt AND #state = :waiting AND due_at = :due_at", values)
+        on_record = "requests = :requests" if requests else "attribute_not_exists(requests)"
+        asked = {":requests": to_attribute(tuple(requests))} if requests else {}
+        condition = f"attempt = :attempt AND #state = :waiting AND due_at = :due_at AND {on_record}"
+        return self._put(row, condition, values | asked)
 
     def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
         """Let a row wait until then, and count it, whatever else is in the row."""

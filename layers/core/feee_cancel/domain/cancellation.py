@@ -87,6 +87,18 @@ UNREADABLE_TIME = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """One request on a row's record, when it was made by a message's own time if it has one. `unread` as in a row."""
+
+    requested_by: str | None = None
+    asker: str | None = None
+    requested_at: int = UNREADABLE_TIME
+    not_before: int | None = None
+    reason: str | None = None
+    unread: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
     """One row of the table. Times are unix seconds, amounts are exact decimals in TRX.
 
@@ -94,6 +106,9 @@ class Cancellation:
     it became final. `attempt` counts claims over the row's whole life and never goes back. During an attempt
     `state_reason` is still that of the wait before it; `tries` and `since` count the attempts in a row that ended
     with this reason and these refusals. `asker` is who has a share of the drain, if `requested_by` alone doesn't tell.
+
+    `requests` is the record of who asked, empty if one did, whose request the row's own fields tell; `not_before` is
+    what they come to. `ended_before` is when the cancellation ended that this one is a fresh start of.
 
     `seen_at` is when feee.io first showed the order.
 
@@ -113,6 +128,8 @@ class Cancellation:
     asker: str | None = None
     reason: str | None = None
     not_before: int | None = None
+    requests: tuple[Requested, ...] = ()
+    ended_before: int | None = None
     eligible_at: int | None = None
     seen_at: int | None = None
     attempt: int = 0
@@ -149,7 +166,7 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
     """
     after = there.attempt if there.in_doubt_after is None and row.attempt else there.in_doubt_after
     row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after)
-    row = replace(row, seen_at=there.seen_at, unread=there.unread)
+    row = replace(row, seen_at=there.seen_at, ended_before=there.settled_at, unread=there.unread)
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
 
 

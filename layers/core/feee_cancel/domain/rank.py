@@ -55,13 +55,14 @@ def asker(row: Cancellation) -> str:
 
     At most 80 characters, none of them '#' or a control character. A longer one ends in a digest of it.
     """
-    return _safe(row.asker or _asker(row.requested_by or "unknown"))
+    return _safe(row.asker or sender(row.requested_by or "unknown"))
 
 
-def _asker(requested_by: str) -> str:
-    for prefix, sender in _SENDERS.items():
+def sender(requested_by: str) -> str:
+    """A role whatever its session, the webhook, the schedules."""
+    for prefix, kind in _SENDERS.items():
         if requested_by.startswith(prefix):
-            return sender
+            return kind
     return _SESSION.sub(r"\1", requested_by)
 
 

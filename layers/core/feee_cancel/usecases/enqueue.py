@@ -9,7 +9,7 @@ from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.usecases.ports import Intake, TableUnavailableError
-from feee_cancel.usecases.request import reschedule, start, wake_for
+from feee_cancel.usecases.request import requested, reschedule, start, wake_for
 
 Enqueued = Cancellation | InvalidRequestError | TableUnavailableError
 """What became of one order of a batch: its row, or why it wasn't enqueued."""
@@ -20,15 +20,24 @@ logger = logging.getLogger(__name__)
 
 
 def enqueue(
-    asked: CancellationRequest, intake: Intake, *, requested_by: str | None, asker: str | None = None
+    asked: CancellationRequest,
+    intake: Intake,
+    *,
+    requested_by: str | None,
+    asker: str | None = None,
+    sent_at: float | None = None,
 ) -> Cancellation:
     """Write the request, for the drain to attempt. Returns the row as it now stands.
 
-    Raises TableUnavailableError: nothing was accepted, or (UnknownWriteError) nobody knows. The caller wakes the drain (`wake_for`).
+    `sent_at` is a message's own time: one that is older than what ended the cancellation changes nothing. The caller
+    wakes the drain (`wake_for`).
+
+    Raises TableUnavailableError: nothing was accepted, or (UnknownWriteError) nobody knows.
     """
     now = intake.now()
-    row, started = start(asked, intake, now=now, requested_by=requested_by, asker=asker)
-    return row if started or row.state is not State.WAITING else reschedule(row, asked, intake, now=now)
+    record = requested(asked, now=now, requested_by=requested_by, asker=asker, sent_at=sent_at)
+    row, started = start(asked, intake, record, now=now)
+    return row if started or row.state is not State.WAITING else reschedule(row, record, intake, now=now)
 
 
 def enqueue_all(
@@ -37,6 +46,7 @@ def enqueue_all(
     executor: Executor,
     *,
     requested_by: str | None,
+    sent_at: float | None = None,
 ) -> list[Enqueued]:
     """Enqueue each, side by side, and wake the drain. Returns what became of each, in order."""
 
@@ -44,7 +54,7 @@ def enqueue_all(
         if isinstance(one, InvalidRequestError):
             return one
         try:
-            return enqueue(one, intake, requested_by=requested_by)
+            return enqueue(one, intake, requested_by=requested_by, sent_at=sent_at)
         except TableUnavailableError as error:
             logger.warning("an order couldn't be written", extra={"order_no": one.order_no, "error": str(error)})
             return error

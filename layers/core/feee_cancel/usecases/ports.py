@@ -1,11 +1,11 @@
 """What the use cases need from the world; the adapters give it, and the tests' fakes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
+from feee_cancel.domain.cancellation import Cancellation, Due, Period, Requested, State
 from feee_cancel.domain.decision import Policy
 
 Handler = Callable[[Any, Any], Any]
@@ -77,10 +77,13 @@ class Feee(Protocol):
 class Cancellations(Protocol):
     """The table. Every write is conditional; each method raises TableUnavailableError."""
 
-    def start(self, row: Cancellation, *, rejected_by: float) -> tuple[Cancellation, bool]:
+    def start(
+        self, row: Cancellation, *, rejected_by: float, request: Requested | None = None
+    ) -> tuple[Cancellation, bool]:
         """Write a new cancellation if there is none, or if one ended that may start again.
 
-        One that was rejected starts again only if that was by `rejected_by`. Returns the row as it now stands, and
+        One that was rejected starts again only if that was by `rejected_by`; none does for a `request` that is older
+        than its end (`may_restart`; None: the row's own). Returns the row as it now stands, and
         whether it was written: its attempts are those of the row that was there, and `row.attempt`, which is 1 where
         it is claimed by this. Starting again takes a second write, on the condition that the row is as it was found.
         """
@@ -93,8 +96,13 @@ class Cancellations(Protocol):
         """
         ...
 
-    def reschedule(self, row: Cancellation, *, due_at: int) -> tuple[Cancellation, bool]:
-        """Write a waiting row whose `due_at` was this, unless it changed. Returns the row as it now stands."""
+    def reschedule(
+        self, row: Cancellation, *, due_at: int, requests: Sequence[Requested] = ()
+    ) -> tuple[Cancellation, bool]:
+        """Write a waiting row whose `due_at` and `requests` were these, unless it changed.
+
+        Returns the row as it now stands, and whether it was written.
+        """
         ...
 
     def due(self, *, now: float, until: float, limit: int) -> list[Due]:

@@ -36,7 +36,8 @@ class Receiver:
         asked = self._parse(parse_json(body), message)
 
         def _enqueue() -> Cancellation:
-            row = enqueue(asked, self.intake, requested_by=message.requested_by, asker=message.asker)
+            by, asker, sent_at = message.requested_by, message.asker, message.sent_at
+            row = enqueue(asked, self.intake, requested_by=by, asker=asker, sent_at=sent_at)
             wake_for([row], self.intake)
             return row
 

@@ -4,17 +4,20 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from feee_cancel.domain.cancellation import RESTARTABLE, UNDER_WAY, Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import RESTARTABLE, UNDER_WAY, Cancellation, Requested, State, StateReason
 from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import Asked, CancellationRequest
+from feee_cancel.domain.record import changes_nothing, noted, requests_of
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, contained, lease_until
-from feee_cancel.usecases.ports import Intake, Ports
+from feee_cancel.usecases.ports import Intake, Ports, TableUnavailableError
 
 TICK_SECONDS = 120
 """The longest time between two of the drain's ticks: EventBridge Scheduler starts each some time within its minute
 (Schedule types in EventBridge Scheduler). The tick takes care of what becomes due later than this."""
 _INDEX_SECONDS = 2
 """The index may show a row so much later than it was written."""
+_TRIES = 5
+"""So often a row is found changed before a request for it is refused."""
 
 
 def request_cancellation(
@@ -26,11 +29,12 @@ def request_cancellation(
     leaves a lease that ends, and the row as it was claimed is returned.
     """
     now, deadline = ports.now(), min(deadline, ports.monotonic() + ATTEMPT_SECONDS)
-    there, started = start(asked, ports, now=now, requested_by=requested_by, lease_until=lease_until(now))
+    record = requested(asked, now=now, requested_by=requested_by)
+    there, started = start(asked, ports, record, now=now, lease_until=lease_until(now))
     if started:
         row, claimed = there, there.state is State.CANCELLING
     else:
-        row, claimed = _ask_again(there, asked, ports, now=now)
+        row, claimed = _ask_again(there, record, ports, now=now)
     if claimed:
         row = _attempt(row, ports, deadline=deadline)
     if row != there or started:
@@ -41,10 +45,9 @@ def request_cancellation(
 def start(
     asked: CancellationRequest,
     intake: Intake,
+    request: Requested,
     *,
     now: float,
-    requested_by: str | None,
-    asker: str | None = None,
     lease_until: int | None = None,
 ) -> tuple[Cancellation, bool]:
     """Write a new cancellation where there may be one: waiting, or claimed until `lease_until` where it is due.
@@ -66,46 +69,83 @@ def start(
         gives_up_at=gives_up_at,
         attempt=int(state is State.CANCELLING),
         in_doubt_after=0 if state is State.CANCELLING else None,
-        requested_by=requested_by,
-        asker=asker,
+        requested_by=request.requested_by,
+        asker=request.asker,
         reason=asked.reason,
         not_before=asked.not_before,
     )
-    row, started = intake.cancellations.start(row, rejected_by=now - intake.policy.restarts_after)
+    rejected_by = now - intake.policy.restarts_after
+    row, started = intake.cancellations.start(row, rejected_by=rejected_by, request=request)
     if started:
         intake.telemetry.started()
     return row, started
 
 
-def starts_at(row: Cancellation, asked: CancellationRequest, policy: Policy, *, now: float) -> int:
-    """When a waiting row is due that is asked for again."""
-    return max(policy.believed(row.eligible_at, now=now), asked.not_before or 0, math.floor(now))
+def requested(
+    asked: CancellationRequest,
+    *,
+    now: float,
+    requested_by: str | None,
+    asker: str | None = None,
+    sent_at: float | None = None,
+) -> Requested:
+    """The request as it is put on record; `sent_at` is a message's own time."""
+    return Requested(
+        requested_by=requested_by,
+        asker=asker,
+        requested_at=math.floor(now if sent_at is None else sent_at),
+        not_before=asked.not_before,
+        reason=asked.reason,
+    )
 
 
-def reschedule(row: Cancellation, asked: CancellationRequest, intake: Intake, *, now: float) -> Cancellation:
-    """Reschedule a waiting row to when it is asked for now, or when feee.io allows. Returns it as it now stands.
+def reschedule(row: Cancellation, request: Requested, intake: Intake, *, now: float) -> Cancellation:
+    """Put a request for a waiting row on record, and reschedule the row to what all requests come to.
 
-    An order in doubt is still looked at when it was due, if that is sooner.
+    Returns the row as it now stands, which may be another's work. Raises TableUnavailableError.
     """
-    starts = starts_at(row, asked, intake.policy, now=now)
+    for _ in range(_TRIES):
+        if row.state is not State.WAITING or changes_nothing(row, request):
+            return row
+        rescheduled = _rescheduled(row, noted(row, request), request, intake.policy, now=now)
+        if rescheduled == row:
+            return row
+        row, written = intake.cancellations.reschedule(rescheduled, due_at=row.due_at, requests=row.requests)
+        if written:
+            return row
+    raise TableUnavailableError(f"order {row.order_no}: its row can't be rescheduled")
+
+
+def _rescheduled(
+    row: Cancellation, asked: Cancellation, request: Requested, policy: Policy, *, now: float
+) -> Cancellation:
+    """The row as it is due when it is asked for, or when feee.io allows.
+
+    A later time than what holds puts nothing off. An order in doubt is still looked at when it was due, if that is
+    sooner.
+    """
+    starts = _starts_at(asked, policy, now=now)
+    if asked.not_before == row.not_before and (request.not_before or 0) > now:
+        return asked
+    if starts <= now and row.due_at <= now and not row.in_doubt:
+        return asked
     due_at = min(starts, row.due_at) if row.in_doubt else starts
-    rescheduled = replace(row, due_at=due_at, not_before=asked.not_before)
+    if (due_at, asked.not_before) == (row.due_at, row.not_before):
+        return asked
+    asked = replace(asked, due_at=due_at)
     if starts > now:
-        rescheduled = replace(rescheduled, gives_up_at=starts + intake.policy.gives_up_after)
+        asked = replace(asked, gives_up_at=starts + policy.gives_up_after)
         if not row.in_doubt:
             not_before = starts == asked.not_before and starts != row.eligible_at
-            why = StateReason.NOT_BEFORE if not_before else StateReason.TOO_EARLY
-            rescheduled = replace(rescheduled, state_reason=why)
-    elif row.due_at <= now and not row.in_doubt:
-        return row
-    else:
-        rescheduled = replace(rescheduled, gives_up_at=min(row.gives_up_at, intake.policy.ends_by(rescheduled)))
-        if row.state_reason is StateReason.NOT_BEFORE:
-            rescheduled = replace(rescheduled, state_reason=StateReason.QUEUED)
-    if (due_at, asked.not_before) == (row.due_at, row.not_before):
-        return row
-    rescheduled = replace(rescheduled, reason=asked.reason or row.reason)
-    return intake.cancellations.reschedule(rescheduled, due_at=row.due_at)[0]
+            asked = replace(asked, state_reason=StateReason.NOT_BEFORE if not_before else StateReason.TOO_EARLY)
+        return asked
+    asked = replace(asked, gives_up_at=min(row.gives_up_at, policy.ends_by(asked)))
+    return replace(asked, state_reason=StateReason.QUEUED) if row.state_reason is StateReason.NOT_BEFORE else asked
+
+
+def _starts_at(row: Cancellation, policy: Policy, *, now: float) -> int:
+    """When a waiting row may be attempted."""
+    return max(policy.believed(row.eligible_at, now=now), row.not_before or 0, math.floor(now))
 
 
 def wake_for(rows: Sequence[Cancellation], intake: Intake) -> None:
@@ -124,17 +164,19 @@ def are_asked(asked: Iterable[Asked], intake: Intake) -> bool:
 def _is_asked(asked: CancellationRequest, intake: Intake) -> bool:
     """A row that ended, and that a request would start again, is none."""
     there = intake.cancellations.find(asked.order_no)
-    return there is not None and there.not_before == asked.not_before and there.state not in RESTARTABLE
+    if there is None or there.state in RESTARTABLE:
+        return False
+    return asked.not_before in {there.not_before, *(one.not_before for one in requests_of(there))}
 
 
-def _ask_again(row: Cancellation, asked: CancellationRequest, ports: Ports, *, now: float) -> tuple[Cancellation, bool]:
-    """Reschedule what waits to when it is asked for now, or when feee.io allows. Returns whether it was claimed."""
+def _ask_again(row: Cancellation, request: Requested, ports: Ports, *, now: float) -> tuple[Cancellation, bool]:
+    """Put the request on record, and claim what is due. Returns whether it was claimed."""
     if row.state is State.WAITING:
-        if starts_at(row, asked, ports.policy, now=now) > now:
-            return reschedule(row, asked, ports, now=now), False
-        if row.not_before and row.not_before > now:
-            row = reschedule(row, asked, ports, now=now)
-            if row.state is not State.WAITING:
+        asked = noted(row, request)
+        waits = _starts_at(asked, ports.policy, now=now) > now
+        if waits or asked.requests != row.requests or (row.not_before or 0) > now:
+            row = reschedule(row, request, ports, now=now)
+            if waits or row.state is not State.WAITING or row.due_at > now:
                 return row, False
         return _claim(row, ports, now=now, due_by=max(now, row.due_at))
     if row.state in UNDER_WAY and row.due_at <= now:

@@ -93,7 +93,9 @@ class Service:
         now = self.ports.now()
         event = unless_past(lambda earliest: parse_event(document, now=now, earliest=earliest), _repeats)
         message = _message(event)
-        deduplicate(message, self.ports, lambda: _all_written(self._enqueue_all(event.asked, message)))
+        deduplicate(
+            message, self.ports, lambda: _all_written(self._enqueue_all(event.asked, message, event.scheduled_at))
+        )
         for fault in event.asked:
             if isinstance(fault, InvalidRequestError):
                 raise fault
@@ -145,9 +147,11 @@ class Service:
     def _deadline(self, seconds_left: float) -> float:
         return self.ports.monotonic() + seconds_left - _RESERVE_SECONDS
 
-    def _enqueue_all(self, asked: Sequence[Asked], requested_by: str | None) -> list[Enqueued]:
+    def _enqueue_all(
+        self, asked: Sequence[Asked], requested_by: str | None, sent_at: float | None = None
+    ) -> list[Enqueued]:
         with ThreadPoolExecutor(_WRITES_SIDE_BY_SIDE) as executor:
-            return enqueue_all(asked, self.ports, executor, requested_by=requested_by)
+            return enqueue_all(asked, self.ports, executor, requested_by=requested_by, sent_at=sent_at)
 
 
 def _all_written(taken: Sequence[Enqueued]) -> bool:

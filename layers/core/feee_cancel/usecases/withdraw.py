@@ -15,7 +15,7 @@ def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
     while row and row.state is State.WAITING and not row.in_doubt:
         taken_back = {"state": State.WITHDRAWN, "state_reason": StateReason.TAKEN_BACK}
         final = settled(row, now=intake.now(), policy=intake.policy, **taken_back)
-        found, written = intake.cancellations.reschedule(final, due_at=row.due_at)
+        found, written = intake.cancellations.reschedule(final, due_at=row.due_at, requests=row.requests)
         if not written and found == row:
             raise TableUnavailableError(f"order {order_no}: its row can't be written")
         row = found

@@ -1,0 +1,100 @@
+"""Who asked for a cancellation, for what, and when: nobody weakens what another asked for (docs/decisions/0027)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from feee_cancel.domain import rank
+from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Requested, State
+
+MOST = 8
+"""So many requests are kept of a cancellation."""
+_MESSAGES = ("webhook:", "event:")
+_RUN = re.compile(r" \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+
+
+def requests_of(row: Cancellation) -> tuple[Requested, ...]:
+    """The requests on record, the first one first. A row that was asked for once has it in its own fields."""
+    first = Requested(
+        requested_by=row.requested_by,
+        asker=row.asker,
+        requested_at=row.requested_at,
+        not_before=row.not_before,
+        reason=row.reason,
+    )
+    return row.requests or (first,)
+
+
+def who(request: Requested) -> str:
+    """Whose request it is: a principal's whatever its session, a sender's, a schedule's whatever its run."""
+    if request.asker is not None:
+        return request.asker
+    by = request.requested_by or ""
+    return _RUN.sub("", by) if by.startswith("event:") else rank.sender(by)
+
+
+def may_restart(there: Cancellation, request: Requested, *, rejected_by: float) -> bool:
+    """Whether a request starts a cancellation afresh that ended: not one that is older than its end."""
+    if there.state not in RESTARTABLE or changes_nothing(there, request):
+        return False
+    return there.state is not State.REJECTED or there.due_at <= int(rejected_by)
+
+
+def changes_nothing(row: Cancellation, request: Requested) -> bool:
+    """Whether it is a message that is on record, or older than the end of the cancellation, or of the one before.
+
+    Callers of the API have no messages: each of their requests is made now.
+    """
+    if not _is_message(request):
+        return False
+    if any((one.requested_by, one.asker) == (request.requested_by, request.asker) for one in requests_of(row)):
+        return True
+    ended = row.settled_at if row.state.final else row.ended_before
+    return ended is not None and request.requested_at < ended
+
+
+def noted(row: Cancellation, request: Requested) -> Cancellation:
+    """The row with the request on record, and with the time and the reason that it comes to.
+
+    Each asker's last request counts, and the earliest time that one asks for; the reason is the first asker's.
+    """
+    known = requests_of(row)
+    own = [one for one in known if who(one) == who(request)]
+    if own and _says_no_more(request, own[-1]):
+        return row
+    requests = _bounded((*known, request))
+    firsts = who(request) == who(known[0])
+    reason = (request.reason or row.reason) if firsts else (row.reason or request.reason)
+    return replace(row, requests=requests, not_before=_earliest(requests), reason=reason)
+
+
+def _is_message(request: Requested) -> bool:
+    return (request.requested_by or "").startswith(_MESSAGES)
+
+
+def _says_no_more(request: Requested, before: Requested) -> bool:
+    """Messages are always put on record, so that they are known again."""
+    same = (request.not_before, request.reason or before.reason) == (before.not_before, before.reason)
+    return same and not _is_message(request)
+
+
+def _earliest(requests: Sequence[Requested]) -> int | None:
+    """The earliest time that anybody asks for; None: somebody asks for now."""
+    times = [one.not_before for one in _last_of_each(requests)]
+    return None if None in times else min(time for time in times if time is not None)
+
+
+def _last_of_each(requests: Sequence[Requested]) -> list[Requested]:
+    return list({who(one): one for one in requests}.values())
+
+
+def _bounded(requests: tuple[Requested, ...]) -> tuple[Requested, ...]:
+    """Without the oldest that its asker changed since, or else without the latest time: never the first or the last."""
+    if len(requests) <= MOST:
+        return requests
+    counts = _last_of_each(requests)
+    between = requests[1:-1]
+    changed = [one for one in between if one not in counts]
+    leave_out = changed[0] if changed else max(between, key=lambda one: one.not_before or 0)
+    at = requests.index(leave_out, 1)
+    return requests[:at] + requests[at + 1 :]
