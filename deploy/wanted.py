@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cli.outcome import TroubleError
 from cli.stack import DEFAULT_NAME
+from feee_cancel.adapters.tuning import TuningError, tuning
 from local.build import ROOT
 
 _STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
@@ -67,4 +68,14 @@ def _parameter(word: str) -> tuple[str, str]:
         close = difflib.get_close_matches(name, known, 1)
         meant = f" Is {close[0]} meant?" if close else ""
         raise TroubleError(f"There is no parameter {name}.{meant} docs/settings.md has them all.")
+    if name == "Tuning":
+        _can_be_tuned(value)
     return name, value
+
+
+def _can_be_tuned(value: str) -> None:
+    """CloudFormation refuses other names; what is within a name's limits, the functions know."""
+    try:
+        tuning(value)
+    except TuningError as error:
+        raise TroubleError(f"Tuning: {error}.") from None

@@ -34,7 +34,7 @@ def write(folder: Path, stack: LocalStack, artifacts: Path) -> None:
         template["Resources"][name]["Properties"]["Environment"] = {"Variables": dict.fromkeys(variables[name], "")}
     for resource in template["Resources"].values():
         _name_whole_paths(resource.get("Properties", {}), artifacts)
-    template["Parameters"]["Architecture"]["Default"] = ARCHITECTURE
+    template["Globals"]["Function"]["Architectures"] = [ARCHITECTURE]
     for name, document in ((TEMPLATE, template), (VARIABLES, variables)):
         private.write(folder / name, json.dumps(document, indent=2))
 

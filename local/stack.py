@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from feee_cancel.adapters.tuning import BACKOFFS, OTHERS, POLICY
 from feee_cancel_client.api import ApiClient
 from feee_cancel_client.aws import Clients
 from local import gateway, rules
@@ -29,13 +30,6 @@ KEY = f"local-key-{secrets.token_hex(16)}"
 
 _PARAMETERS = {
     "ApiRateLimit": "1000",
-    "ApiBurstLimit": "1000",
-    "LookupRateLimit": "1000",
-    "LookupBurstLimit": "1000",
-    "BatchRateLimit": "1000",
-    "BatchBurstLimit": "1000",
-    "WebhookRateLimit": "1000",
-    "WebhookBurstLimit": "1000",
     "DataDeletionPolicy": "Delete",
     "LogRetentionDays": "1",
     "Dashboard": "true",
@@ -71,7 +65,8 @@ class LocalStack:
 def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterator[LocalStack]:
     """Build, start and deploy, with progress on `console`; at the end nothing is left running. Raises LocalError.
 
-    `port` is the emulator's, where that is free; `parameters` are the template's, besides those of a local run.
+    `port` is the emulator's, where that is free; `parameters` are the template's, besides those of a local run, and the
+    parts of its Tuning by their own names.
     """
     with ExitStack() as opened:
         work = ROOT / ".local"
@@ -105,6 +100,13 @@ def _set_secret(client: Clients, secret: str, document: Mapping[str, object]) ->
     client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(document))
 
 
+def _gathered(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The template's parameters, with the parts of Tuning put together."""
+    tuned = {name: value for name, value in parameters.items() if name in {*POLICY, *OTHERS, *BACKOFFS}}
+    kept = {name: value for name, value in parameters.items() if name not in tuned}
+    return kept | ({"Tuning": ",".join(f"{name}={value}" for name, value in tuned.items())} if tuned else {})
+
+
 def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[str, str]) -> dict[str, str]:
     """Deploy, unless AWS would refuse it. Raises LocalError."""
     deployed = transformed(read(template))
@@ -117,7 +119,7 @@ def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[
         "AWS_DEFAULT_REGION": REGION,
         "SAM_CLI_TELEMETRY": "0",
     }
-    overrides = [f'{name}="{value}"' for name, value in (_PARAMETERS | dict(parameters)).items()]
+    overrides = [f'{name}="{value}"' for name, value in (_PARAMETERS | _gathered(parameters)).items()]
     command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(template)]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
     run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)

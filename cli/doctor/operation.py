@@ -49,7 +49,7 @@ def executions_suffice(there: Deployment) -> Iterator[Finding]:
             name,
             f"{words}; the API may use {needed} at {there.number('ApiRateLimit'):g} requests a second that feee.io is "
             "slow to answer, and the drain would wait",
-            "Ask for more (Service Quotas, Lambda, Concurrent executions), or lower ApiRateLimit and ApiBurstLimit.",
+            "Ask for more (Service Quotas, Lambda, Concurrent executions), or lower ApiRateLimit.",
         )
 
 

@@ -299,16 +299,16 @@ def test_events_that_are_no_requests(stack: LocalStack, operator: Operator) -> N
 def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: Operator) -> None:
     """The emulator doesn't log why a function couldn't start, as Lambda does; the tick by hand tells it here too."""
     stuck, errors = order(stack), operator.logged('logged ApiFunction "$ERRORS"')
-    operator("set_parameter RefundCheckBackoff", **{"5-60": "60-5"})
-    wait_for(lambda: variable(stack, "REFUND_CHECK_BACKOFF"), lambda seconds: seconds == "60-5")
-    why = "environment variable REFUND_CHECK_BACKOFF must be seconds such as 5-60"
+    operator("set_parameter Tuning", **{"5-60": "60-5"})
+    wait_for(lambda: variable(stack, "TUNING"), lambda tuning: tuning == "RefundCheckBackoff=60-5")
+    why = "environment variable TUNING: RefundCheckBackoff must be seconds such as 5-60"
     wait_for(renewed(stack, lambda: operator("drain <<< '{}'")), lambda told: why in told)
     wait_for(renewed(stack, lambda: stack.api.get(stuck).status), lambda status: status >= 500)
     assert stack.api.cancel(stuck).status >= 500
     fail_for_good(stack, {"order_no": stuck})
     assert operator.logged('logged ApiFunction "$ERRORS"') == errors
-    operator("set_parameter RefundCheckBackoff")
-    wait_for(lambda: variable(stack, "REFUND_CHECK_BACKOFF"), lambda seconds: seconds == "5-60")
+    operator("set_parameter Tuning")
+    wait_for(lambda: variable(stack, "TUNING"), lambda tuning: tuning == "RefundCheckBackoff=5-60")
     wait_for(renewed(stack, lambda: stack.api.get(stuck).status), lambda status: status == 404)
     assert stuck in operator('aws sqs receive-message --queue-url "$(output Fai')
     assert "sent to the schedule's function again" in operator("./feee-cancel redrive FailedEvents")

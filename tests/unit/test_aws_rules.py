@@ -267,7 +267,7 @@ def test_no_log_level_drops_the_metrics(level: object) -> None:
     """Lambda: log-level filtering: JSON logs default to INFO, and what has no level counts as INFO."""
 
     def change(template: Any) -> None:
-        template["Parameters"]["LogLevel"]["AllowedValues"] = ["INFO", "WARN"]
+        template["Parameters"]["LogLevel"] = {"Type": "String", "AllowedValues": ["INFO", "WARN"]}
         properties(template, "NotifyFunction")["LoggingConfig"]["ApplicationLogLevel"] = level
 
     assert "NotifyFunction" in found(stack.log_levels_let_metrics_through, changed(change))

@@ -176,10 +176,10 @@ def test_what_is_wanted_has_defaults() -> None:
         "STACK": "desk-3",
         "REGION": "eu-west-1",
         "PROFILE": "p",
-        "PARAMETERS": "LogLevel=DEBUG FeeeUserAgent='a b=c'",
+        "PARAMETERS": "DrainPace=3 FeeeUserAgent='a b=c'",
     }
     asked = wanted(given)
-    assert asked.parameters == {"LogLevel": "DEBUG", "FeeeUserAgent": "a b=c"}
+    assert asked.parameters == {"DrainPace": "3", "FeeeUserAgent": "a b=c"}
     assert asked.options == ["--stack", "desk-3", "--region", "eu-west-1", "--profile", "p"]
 
 
@@ -188,9 +188,10 @@ def test_what_is_wanted_has_defaults() -> None:
     [
         ({"STACK": "3desk"}, "begins with a letter"),
         ({"STACK": "a;b"}, "begins with a letter"),
-        ({"PARAMETERS": "LogLevl=DEBUG"}, "Is LogLevel meant?"),
-        ({"PARAMETERS": "LogLevel DEBUG"}, "has no ="),
+        ({"PARAMETERS": "DrainPac=3"}, "Is DrainPace meant?"),
+        ({"PARAMETERS": "DrainPace 3"}, "has no ="),
         ({"PARAMETERS": "FeeeUserAgent='a"}, "can't be read"),
+        ({"PARAMETERS": "Tuning=MarginSeconds=999"}, "from 0 to 300"),
     ],
 )
 def test_what_cannot_be_wanted_is_said(variables: dict[str, str], words: str) -> None:

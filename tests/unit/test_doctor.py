@@ -283,12 +283,17 @@ def test_bodies_in_the_log_are_told() -> None:
     assert "warning: bodies are logged" in told(stage.settings_are_in_force(there(settings=settings)))
 
 
+def reference(value: Any) -> object:
+    """A parameter by its name, or the number that stands there."""
+    return value["Ref"] if isinstance(value, dict) else value
+
+
 def test_the_throttles_that_are_looked_for_are_the_templates() -> None:
     (one,) = resources("AWS::ApiGateway::Stage").values()
     settings = {
         f"{setting['ResourcePath'].replace('~1', '/').lstrip('/')}/{setting['HttpMethod']}": (
-            setting["ThrottlingRateLimit"]["Ref"],
-            setting["ThrottlingBurstLimit"]["Ref"],
+            reference(setting["ThrottlingRateLimit"]),
+            setting["ThrottlingBurstLimit"],
         )
         for setting in one["MethodSettings"]
     }

@@ -1,38 +1,81 @@
 """A wrong setting says what is wrong."""
 
 import os
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 
 import pytest
 
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.settings import SettingError, Settings
+from feee_cancel.adapters.tuning import BACKOFFS, OTHERS, POLICY, Tuning, TuningError, tuning
 from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.decision import Backoff, Policy
+from tests.template import TEMPLATE
 
 
 def test_the_template_has_the_default_of_every_time() -> None:
-    assert Settings(os.environ).policy() == Policy()
+    assert Settings(os.environ).tuning() == Tuning(Policy())
 
 
 def test_every_time_can_be_set() -> None:
-    times = {name: value for name, value in os.environ.items() if name.endswith(("SECONDS", "DAYS", "BACKOFF"))}
-    others = {name: "17-19" if name.endswith("BACKOFF") else "17" for name in times}
-    policy = Settings(os.environ | others | {"REJECT_AFTER_REFUSALS": "17"}).policy()
+    numbers = {name: least + 17 for name, (_, least, _) in {**POLICY, **OTHERS}.items()}
+    parts = [*(f"{name}={number}" for name, number in numbers.items()), *(f"{name}=17-19" for name in BACKOFFS)]
+    tuned = Settings(os.environ | {"TUNING": ",".join(parts), "RETENTION_DAYS": "17"}).tuning()
+    policy = tuned.policy
     assert [name for name, value in asdict(policy).items() if value == getattr(Policy(), name)] == []
     assert set(policy.backoff.values()) == {Backoff(17, 19)}
+    assert (tuned.jitter_percent, tuned.drain_seconds) == (17, 22)
+
+
+def test_what_isnt_named_has_its_default() -> None:
+    tuned = tuning("MarginSeconds=10,")
+    assert tuned == Tuning(replace(Policy(), margin=10))
+
+
+PATTERN = re.compile(TEMPLATE["Parameters"]["Tuning"]["AllowedPattern"])
+
+
+@pytest.mark.parametrize("name", [*POLICY, *OTHERS])
+def test_the_template_accepts_each_number_by_its_name(name: str) -> None:
+    assert PATTERN.fullmatch(f"{name}=5,{name}=100")
+    assert not PATTERN.fullmatch(f"{name}=5-60")
+    assert not PATTERN.fullmatch(f"{name}=")
+    assert not PATTERN.fullmatch(f"{name}=5{name}=6")
+
+
+@pytest.mark.parametrize("name", BACKOFFS)
+def test_the_template_accepts_each_backoff_by_its_name(name: str) -> None:
+    assert PATTERN.fullmatch(f"{name}=5-60")
+    assert not PATTERN.fullmatch(f"{name}=5")
+
+
+def test_the_template_knows_no_other_part() -> None:
+    assert set(re.findall(r"[A-Z][A-Za-z]+", PATTERN.pattern)) == {*POLICY, *OTHERS, *BACKOFFS}
+    assert PATTERN.fullmatch("")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Margin=5", "'Margin' isn't one of MinAgeSeconds"),
+        ("MarginSeconds", "MarginSeconds must be a whole number from 0 to 300"),
+        ("MarginSeconds=301", "from 0 to 300, not '301'"),
+        ("MarginSeconds=²", "must be a whole number"),
+        ("JitterPercent=101", "JitterPercent must be a whole number from 0 to 100"),
+        ("RefusedBackoff=15", "RefusedBackoff must be seconds such as 5-60"),
+        ("RefusedBackoff=20-15", "RefusedBackoff must be seconds"),
+        ("RefusedBackoff=0-15", "RefusedBackoff must be seconds"),
+    ],
+)
+def test_a_wrong_part_is_named(text: str, words: str) -> None:
+    with pytest.raises(TuningError, match=re.escape(words)):
+        tuning(text)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("TABLE_NAME", ""),
-        ("RETENTION_DAYS", "-1"),
-        ("MARGIN_SECONDS", "5s"),
-        ("REFUSED_BACKOFF", "15"),
-        ("REFUSED_BACKOFF", "20-15"),
-        ("REFUSED_BACKOFF", "0-15"),
-    ],
+    [("TABLE_NAME", ""), ("RETENTION_DAYS", "-1"), ("DRAIN_PACE", "4s"), ("TUNING", "RefusedBackoff=15")],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):

@@ -1,13 +1,11 @@
 """The settings, from the environment variables that the template sets."""
 
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 
-from feee_cancel.domain.cancellation import StateReason
-from feee_cancel.domain.decision import Backoff, Policy
+from feee_cancel.adapters.tuning import Tuning, TuningError, tuning
 
 _DAY = 86_400
-_BACKOFF = re.compile(r"([1-9][0-9]{0,4})-([1-9][0-9]{0,4})")
 
 
 class SettingError(ValueError):
@@ -42,35 +40,10 @@ class Settings:
         """Whether SAM CLI runs the function on a developer's machine. Its API has no IAM, so nobody can be known."""
         return self._environ.get("AWS_SAM_LOCAL") == "true"
 
-    def policy(self) -> Policy:
+    def tuning(self) -> Tuning:
         """When things happen."""
-        refused, unreachable = self._backoff("REFUSED_BACKOFF"), self._backoff("UNREACHABLE_BACKOFF")
-        return Policy(
-            min_age=self.integer("MIN_AGE_SECONDS"),
-            margin=self.integer("MARGIN_SECONDS"),
-            cancels_again_after=self.integer("CANCEL_AGAIN_AFTER_SECONDS"),
-            gives_up_after=self.integer("GIVE_UP_AFTER_SECONDS"),
-            kept_for=self.integer("RETENTION_DAYS") * _DAY,
-            refusals=self.integer("REJECT_AFTER_REFUSALS"),
-            refused_for=self.integer("REJECT_AFTER_SECONDS"),
-            refused_alone_for=self.integer("REJECT_ANYWAY_AFTER_SECONDS"),
-            restarts_after=self.integer("RESTART_AFTER_SECONDS"),
-            refund_missing_after=self.integer("REFUND_MISSING_AFTER_SECONDS"),
-            backoff={
-                StateReason.CANCEL_REFUSED: refused,
-                StateReason.ORDER_REFUSED: self._backoff("ORDER_REFUSED_BACKOFF"),
-                StateReason.MISCONFIGURED: self._backoff("MISCONFIGURED_BACKOFF"),
-                StateReason.RATE_EXCEEDED: self._backoff("RATE_EXCEEDED_BACKOFF"),
-                StateReason.UNREACHABLE: unreachable,
-                StateReason.OUTCOME_UNKNOWN: unreachable,
-                StateReason.REFUND_PENDING: self._backoff("REFUND_CHECK_BACKOFF"),
-            },
-        )
-
-    def _backoff(self, name: str) -> Backoff:
-        value = self.text(name)
-        found = _BACKOFF.fullmatch(value)
-        first, most = map(int, found.groups()) if found else (1, 0)
-        if first > most:
-            raise SettingError(f"environment variable {name} must be seconds such as 5-60, not {value!r}")
-        return Backoff(first, most)
+        try:
+            found = tuning(self._environ.get("TUNING", ""))
+        except TuningError as error:
+            raise SettingError(f"environment variable TUNING: {error}") from None
+        return replace(found, policy=replace(found.policy, kept_for=self.integer("RETENTION_DAYS") * _DAY))

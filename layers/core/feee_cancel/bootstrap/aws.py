@@ -18,6 +18,7 @@ from feee_cancel.adapters.messages import TakenMessages
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.adapters.telemetry import EmbeddedMetrics
+from feee_cancel.adapters.tuning import Tuning
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.usecases.ports import Intake
 
@@ -50,6 +51,7 @@ class Wiring:
     intake: Intake
     new_lease: Callable[[], TableLease]
     telemetry: EmbeddedMetrics
+    tuning: Tuning
 
 
 def clients() -> Callable[[str], Any]:
@@ -71,7 +73,8 @@ def wire(settings: Settings) -> Wiring:
     client, table = clients(), settings.text("TABLE_NAME")
     dynamodb: DynamoDBClient = client("dynamodb")
     new_lease = partial(TableLease, dynamodb, table)
-    policy = settings.policy()
+    tuned = settings.tuning()
+    policy = tuned.policy
     telemetry = EmbeddedMetrics(settings.text("SERVICE_NAME"), policy.refund_missing_after)
     intake = Intake(
         cancellations=CancellationTable(dynamodb, table),
@@ -81,4 +84,4 @@ def wire(settings: Settings) -> Wiring:
         wake=Waker(new_lease(), cache(partial(client, "lambda")), settings.drain_function()),
         telemetry=telemetry,
     )
-    return Wiring(client, intake, new_lease, telemetry)
+    return Wiring(client, intake, new_lease, telemetry, tuned)

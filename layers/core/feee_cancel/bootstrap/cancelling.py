@@ -35,7 +35,7 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         now=intake.now,
         monotonic=time.monotonic,
         sleep=time.sleep,
-        jitter=partial(random.uniform, 0, settings.integer("JITTER_PERCENT") / 100),
+        jitter=partial(random.uniform, 0, wiring.tuning.jitter_percent / 100),
         wake=intake.wake,
         telemetry=telemetry,
         control=ShownOrders(),
@@ -46,7 +46,7 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
         count=telemetry.count,
         new_lease=wiring.new_lease,
         drain_pace=settings.integer("DRAIN_PACE"),
-        drain_seconds=settings.integer("DRAIN_SECONDS"),
+        drain_seconds=wiring.tuning.drain_seconds,
         diagnosis=partial(_diagnose, feee, user_agent, intake.now),
         demands_caller=not settings.in_sam_local(),
     )

@@ -39,7 +39,7 @@ BACKOFF: Mapping[StateReason, Backoff] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """When things happen, in seconds; the template sets each. The first two are feee.io's rule and our margin."""
+    """When things happen, in seconds; docs/settings.md says why. The first two are feee.io's rule and our margin."""
 
     min_age: int = 300
     margin: int = 5
