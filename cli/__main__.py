@@ -6,8 +6,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from rich.console import Console
+from typing import TextIO
 
 from cli import orders
 from cli.arguments import parser
@@ -15,32 +14,17 @@ from cli.diagnosis import diagnose
 from cli.doctor import deployment
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.redrive import redrive
+from cli.screen import Terminal, agrees, say, tolerate_any_text
 from cli.set_key import set_key
 from cli.set_webhook_secret import set_webhook_secret
 from cli.stack import Stack, deployed, local
-from cli.trouble import EXPECTED, said
+from cli.text import Words, for_scripts, lines
+from cli.trouble import EXPECTED, said, unexpected
 from cli.watch import Screen, watch
-from feee_cancel.adapters.representation import to_json
 from feee_cancel_client import running
 
 FILE = Path(__file__).resolve().parents[1] / running.FILE
 """Where `make local` says what it runs."""
-
-
-class Terminal:
-    """Progress for people: each change is a line; at a terminal, what is waited for is shown too."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
-
-    def line(self, text: str) -> None:
-        """Print it."""
-        self._console.print(text)
-
-    def rest(self, seconds: float, text: str) -> None:
-        """Sleep; `text` stays on the last line meanwhile."""
-        with self._console.status(text or "..."):
-            time.sleep(seconds)
 
 
 def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
@@ -66,33 +50,52 @@ def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line. Returns the exit status; expected trouble is words on stderr, never a traceback."""
-    asked = parser(now=time.time()).parse_args(arguments)
+    """Run a command line. Returns the exit status; trouble is words on stderr, never a traceback."""
+    tolerate_any_text()
     try:
-        there = local(FILE) if asked.local else deployed(asked.stack, profile=asked.profile, region=asked.region)
-        with there as stack:
-            outcome = run(asked, stack, Terminal(quiet=asked.json))
-        print(to_json(outcome.document) if asked.json else outcome.words, flush=True)  # noqa: T201 - the command's answer
-    except EXPECTED as error:
-        print(said(error), file=sys.stderr)  # noqa: T201 - what a command says
-        return Exit.TROUBLE
+        return _main(arguments)
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)  # noqa: T201 - what a command says
+        _complain("Interrupted.")
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # the reader had enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads had enough, as `head` has
+        _to_nowhere(sys.stdout)
         return Exit.DONE
+    except EXPECTED as error:
+        _complain(said(error).splitlines())
+    except Exception as error:  # noqa: BLE001 - a script tells "no answer" from "no" by the status
+        _complain(unexpected(error))
+    return Exit.TROUBLE
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    asked = parser(now=time.time()).parse_args(arguments)
+    there = local(FILE) if asked.local else deployed(asked.stack, profile=asked.profile, region=asked.region)
+    with there as stack:
+        outcome = run(asked, stack, Terminal(quiet=asked.json))
+    say(for_scripts(outcome.document) if asked.json else outcome.words)
     return outcome.exit
 
 
-def _agreed(_: str) -> bool:
+def _complain(words: Words) -> None:
+    try:
+        say(words, sys.stderr)
+    except OSError:  # nobody reads it
+        _to_nowhere(sys.stderr)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """What is still in its buffer must not fail at the end of the program."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _agreed(_: Words) -> bool:
     return True
 
 
-def _ask(question: str) -> bool:
+def _ask(question: Words) -> bool:
     if not sys.stdin.isatty():
-        raise TroubleError(f"{question}\nThere is nobody to ask here: add --yes.")
-    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+        raise TroubleError([*lines(question), "There is nobody to ask here: add --yes."])
+    return agrees(question)
 
 
 if __name__ == "__main__":

@@ -2,28 +2,40 @@
 
 import argparse
 import re
+import sys
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cli.kinds import KINDS
+from cli.screen import say
 from cli.stack import DEFAULT_NAME
 from feee_cancel.domain.cancellation import State
+from feee_cancel.domain.documents import parse_order_no
+from feee_cancel.domain.faults import InvalidRequestError
+from feee_cancel.domain.times import parse_not_before
 
 _EXIT_STATUSES = """exit status:
   0    as was asked: cancelled, withdrawn, shown, cancellable, redriven
   1    it isn't and won't be: rejected, unknown, not taken back, left in the queue
   2    not a valid request
   3    taken, and not settled yet
-  4    no answer: credentials, permissions, network, stack or service; the words say what mends it
+  4    no answer: credentials, permissions, network, proxy, stack, service, or a fault here; the words say what fixes it
   130  Ctrl-C
 """
 _AHEAD = re.compile(r"\+([0-9]{1,6})([smhd])")
+_DATE_DIGITS = 8
+"""20261224 is a date; unix seconds have had more digits since 1973."""
 _MOST = 1_000_000
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class _Parser(argparse.ArgumentParser):
-    """Repeats nothing of what isn't understood: it may be a key."""
+    """Repeats nothing of what isn't understood: it may be a key. What it prints is fit for a screen."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print it; whoever reads may have had enough, which shows now and not at the end of the program."""
+        if message:
+            say(message.removesuffix("\n").split("\n"), file or sys.stderr)
 
     def error(self, message: str) -> NoReturn:
         super().error("unrecognized arguments" if message.startswith("unrecognized arguments") else message)
@@ -43,7 +55,7 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     def add(name: str, about: str, *, order: bool = True) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about, parents=[common])
         if order:
-            command.add_argument("order_no", metavar="ORDER_NO", help="feee.io's order number")
+            command.add_argument("order_no", type=_order_no, metavar="ORDER_NO", help="feee.io's order number")
         return command
 
     cancel = add("cancel", "ask for an order to be cancelled; asking again is safe")
@@ -51,7 +63,8 @@ def parser(*, now: float) -> argparse.ArgumentParser:
         "--not-before",
         type=lambda text: moment(text, now=now),
         metavar="TIME",
-        help="leave the order alone until then: unix seconds, +30m, or 2026-12-24T22:00 (here, or with a zone)",
+        help="leave the order alone until then: unix seconds, +30m, 20261224, or 2026-12-24T22:00, in this machine's "
+        "zone or with one (Z, +08:00)",
     )
     cancel.add_argument("--reason", help="for the record, at most 200 characters")
     add("show", "look at an order's cancellation; feee.io isn't asked")
@@ -79,15 +92,50 @@ def parser(*, now: float) -> argparse.ArgumentParser:
 
 
 def moment(text: str, *, now: float) -> int:
-    """Unix seconds of a time: as such, in ISO 8601, or ahead of now."""
-    if text.isascii() and text.isdigit():
+    """Unix seconds of a time: as such, in ISO 8601, or ahead of now; by the service's rule neither past nor far ahead.
+
+    A date is its first moment; what names no zone is in this machine's.
+    """
+    try:
+        return parse_not_before(_seconds(text, now), now=now)
+    except InvalidRequestError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error.detail}{_here(text, now)}") from None
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} isn't a time: {int(now) + 3_600}, 2026-12-24T22:00 (here: {_zone(now)}), "
+            "2026-12-24T22:00+08:00, 20261224 or +30m"
+        ) from None
+
+
+def _seconds(text: str, now: float) -> int:
+    """Raises ValueError and what datetime raises if it isn't a time."""
+    if not text.isascii():
+        raise ValueError(text)
+    if text.isdigit() and len(text) != _DATE_DIGITS:
         return int(text)
     if ahead := _AHEAD.fullmatch(text):
         return int(now) + int(ahead[1]) * _SECONDS[ahead[2]]
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def _here(text: str, now: float) -> str:
+    """Which zone it was read in, where that was this machine's."""
+    if _AHEAD.fullmatch(text) or (text.isdigit() and len(text) != _DATE_DIGITS) or datetime.fromisoformat(text).tzinfo:
+        return ""
+    return f" (it names no zone, so it is this machine's, {_zone(now)})"
+
+
+def _zone(now: float) -> str:
+    return datetime.fromtimestamp(now).astimezone().strftime("UTC%z")
+
+
+def _order_no(text: str) -> str:
     try:
-        return int(datetime.fromisoformat(text).timestamp())
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r} isn't a time: 1798120800, 2026-12-24T22:00 or +30m") from None
+        return parse_order_no(text)
+    except InvalidRequestError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} isn't an order number: 1 to 32 digits, as feee.io gave it"
+        ) from None
 
 
 def _count(text: str) -> int:
@@ -101,7 +149,7 @@ def _common() -> _Parser:
     where = common.add_argument_group("which stack")
     where.add_argument("--stack", default=DEFAULT_NAME, metavar="NAME", help=f"the deployed stack ({DEFAULT_NAME})")
     where.add_argument("--profile", help="the AWS profile (AWS_PROFILE)")
-    where.add_argument("--region", help="the AWS region (AWS_DEFAULT_REGION, or the profile's)")
+    where.add_argument("--region", help="the AWS region (AWS_REGION, AWS_DEFAULT_REGION, or the profile's)")
     where.add_argument("--local", action="store_true", help="what make local runs on this machine, instead")
     common.add_argument("--json", action="store_true", help="the answer as JSON")
     return common

@@ -16,4 +16,4 @@ def diagnose(there: Deployment) -> Outcome:
         lines += [f"{'':{width}}  {finding.fix}"] if finding.fix else []
     wrong = any(finding.verdict is Verdict.WRONG for finding in found)
     document = {"stack": there.name, "findings": [asdict(finding) for finding in found]}
-    return Outcome(Exit.NO if wrong else Exit.DONE, document, "\n".join(lines))
+    return Outcome(Exit.NO if wrong else Exit.DONE, document, lines)

@@ -8,13 +8,17 @@ from typing import Any
 from cli.queues import Message
 from cli.stack import Stack
 from cli.stream import GoneError, Span, read
-from feee_cancel.domain.cancellation import FINAL
-from feee_cancel.domain.documents import CancellationRequest, parse_event
+from cli.text import clipped
+from cli.words import at
+from feee_cancel.domain.cancellation import FINAL, State
+from feee_cancel.domain.documents import CancellationRequest, parse_event, parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 
 _MOST_BYTES = 5_000_000
 """Of the records of one invocation: Lambda accepts 6 MB (Lambda quotas, invocation payload)."""
-_SHOWN = 200
+_SHOWN, _ID = 200, 40
+"""Characters of a text of others, and of what only tells two of them apart."""
+_NOT_OURS = "not what Lambda puts here for this stack"
 
 
 class LeftError(Exception):
@@ -39,20 +43,40 @@ class Kind:
     act: Callable[[Stack, Message, float], None]
 
 
-def _is_failed_event(_: Stack, message: Message, now: float) -> str:
+def _is_failed_event(stack: Stack, message: Message, now: float) -> str:
     """An event that the schedule's function failed on three times, in Lambda's envelope."""
     envelope = message.body if isinstance(message.body, dict) else {}
-    if "requestPayload" not in envelope:
-        raise LeftError("not what Lambda puts here")
-    event = envelope["requestPayload"]
-    shown = json.dumps(event, ensure_ascii=False)[:_SHOWN]
+    if "requestPayload" not in envelope or not _is_of(stack, "ScheduleFunctionName", envelope):
+        raise LeftError(_NOT_OURS)
+    event, which = envelope["requestPayload"], _which(message)
+    shown = clipped(json.dumps(event, ensure_ascii=False), _SHOWN)
     try:
-        sound(event, now=now)
+        good = sound(event, now=now)
     except InvalidRequestError as error:
-        raise LeftError(f"malformed ({error}), it would fail again; mend its sender: {shown}", hopeless=True) from None
+        wrong = f"malformed ({clipped(str(error), _SHOWN)}), it would fail again; fix its sender"
+        raise LeftError(f"{wrong}: {which}, {shown}", hopeless=True) from None
     said = envelope.get("responsePayload")
     failure = said if isinstance(said, dict) else {}
-    return f"{shown} failed with: {failure.get('errorType', '?')} {failure.get('errorMessage', '')}".rstrip()
+    why = clipped(f"{failure.get('errorType', '?')} {failure.get('errorMessage', '')}".rstrip(), _SHOWN)
+    return f"{_orders(good)}: {which}, {shown} failed with: {why}"
+
+
+def _orders(event: dict[str, Any]) -> str:
+    """Each order's number, whatever else the event says."""
+    return ", ".join(event.get("order_nos") or [event.get("order_no", "no order")])
+
+
+def _which(message: Message) -> str:
+    """Which message it is, for two that look alike."""
+    return f"sent {at(message.sent_at)} ({clipped(message.id, _ID)})"
+
+
+def _is_of(stack: Stack, function: str, envelope: dict[str, Any]) -> bool:
+    """Whether what Lambda wrote is about this function of the stack; older messages needn't say."""
+    context = envelope.get("requestContext")
+    named = context.get("functionArn") if isinstance(context, dict) else None
+    own = stack.arn("lambda", f"function:{stack.output(function)}")
+    return named is None or f"{named}:".startswith(f"{own}:")
 
 
 def sound(event: Any, *, now: float) -> Any:
@@ -89,39 +113,49 @@ def _is_tick(stack: Stack, message: Message, _: float) -> str:
 
     EventBridge Scheduler's guide (configuring a dead-letter queue) has the attributes, and leaves the body open.
     """
-    schedule = message.attributes.get("SCHEDULE_ARN", "").rpartition("/")[2]
-    if schedule != stack.output("TickName") and (schedule or message.body != {}):
+    schedule = message.attributes.get("SCHEDULE_ARN", "")
+    in_a_group, _slash, name = schedule.rpartition("/")
+    own = in_a_group.startswith(stack.arn("scheduler", "schedule/")) and name == stack.output("TickName")
+    if not own and (schedule or message.body != {}):
         raise LeftError("not a tick of the stack's own schedule; send it to the function yourself if it is a request")
-    return f"tick that couldn't be delivered: {message.attributes.get('ERROR_CODE', 'no error known')}"
+    why = clipped(message.attributes.get("ERROR_CODE", "no error known"), _SHOWN)
+    return f"tick that couldn't be delivered: {why}"
 
 
 def _nothing(_: Stack, __: Message, ___: float) -> None:
     """The next tick did what this one would have done."""
 
 
-def _is_span(_: Stack, message: Message, __: float) -> str:
-    """Where in the table's stream the records are that weren't announced."""
-    span = Span.parse(message.body)
-    if span is None:
-        raise LeftError("not what Lambda puts here")
-    return f"batch of records, written from {span.first_at} to {span.last_at}"
+def _is_span(stack: Stack, message: Message, _: float) -> str:
+    """What was settled in the records that weren't announced."""
+    settled = [record["dynamodb"]["NewImage"] for record in _settled(stack, message)]
+    orders = [f"{row['order_no']['S']} {row['state']['S']}" for row in settled]
+    return f"{', '.join(orders) or 'nothing settled'}: batch of records, {_which(message)}"
 
 
 def _announce(stack: Stack, message: Message, _: float) -> None:
-    """Read the records and hand them to the function that announces, in their order, a few at a time."""
+    """Hand the records to the function that announces, in their order, a few at a time."""
+    for records in _invocations(map(_needed, _settled(stack, message))):
+        _hand_over(stack, records)
+
+
+def _settled(stack: Stack, message: Message) -> list[dict[str, Any]]:
+    """The records of settled cancellations, read from the stack's own stream and no other. Raises LeftError."""
     span = Span.parse(message.body)
     if span is None:
-        raise LeftError("not what Lambda puts here")
+        raise LeftError(_NOT_OURS)
+    own = stack.arn("dynamodb", f"table/{stack.output('TableName')}/stream/")
+    if not span.stream.startswith(own) or not _is_of(stack, "NotifyFunctionName", message.body):
+        raise LeftError(f"names another stream than that of the stack's table: {clipped(span.stream, _SHOWN)}")
     try:
-        settled = [record for record in read(stack.client("dynamodbstreams"), span) if _is_settled(record)]
+        return [record for record in read(stack.client("dynamodbstreams"), span) if _is_settled(record)]
     except GoneError:
+        first_at, last_at = clipped(span.first_at, _ID), clipped(span.last_at, _ID)
         raise LeftError(
             "the table's stream holds 24 hours and no longer has these records: their events are lost. The orders "
-            f"settled from {span.first_at} to {span.last_at} are in the list; tell the receivers of them",
+            f"settled from {first_at} to {last_at} are in the list; tell the receivers about them",
             hopeless=True,
         ) from None
-    for records in _invocations(map(_needed, settled)):
-        _hand_over(stack, records)
 
 
 def _hand_over(stack: Stack, records: Sequence[str]) -> None:
@@ -163,8 +197,12 @@ def _is_settled_event(_: Stack, message: Message, __: float) -> str:
     event = message.body if isinstance(message.body, dict) else {}
     if not {"order_no", "state", "settled_at"} <= event.keys():
         raise LeftError("not a settled event")
-    shown = f"{event['order_no']} {event['state']}, settled at {event['settled_at']}"
-    return f"{shown}: {message.attributes.get('why', 'the function that delivers failed on it')}"
+    try:
+        order_no, state = parse_order_no(event["order_no"]), State(event["state"])
+    except ValueError:
+        raise LeftError("not a settled event") from None
+    why = clipped(message.attributes.get("why", "the function that delivers failed on it"), _SHOWN)
+    return f"{order_no} {state}, settled at {clipped(str(event['settled_at']), _ID)}: {_which(message)}, {why}"
 
 
 def _deliver(stack: Stack, message: Message, _: float) -> None:

@@ -8,12 +8,14 @@ from urllib.parse import quote, urlencode
 from cli import words
 from cli.outcome import Exit, Outcome
 from cli.stack import Api
-from feee_cancel_client import ApiAnswer
+from feee_cancel_client import ApiAnswer, ForeignAnswerError
 
 _PAGE = 100
+_PROBLEM = "urn:feee-cancel:problem:"
+_ROW = ("order_no", "state", "requested_at", "attempt")
 _EXIT_OF_STATE = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _USAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.METHOD_NOT_ALLOWED}
-_MEND = {
+_FIX: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Is the stack's API the right one?",
     HTTPStatus.FORBIDDEN: "The credentials are wrong or expired, this machine's clock is off, or they lack "
     "execute-api:Invoke on the stack's output ApiArn with /* behind it.",
@@ -44,6 +46,7 @@ def withdraw(api: Api, order_no: str, *, now: float) -> Outcome:
     """Take a request back."""
     answer = ask(api, "DELETE", f"/cancellations/{quote(order_no, safe='')}")
     if answer.status == HTTPStatus.OK:
+        known(answer, *_ROW)
         return Outcome(Exit.DONE, answer.body, words.headline(answer.body, now=now))
     return refused(answer)
 
@@ -53,6 +56,7 @@ def lookup(api: Api, order_no: str, *, now: float) -> Outcome:
     answer = ask(api, "GET", f"/orders/{quote(order_no, safe='')}")
     if answer.status != HTTPStatus.OK:
         return refused(answer)
+    known(answer, "order_no", "cancellable")
     later = Exit.PENDING if "from" in answer.body else Exit.NO
     found = Exit.DONE if answer.body["cancellable"] else later
     return Outcome(found, answer.body, words.lookup(answer.body, now=now))
@@ -68,12 +72,13 @@ def listed(api: Api, *, state: str | None, limit: int, now: float) -> Outcome:
         answer = ask(api, "GET", f"/cancellations?{query}")
         if answer.status != HTTPStatus.OK:
             return refused(answer)
+        known(answer, "cancellations")
         rows += answer.body["cancellations"]
         cursor = answer.body.get("next_cursor")
         if cursor is None:
             break
-    more = f"\nThere are more: --limit {4 * limit}." if cursor else ""
-    return Outcome(Exit.DONE, {"cancellations": rows, "more": bool(cursor)}, words.table(rows, now=now) + more)
+    more = [f"There are more: --limit {4 * limit}."] if cursor else []
+    return Outcome(Exit.DONE, {"cancellations": rows, "more": bool(cursor)}, [*words.table(rows, now=now), *more])
 
 
 def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
@@ -81,21 +86,32 @@ def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswe
     return api.call(method, path, body)
 
 
+def known(answer: ApiAnswer, *members: str) -> None:
+    """Raises ForeignAnswerError if a good answer lacks these members: it is somebody else's."""
+    as_text = [answer.body.get(name, "") for name in ("order_no", "state")]
+    if not (set(members) <= answer.body.keys() and all(isinstance(one, str) for one in as_text)):
+        raise ForeignAnswerError(f"HTTP status {answer.status}, and nothing that is known", status=answer.status)
+
+
 def refused(answer: ApiAnswer) -> Outcome:
-    """A problem (RFC 9457) in words, with what mends it."""
+    """A problem (RFC 9457) in words, with what fixes it."""
     detail = answer.body.get("detail") or answer.body.get("message") or f"HTTP status {answer.status}"
-    mend = _MEND.get(HTTPStatus(answer.status), "") if "last_answer" not in answer.body else ""
-    return Outcome(_exit_of(answer.status), answer.body, f"{detail} {mend}".rstrip())
+    fix = _FIX.get(answer.status, "") if "last_answer" not in answer.body else ""
+    return Outcome(_exit_of(answer), answer.body, f"{detail} {fix}".rstrip())
 
 
 def _about_cancellation(answer: ApiAnswer, *, now: float) -> Outcome:
     if answer.status in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+        known(answer, *_ROW)
         found = _EXIT_OF_STATE.get(answer.body["state"], Exit.PENDING)
         return Outcome(found, answer.body, words.cancellation(answer.body, now=now))
     return refused(answer)
 
 
-def _exit_of(status: int) -> Exit:
-    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+def _exit_of(answer: ApiAnswer) -> Exit:
+    """A problem of the service is an answer; an error of what stands in between isn't, whatever its status."""
+    if not str(answer.body.get("type", "")).startswith(_PROBLEM):
+        return Exit.TROUBLE
+    if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
         return Exit.NO
-    return Exit.USAGE if status in _USAGE else Exit.TROUBLE
+    return Exit.USAGE if answer.status in _USAGE else Exit.TROUBLE

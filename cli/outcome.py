@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from cli.text import Words, lines
+
 
 class Exit(IntEnum):
     """The exit status."""
@@ -25,12 +27,21 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`document` is for scripts (amounts as Decimal), `words` are for people."""
+    """`document` is for scripts (amounts as Decimal), `words` are for people: a line, or lines."""
 
     exit: Exit
     document: Mapping[str, Any]
-    words: str
+    words: Words
+
+    @property
+    def text(self) -> str:
+        """The words as they are printed."""
+        return "\n".join(lines(self.words))
 
 
 class TroubleError(Exception):
-    """Nothing could be found out; the message says what is wrong and how to mend it."""
+    """Nothing could be found out; the words, a line or lines, say what is wrong and how to fix it."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__("\n".join(lines(words)))
+        self.words = words

@@ -13,11 +13,13 @@ _HOLD_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`body` is None where it isn't JSON."""
+    """`body` is None if it isn't JSON; `id` is SQS's; `sent_at` is when SQS got it, in unix seconds."""
 
     receipt: str
     body: Any
     attributes: dict[str, str]
+    id: str
+    sent_at: float
 
 
 class Queue:
@@ -52,10 +54,10 @@ class Queue:
             AttributeNames=["SentTimestamp"],
             MessageAttributeNames=["All"],
         ).get("Messages"):
-            messages = [(_message(one), int(one["Attributes"]["SentTimestamp"]) / 1000) for one in received]
-            self.put_back(message for message, sent_at in messages if sent_at > until)
-            yield from (message for message, sent_at in messages if sent_at <= until)
-            if any(sent_at > until for _, sent_at in messages):
+            messages = [_message(one) for one in received]
+            self.put_back(message for message in messages if message.sent_at > until)
+            yield from (message for message in messages if message.sent_at <= until)
+            if any(message.sent_at > until for message in messages):
                 return
 
     @staticmethod
@@ -70,6 +72,7 @@ def _message(received: dict[str, Any]) -> Message:
     attributes = {name: str(value.get("StringValue", "")) for name, value in given.items()}
     try:
         body = json.loads(received["Body"])
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
-    return Message(received["ReceiptHandle"], body, attributes)
+    sent_at = int(received["Attributes"]["SentTimestamp"]) / 1000
+    return Message(received["ReceiptHandle"], body, attributes, received.get("MessageId", "?"), sent_at)

@@ -9,6 +9,7 @@ from cli.kinds import KINDS, Kind, LeftError
 from cli.outcome import Exit, Outcome
 from cli.queues import Message, Queue
 from cli.stack import Stack
+from cli.text import Words
 
 
 @dataclass
@@ -52,7 +53,7 @@ class _Work:
         self.held = [message for message in self.held if message not in done]
 
 
-def redrive(stack: Stack, name: str, *, agree: Callable[[str], bool], discard: bool, now: float) -> Outcome:
+def redrive(stack: Stack, name: str, *, agree: Callable[[Words], bool], discard: bool, now: float) -> Outcome:
     """Do again what the queue holds that was sent until now, if `agree` says so to the question.
 
     A message is deleted when its work was taken, or, with `discard`, when nothing can be done about it. Every other one
@@ -75,12 +76,12 @@ def redrive(stack: Stack, name: str, *, agree: Callable[[str], bool], discard: b
     return _outcome(name, work, found, refused=asked and not agreed)
 
 
-def _question(kind: Kind, good: dict[str, list[Message]], beyond: list[str]) -> str:
-    lines = [f"{len(messages)} x {what}" for what, messages in good.items()]
+def _question(kind: Kind, good: dict[str, list[Message]], beyond: list[str]) -> list[str]:
+    lines = [what if len(messages) == 1 else f"{len(messages)} x {what}" for what, messages in good.items()]
     doomed = [f"{times} x {why}" for why, times in Counter(beyond).items()]
     if doomed:
         doomed = ["To be deleted, as nothing can be done about it:", *doomed]
-    return "\n".join([*lines, *doomed, kind.question if good else "Delete?"])
+    return [*lines, *doomed, kind.question if good else "Delete?"]
 
 
 def _outcome(name: str, work: _Work, found: int, *, refused: bool) -> Outcome:
@@ -90,5 +91,5 @@ def _outcome(name: str, work: _Work, found: int, *, refused: bool) -> Outcome:
         return Outcome(Exit.NO, document, "Nothing was changed.")
     lines = [f"{times} left in the queue: {one}" for one, times in Counter(why).items()]
     done = f"{found - len(why)} {work.kind.done}." if found > len(why) else ""
-    words = "\n".join(line for line in (done, *lines) if line) or f"{name} is empty."
+    words = [line for line in (done, *lines) if line] or [f"{name} is empty."]
     return Outcome(Exit.NO if why else Exit.DONE, document, words)

@@ -13,6 +13,7 @@ from typing import Any
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.secret_documents import Document
 from cli.stack import Stack
+from cli.text import Words
 from feee_cancel.adapters.senders import MAX_SECRETS, NAME
 
 _BYTES = 32
@@ -96,11 +97,11 @@ def _plain(kept: list[str]) -> str | list[str]:
     return kept[0] if len(kept) == 1 else kept
 
 
-def _words(secret: str | None, earlier: int, sender: str | None, *, outgoing: bool) -> str:
+def _words(secret: str | None, earlier: int, sender: str | None, *, outgoing: bool) -> Words:
     if secret is None:
         return f"{earlier - 1} dropped. The newest counts alone within five minutes."
     lines = [secret, "", _WHEN_OUTGOING if outgoing else _WHEN]
     if earlier:
         again = " ".join(["./feee-cancel set-webhook-secret", *filter(None, [sender]), *["--outgoing"] * outgoing])
         lines.append(f"{earlier} earlier still count; once the new one is in use: {again} --drop-old")
-    return "\n".join(lines)
+    return lines

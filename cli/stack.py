@@ -1,8 +1,10 @@
 """The stack that the commands talk to: a deployed one by its name, or the one that `make local` runs."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, Protocol
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cli.outcome import TroubleError
 from feee_cancel_client import ApiAnswer, ApiClient, running
@@ -49,18 +51,20 @@ class Stack:
         """An output of the stack. Raises TroubleError where its version has none such."""
         return _output(self.outputs, key)
 
+    def arn(self, service: str, resource: str) -> str:
+        """What a resource is called that is in the stack's own account and region."""
+        _, partition, _, region, account, *_ = self.output("ScheduleFunctionArn").split(":")
+        return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+
 
 @contextmanager
 def deployed(name: str, *, profile: str | None, region: str | None) -> Iterator[Stack]:
     """The stack of this name in the user's account. Raises TroubleError, or what boto3 raises."""
-    session = boto3.Session(profile_name=profile, region_name=region)
+    session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
     if not session.region_name:
         raise NoRegionError
-    credentials = session.get_credentials()
-    if credentials is None:
-        raise NoCredentialsError
-    make: Any = session.client
-    with Clients(lambda service: make(service, config=CONFIG)) as client:
+    credentials = _credentials(session)
+    with Clients(partial(_client, session)) as client:
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
         url = _url(outputs, client("apigateway").meta.endpoint_url)
         with ApiClient(url, credentials, session.region_name) as api:
@@ -84,6 +88,37 @@ def local(file: Path) -> Iterator[Stack]:
                 f"The local stack doesn't answer at {there.endpoint}. Start it again: make local."
             ) from error
         yield Stack(outputs, api, client, there.api, there.stack)
+
+
+def _credentials(session: boto3.Session) -> Credentials:
+    """The user's, had already: who asks a terminal or a program for them does it now. Raises TroubleError.
+
+    botocore lets through what programs, files and servers that it asks for credentials raise and answer.
+    """
+    try:
+        found = session.get_credentials()
+        if found is not None:
+            found.get_frozen_credentials()
+            return found
+    except (BotoCoreError, ClientError):
+        raise
+    except EOFError:
+        raise TroubleError("This profile asks for an MFA code, and there is no terminal to ask at.") from None
+    except Exception as error:
+        raise TroubleError(
+            f"The AWS credentials can't be had ({type(error).__name__}: {error}). Choose others (--profile), or repair "
+            "what ~/.aws/config or the environment says of them."
+        ) from error
+    raise NoCredentialsError
+
+
+def _client(session: boto3.Session, service: str) -> Any:
+    make: Any = session.client
+    try:
+        return make(service, config=CONFIG)
+    except ValueError as error:
+        asked = os.environ.get("AWS_ENDPOINT_URL", "")
+        raise TroubleError(f"AWS_ENDPOINT_URL or endpoint_url is no address ({asked}): {error}.") from error
 
 
 def _output(outputs: Mapping[str, str], key: str) -> str:

@@ -4,13 +4,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_INTERRUPTED = 130
 
 
 def main() -> int:
     """Run the command line."""
     sys.path[:0] = [str(ROOT / "layers/core"), str(ROOT / "client"), str(ROOT)]
-    from cli.__main__ import main as run  # noqa: PLC0415 - it can be found from here on
-
+    try:
+        from cli.__main__ import main as run  # noqa: PLC0415 - it can be found from here on
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return run()
 
 

@@ -1,34 +1,43 @@
-"""The trouble that AWS and the network make, said so that it can be mended: one table, by type and code."""
+"""The trouble that AWS, the network and this machine make, and what fixes it: one table, by type and code."""
+
+import traceback
 
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
+    SSLError,
     SSOError,
     TokenRetrievalError,
 )
 
 from cli.outcome import TroubleError
+from cli.text import Words, lines
 from feee_cancel_client import ApiError, ForeignAnswerError, NoAnswerError
 
 EXPECTED = (TroubleError, BotoCoreError, ClientError, ApiError)
 
-_MEND: dict[type[Exception], str] = {
+_FIX: dict[type[Exception], str] = {
     NoCredentialsError: "There are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "choose a profile (--profile), or sign in (aws configure, aws sso login).",
     PartialCredentialsError: "Part of the AWS credentials is missing.",
+    CredentialRetrievalError: "Choose other credentials (--profile), or repair these in ~/.aws/config.",
     ProfileNotFound: "Choose another (--profile, AWS_PROFILE); aws configure list-profiles names them.",
-    NoRegionError: "No AWS region is set. Give --region, or set AWS_DEFAULT_REGION.",
+    NoRegionError: "No AWS region is set. Give --region, or set AWS_REGION or AWS_DEFAULT_REGION.",
     SSOError: "Sign in again: aws sso login.",
     TokenRetrievalError: "Sign in again: aws sso login.",
+    ProxyConnectionError: "The proxy is that of HTTPS_PROXY or HTTP_PROXY; what needs none stands in NO_PROXY.",
+    SSLError: "If a proxy of your company ends TLS, name its certificate: AWS_CA_BUNDLE.",
     ForeignAnswerError: "What answered isn't this API. Is there a proxy in between that wants something?",
     NoAnswerError: "The API can't be reached. Is this machine online? Does the stack still exist?",
 }
-_WRONG_CREDENTIALS = "AWS doesn't take these credentials. Are they mistyped, expired, or without their session token?"
-_MEND_CODE = {
+_WRONG_CREDENTIALS = "AWS doesn't accept these credentials. Are they mistyped, expired, or without their session token?"
+_FIX_CODE = {
     **dict.fromkeys(
         ("ExpiredToken", "ExpiredTokenException", "RequestExpired"), "The credentials have expired. Sign in again."
     ),
@@ -44,12 +53,28 @@ _MEND_CODE = {
 
 
 def said(error: Exception) -> str:
-    """What is wrong, in the words of whoever noticed, and how to mend it."""
+    """What is wrong, in the words of whoever noticed, and how to fix it; fit for a screen."""
+    return "\n".join(lines(_words(error)))
+
+
+def unexpected(error: Exception) -> Words:
+    """What nobody has foreseen, and where it happened, for whoever is to fix it."""
+    *_, last = traceback.extract_tb(error.__traceback__) or [traceback.FrameSummary("?", 0, "?")]
+    where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+    return [
+        f"Something unexpected: {type(error).__name__}: {error} ({where}).",
+        "Whether it was done isn't known: look again. If it stays so, report it with this line.",
+    ]
+
+
+def _words(error: Exception) -> Words:
+    if isinstance(error, TroubleError):
+        return error.words
     if isinstance(error, ClientError):
-        return _joined(str(error), _MEND_CODE.get(error.response.get("Error", {}).get("Code", ""), ""))
-    mend = next((mend for kind, mend in _MEND.items() if isinstance(error, kind)), "")
-    return mend if isinstance(error, (NoCredentialsError, NoRegionError)) else _joined(str(error), mend)
+        return _joined(str(error), _FIX_CODE.get(error.response.get("Error", {}).get("Code", ""), ""))
+    fix = next((fix for kind, fix in _FIX.items() if isinstance(error, kind)), "")
+    return fix if isinstance(error, (NoCredentialsError, NoRegionError)) else _joined(str(error), fix)
 
 
-def _joined(wrong: str, mend: str) -> str:
-    return f"{wrong.rstrip('.')}. {mend}".rstrip()
+def _joined(wrong: str, fix: str) -> str:
+    return f"{wrong.rstrip('.')}. {fix}".rstrip()

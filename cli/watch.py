@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cli import orders, words
 from cli.outcome import Exit, Outcome
 from cli.stack import Api
-from feee_cancel_client import ApiAnswer, NoAnswerError
+from feee_cancel_client import ApiAnswer, ApiError, ForeignAnswerError, NoAnswerError
 
 _FINAL = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _SOON, _LATE = 1.0, 15.0
@@ -49,6 +49,7 @@ def watch(
         while ends is None or now() < ends:
             answer = _look(api, order_no)
             if isinstance(answer, ApiAnswer) and answer.status == HTTPStatus.OK:
+                orders.known(answer, "order_no", "state")
                 if (final := _told(answer.body, seen, screen, now())) is not None:
                     return Outcome(final, answer.body, words.cancellation(answer.body, now=now()))
                 wait = _until_next(answer.body, now())
@@ -64,10 +65,14 @@ def watch(
     return Outcome(Exit.PENDING, seen.row, f"{order_no} isn't final yet. The cancellation goes on by itself.")
 
 
-def _look(api: Api, order_no: str) -> ApiAnswer | NoAnswerError:
+def _look(api: Api, order_no: str) -> ApiAnswer | ApiError:
     try:
         return orders.look(api, order_no)
     except NoAnswerError as error:
+        return error
+    except ForeignAnswerError as error:
+        if error.status not in _PASSES:
+            raise
         return error
 
 
@@ -96,5 +101,5 @@ def _say(seen: _Seen, screen: Screen, text: str) -> None:
     seen.words = text
 
 
-def _why(answer: ApiAnswer | NoAnswerError) -> str:
+def _why(answer: ApiAnswer | ApiError) -> str:
     return f"HTTP status {answer.status}" if isinstance(answer, ApiAnswer) else str(answer)

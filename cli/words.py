@@ -46,7 +46,7 @@ def headline(row: Mapping[str, Any], *, now: float) -> str:
     return f"{row['order_no']} is {row['state']}{why}{money}{due}."
 
 
-def cancellation(row: Mapping[str, Any], *, now: float) -> str:
+def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
     """All that an operator wants to know of a cancellation."""
     lines = {
         "asked": _joined(at(row["requested_at"]), _by(row), row.get("reason", "")),
@@ -59,14 +59,14 @@ def cancellation(row: Mapping[str, Any], *, now: float) -> str:
         "feee.io": _answer(row.get("last_answer")),
     }
     shown = [f"  {name:<14}{value}" for name, value in lines.items() if value not in (None, False, "")]
-    return "\n".join([headline(row, now=now), *shown])
+    return [headline(row, now=now), *shown]
 
 
-def table(rows: list[Mapping[str, Any]], *, now: float) -> str:
+def table(rows: list[Mapping[str, Any]], *, now: float) -> list[str]:
     """A line for each cancellation."""
     heading = _COLUMNS.format("order", "state", "why", "when", "refund (TRX)")
     lines = [_COLUMNS.format(*_cells(row, now=now)).rstrip() for row in rows]
-    return "\n".join([heading, *lines]) if rows else "None."
+    return [heading, *lines] if rows else ["None."]
 
 
 def lookup(body: Mapping[str, Any], *, now: float) -> str:

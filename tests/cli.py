@@ -23,6 +23,8 @@ OUTPUTS = {
     "ScheduleFunctionName": "schedule",
     "NotifyFunctionName": "notify",
     "TickName": "tick-1",
+    "TableName": "table-1",
+    "ScheduleFunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:schedule",
 }
 
 
@@ -72,6 +74,7 @@ class FakeQueues:
         self.waiting[receipt] = {
             "ReceiptHandle": receipt,
             "Body": body,
+            "MessageId": f"message-{len(self.waiting) + 1}",
             "Attributes": {"SentTimestamp": str(int(sent_at * 1000))},
             "MessageAttributes": {name: {"StringValue": value} for name, value in attributes.items()},
         }

@@ -13,9 +13,10 @@ from uuid import uuid4
 import pytest
 from botocore.credentials import Credentials
 
-from cli.__main__ import Terminal, run
+from cli.__main__ import run
 from cli.arguments import parser
 from cli.outcome import Exit, Outcome
+from cli.screen import Terminal
 from cli.stack import local
 from feee_cancel_client.api import ApiClient
 from local.bus import settled_events
@@ -128,7 +129,7 @@ def test_records_of_the_stream_are_announced_again(stack: LocalStack, command: C
             stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(message))
         outcome = command("redrive", "UnannouncedRecords", "--yes")
         assert (outcome.exit, outcome.document["done"]) == (Exit.NO, 1)
-        assert "their events are lost" in outcome.words
+        assert "their events are lost" in outcome.text
         once, again = wait_for(lambda: bus.of(order_no), lambda events: len(events) == 2)
         assert once == again
     (left,) = queued(stack, "UnannouncedRecordsUrl")

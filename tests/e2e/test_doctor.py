@@ -33,7 +33,7 @@ def test_the_local_stack_is_found_well(there: Deployment) -> None:
 def test_the_command_says_each_finding_and_ends_as_the_worst_one_says(there: Deployment, opened: str) -> None:
     outcome = diagnose(there)
     assert outcome.exit is Exit.NO
-    assert f"open to everybody: {opened}" in outcome.words
+    assert f"open to everybody: {opened}" in outcome.text
     checks = {finding["check"] for finding in outcome.document["findings"]}
     assert WITHOUT_AN_EQUAL_HERE.keys() < checks
 

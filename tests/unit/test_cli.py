@@ -28,11 +28,14 @@ from tests.cli import NOW, client_error, stack, unreachable
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("1798120800", 1_798_120_800),
+        ("1800120800", 1_800_120_800),
         ("+30m", int(NOW) + 1_800),
         ("+2d", int(NOW) + 172_800),
-        ("2026-12-24T22:00+08:00", int(datetime(2026, 12, 24, 14, tzinfo=UTC).timestamp())),
-        ("2026-12-24T22:00", int(datetime(2026, 12, 24, 22).timestamp())),  # noqa: DTZ001 - this machine's zone
+        ("2027-01-24T22:00+08:00", int(datetime(2027, 1, 24, 14, tzinfo=UTC).timestamp())),
+        ("2027-01-24T22:00", int(datetime(2027, 1, 24, 22).timestamp())),  # noqa: DTZ001 - this machine's zone
+        ("20270124", int(datetime(2027, 1, 24).timestamp())),  # noqa: DTZ001
+        ("20270124T220000Z", int(datetime(2027, 1, 24, 22, tzinfo=UTC).timestamp())),
+        ("2027-01-15T07:59:30Z", int(NOW) - 30),
     ],
 )
 def test_a_time_is_understood(text: str, expected: int) -> None:

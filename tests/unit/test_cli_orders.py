@@ -14,6 +14,8 @@ from feee_cancel_client import ApiAnswer, ForeignAnswerError
 from tests.cli import NOW, ORDER_NO, FakeApi, problem, row
 from tests.template import ROOT
 
+PROBLEM = {"type": "urn:feee-cancel:problem:x"}
+
 
 def answered(status: int, body: dict[str, Any]) -> FakeApi:
     return FakeApi([ApiAnswer(status, {}, body)])
@@ -26,8 +28,8 @@ def answered(status: int, body: dict[str, Any]) -> FakeApi:
         (202, row("waiting", "too_early", due_at=NOW + 246), Exit.PENDING, "Next step in 4 min."),
         (202, row("cancelling", due_at=NOW + 30), Exit.PENDING, "is cancelling. Next step in 30 s."),
         (202, row("refunding", "refund_pending", due_at=NOW - 1), Exit.PENDING, "Next step now."),
-        (409, {"detail": "The order was filled."}, Exit.NO, "The order was filled."),
-        (400, {"detail": "order_no must be digits"}, Exit.USAGE, "order_no must be digits"),
+        (409, PROBLEM | {"detail": "The order was filled."}, Exit.NO, "The order was filled."),
+        (400, PROBLEM | {"detail": "order_no must be digits"}, Exit.USAGE, "order_no must be digits"),
         (403, {"detail": "Forbidden"}, Exit.TROUBLE, "execute-api:Invoke"),
         (403, {"message": "The security token is expired"}, Exit.TROUBLE, "token is expired The credentials"),
         (429, {"detail": "Too many."}, Exit.TROUBLE, "Try again in a moment."),
@@ -39,7 +41,7 @@ def answered(status: int, body: dict[str, Any]) -> FakeApi:
 def test_a_cancel_says_what_became_of_it(status: int, body: dict[str, Any], expected: Exit, said: str) -> None:
     outcome = orders.cancel(answered(status, body), ORDER_NO, not_before=None, reason=None, now=NOW)
     assert (outcome.exit, outcome.document) == (expected, body)
-    assert said in outcome.words
+    assert said in outcome.text
 
 
 def test_a_cancel_sends_what_it_was_given_and_nothing_else() -> None:
@@ -57,7 +59,7 @@ def test_a_cancellation_is_shown_whatever_its_state(state: str) -> None:
 
 def test_one_that_was_never_asked_for_is_not_shown() -> None:
     outcome = orders.show(FakeApi([problem(404, "No cancellation of this order.")]), ORDER_NO, now=NOW)
-    assert (outcome.exit, outcome.words) == (Exit.NO, "No cancellation of this order.")
+    assert (outcome.exit, outcome.text) == (Exit.NO, "No cancellation of this order.")
 
 
 def test_all_that_is_known_of_a_cancellation_is_in_its_words() -> None:
@@ -67,15 +69,16 @@ def test_all_that_is_known_of_a_cancellation_is_in_its_words() -> None:
             partly_filled=True, last_answer=answer) | {"reason": "unfilled"},
         now=NOW,
     )  # fmt: skip
+    said = "\n".join(shown)
     for part in (
         "by arn:me, unfilled",
         "nobody tries any more",
         "only the rest is refunded",
         "code 20015, too early, a-1",
     ):
-        assert part in shown
-    assert "gives up" not in shown
-    assert "gives up" in words.cancellation(row("waiting", due_at=NOW), now=NOW)
+        assert part in said
+    assert "gives up" not in said
+    assert "gives up" in "\n".join(words.cancellation(row("waiting", due_at=NOW), now=NOW))
 
 
 def test_an_order_number_stays_one_part_of_the_path() -> None:
@@ -90,14 +93,14 @@ def test_an_order_number_stays_one_part_of_the_path() -> None:
     ("status", "body", "expected", "said"),
     [
         (200, row("withdrawn", "taken_back"), Exit.DONE, "the request was taken back"),
-        (409, {"detail": "The cancellation is under way."}, Exit.NO, "under way"),
-        (404, {"detail": "No cancellation."}, Exit.NO, "No cancellation."),
+        (409, PROBLEM | {"detail": "The cancellation is under way."}, Exit.NO, "under way"),
+        (404, PROBLEM | {"detail": "No cancellation."}, Exit.NO, "No cancellation."),
     ],
 )
 def test_taking_back_says_whether_it_was(status: int, body: dict[str, Any], expected: Exit, said: str) -> None:
     outcome = orders.withdraw(answered(status, body), ORDER_NO, now=NOW)
     assert outcome.exit is expected
-    assert said in outcome.words
+    assert said in outcome.text
 
 
 @pytest.mark.parametrize(
@@ -106,14 +109,14 @@ def test_taking_back_says_whether_it_was(status: int, body: dict[str, Any], expe
         (200, {"cancellable": True, "since": NOW}, Exit.DONE, "can be cancelled, since"),
         (200, {"cancellable": False, "from": NOW + 200, "why_not": "too_early"}, Exit.PENDING, "(in 3 min)"),
         (200, {"cancellable": False, "why_not": "filled"}, Exit.NO, "the energy was delegated"),
-        (404, {"detail": "feee.io didn't show it.", "last_answer": {"code": 1}}, Exit.NO, "didn't show"),
+        (404, PROBLEM | {"detail": "feee.io didn't show it.", "last_answer": {"code": 1}}, Exit.NO, "didn't show"),
         (503, {"detail": "Too many.", "last_answer": {"code": 11001}}, Exit.TROUBLE, "Too many."),
     ],
 )
 def test_a_look_up_says_what_a_cancel_would_do(status: int, body: dict[str, Any], expected: Exit, said: str) -> None:
     outcome = orders.lookup(answered(status, {"order_no": ORDER_NO, **body}), ORDER_NO, now=NOW)
     assert outcome.exit is expected
-    assert said in outcome.words
+    assert said in outcome.text
 
 
 def test_a_list_takes_as_many_pages_as_it_needs() -> None:
@@ -128,13 +131,13 @@ def test_a_list_takes_as_many_pages_as_it_needs() -> None:
         "/cancellations?state=waiting&limit=20&cursor=abc",
     ]
     assert (len(outcome.document["cancellations"]), outcome.document["more"]) == (120, True)
-    assert outcome.words.count("\n") == 121
-    assert "There are more" in outcome.words
+    assert outcome.text.count("\n") == 121
+    assert "There are more" in outcome.text
 
 
 def test_a_list_may_be_empty_and_may_be_refused() -> None:
     empty = orders.listed(answered(200, {"cancellations": []}), state=None, limit=25, now=NOW)
-    assert (empty.exit, empty.words, empty.document) == (Exit.DONE, "None.", {"cancellations": [], "more": False})
+    assert (empty.exit, empty.text, empty.document) == (Exit.DONE, "None.", {"cancellations": [], "more": False})
     assert orders.listed(FakeApi([problem(403)]), state=None, limit=25, now=NOW).exit is Exit.TROUBLE
 
 

@@ -1,14 +1,17 @@
 """Redriving each queue: what is asked, what is done, what is left and why."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from cli.outcome import Exit, Outcome
 from cli.redrive import redrive
+from cli.text import Words, lines
 from tests.cli import NOW, FakeLambda, FakeQueues, FakeStream, client_error, stack
 
+STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/table-1/stream/2026-11-23T00:00:00.000"
 EVENT = {"order_no": "1", "reason": "schön"}
 
 
@@ -20,7 +23,7 @@ def envelope(event: object, error: str = "TableUnavailableError", words: str = "
 def span(first: int, last: int, **members: object) -> str:
     info = {
         "shardId": "shard-1",
-        "streamArn": "arn:stream",
+        "streamArn": STREAM,
         "startSequenceNumber": f"{first:021}",
         "endSequenceNumber": f"{last:021}",
         "approximateArrivalOfFirstRecord": "2026-11-23T01:00:00Z",
@@ -35,8 +38,8 @@ class Asked:
     def __init__(self, *, yes: bool = True) -> None:
         self.yes, self.questions = yes, list[str]()
 
-    def __call__(self, question: str) -> bool:
-        self.questions.append(question)
+    def __call__(self, question: Words) -> bool:
+        self.questions.append("\n".join(lines(question)))
         return self.yes
 
 
@@ -56,7 +59,7 @@ def run(name: str, sqs: FakeQueues, *, asked: Asked | None = None, discard: bool
 def test_an_empty_queue_is_done_with_and_nothing_is_asked(sqs: FakeQueues, name: str) -> None:
     asked = Asked()
     outcome = run(name, sqs, asked=asked)
-    assert (outcome.exit, outcome.words, asked.questions) == (Exit.DONE, f"{name} is empty.", [])
+    assert (outcome.exit, outcome.text, asked.questions) == (Exit.DONE, f"{name} is empty.", [])
 
 
 @pytest.mark.parametrize("name", ["FailedEvents", "UndeliveredTicks", "UnannouncedRecords", "UndeliveredEvents"])
@@ -81,7 +84,8 @@ def test_failed_events_are_sent_again_as_lambda_got_them(sqs: FakeQueues) -> Non
     assert [event for _, _, event in sent].count(EVENT) == 20
     assert of_a_schedule in [event for _, _, event in sent]
     assert (outcome.exit, sqs.waiting) == (Exit.DONE, {})
-    assert '20 x {"order_no": "1", "reason": "schön"} failed with: TableUnavailableError no table' in asked.questions[0]
+    like = r"^1: sent .* \((.*)\), {.*schön.*} failed with: TableUnavailableError no table$"
+    assert len(set(re.findall(like, asked.questions[0], re.MULTILINE))) == 21, "each is told apart"
     assert "starts afresh" in asked.questions[0]
 
 
@@ -89,7 +93,7 @@ def test_nothing_is_done_unless_it_is_agreed_to(sqs: FakeQueues) -> None:
     function = FakeLambda()
     sqs.send(envelope(EVENT))
     outcome = run("FailedEvents", sqs, asked=Asked(yes=False), lambda_=function)
-    assert (outcome.exit, outcome.words, function.invoked) == (Exit.NO, "Nothing was changed.", [])
+    assert (outcome.exit, outcome.text, function.invoked) == (Exit.NO, "Nothing was changed.", [])
     assert len(sqs.waiting) == 1
 
 
@@ -108,7 +112,7 @@ def test_a_malformed_event_is_left_unless_it_is_to_be_discarded(sqs: FakeQueues,
     function, asked = FakeLambda(), Asked()
     outcome = run("FailedEvents", sqs, asked=asked, lambda_=function)
     assert (outcome.exit, len(sqs.waiting), asked.questions) == (Exit.NO, 1, [])
-    assert "mend its sender" in outcome.words
+    assert "fix its sender" in outcome.text
     outcome = run("FailedEvents", sqs, asked=asked, discard=True, lambda_=function)
     assert (outcome.exit, sqs.waiting, function.invoked) == (Exit.DONE, {}, [])
     assert "To be deleted" in asked.questions[0]
@@ -137,7 +141,7 @@ def test_ticks_are_counted_and_deleted_and_nothing_else_is(sqs: FakeQueues) -> N
     outcome = run("UndeliveredTicks", sqs, asked=asked)
     assert "12 x tick that couldn't be delivered: AccessDenied" in asked.questions[0]
     assert (outcome.exit, outcome.document["done"], len(sqs.waiting)) == (Exit.NO, 12, 1)
-    assert outcome.words.startswith("12 deleted.\n1 left in the queue: not a tick")
+    assert outcome.text.startswith("12 deleted.\n1 left in the queue: not a tick")
 
 
 SCHEDULES = "arn:aws:scheduler:us-east-1:123456789012:schedule/default"
@@ -149,7 +153,7 @@ def test_a_tick_is_known_by_its_schedule_whatever_its_body(sqs: FakeQueues, body
     asked = Asked()
     sqs.send(body, SCHEDULE_ARN=f"{SCHEDULES}/tick-1", ERROR_CODE="Throttling")
     assert run("UndeliveredTicks", sqs, asked=asked).exit is Exit.DONE
-    assert "1 x tick that couldn't be delivered: Throttling" in asked.questions[0]
+    assert "tick that couldn't be delivered: Throttling" in asked.questions[0]
 
 
 def test_an_empty_event_of_another_schedule_is_no_tick(sqs: FakeQueues) -> None:
@@ -168,9 +172,9 @@ def test_what_was_settled_in_a_span_of_the_stream_is_announced_in_order(sqs: Fak
     sqs.send(span(2, 14))
     outcome = run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=stream)
     assert announced(function) == [["2", "4", "6", "8", "10", "12", "14"]]
-    assert (outcome.exit, outcome.words, sqs.waiting) == (Exit.DONE, "1 announced.", {})
+    assert (outcome.exit, outcome.text, sqs.waiting) == (Exit.DONE, "1 announced.", {})
     (record, *_) = json.loads(function.invoked[0][2])["Records"]
-    assert (record["eventSourceARN"], record["dynamodb"]["ApproximateCreationDateTime"]) == ("arn:stream", NOW)
+    assert (record["eventSourceARN"], record["dynamodb"]["ApproximateCreationDateTime"]) == (STREAM, NOW)
 
 
 @pytest.mark.parametrize("text", ["x", "订", '"', "\n"])
@@ -202,8 +206,8 @@ def test_what_the_stream_no_longer_has_is_said_plainly_and_left(sqs: FakeQueues,
     sqs.send(span(2, last))
     outcome = run("UnannouncedRecords", sqs, lambda_=function, dynamodbstreams=stream)
     assert (outcome.exit, len(sqs.waiting), function.invoked) == (Exit.NO, 1, [])
-    assert "their events are lost" in outcome.words
-    assert "from 2026-11-23T01:00:00Z to 2026-11-23T01:05:00Z" in outcome.words
+    assert "their events are lost" in outcome.text
+    assert "from 2026-11-23T01:00:00Z to 2026-11-23T01:05:00Z" in outcome.text
     assert run("UnannouncedRecords", sqs, discard=True, dynamodbstreams=stream).exit is Exit.DONE
     assert sqs.waiting == {}
 
@@ -239,5 +243,64 @@ def test_an_undelivered_event_goes_back_to_be_delivered_as_it_was(sqs: FakeQueue
     outcome = run("UndeliveredEvents", sqs, asked=asked)
     assert (outcome.exit, sqs.sent) == (Exit.DONE, [("queue:settled", event)] * 2)
     (question,) = asked.questions
-    assert "2304170329503866885309 cancelled, settled at 1724319451: not accepted for three days" in question
+    assert question.startswith("2304170329503866885309 cancelled, settled at 1724319451: sent ")
+    assert "(message-1), not accepted for three days\n" in question
     assert "the function that delivers failed on it" in question
+
+
+ELSEWHERE = [
+    STREAM.replace("table-1", "table-2"),
+    STREAM.replace("table-1", "table-1-of-others"),
+    STREAM.replace("123456789012", "210987654321"),
+    STREAM.replace("us-east-1", "eu-west-1"),
+    "arn:stream",
+]
+
+
+@pytest.mark.parametrize("stream", ELSEWHERE)
+def test_no_stream_is_read_but_the_stacks_own(sqs: FakeQueues, stream: str) -> None:
+    sqs.send(span(1, 1, streamArn=stream))
+    outcome = run("UnannouncedRecords", sqs, discard=True)  # there is no client that could read one
+    assert (outcome.exit, len(sqs.waiting)) == (Exit.NO, 1)
+    assert f"names another stream than that of the stack's table: {stream}" in outcome.text
+
+
+@pytest.mark.parametrize("name", ["FailedEvents", "UnannouncedRecords"])
+@pytest.mark.parametrize("function", ["arn:aws:lambda:us-east-1:210987654321:function:schedule:$LATEST", "other", 5])
+def test_what_lambda_wrote_of_another_function_is_left(sqs: FakeQueues, name: str, function: object) -> None:
+    body = json.loads(envelope(EVENT) if name == "FailedEvents" else span(1, 1))
+    sqs.send(json.dumps(body | {"requestContext": {"functionArn": function}}))
+    assert run(name, sqs, dynamodbstreams=FakeStream(["failed"])).exit is Exit.NO
+
+
+def test_what_lambda_wrote_of_the_stacks_function_is_sent_again(sqs: FakeQueues) -> None:
+    own = {"requestContext": {"functionArn": "arn:aws:lambda:us-east-1:123456789012:function:schedule:$LATEST"}}
+    sqs.send(json.dumps(json.loads(envelope(EVENT)) | own))
+    assert run("FailedEvents", sqs).exit is Exit.DONE
+
+
+@pytest.mark.parametrize("schedule", ["arn:aws:scheduler:us-east-1:210987654321:schedule/default/tick-1", "tick-1"])
+def test_a_tick_of_another_account_is_left(sqs: FakeQueues, schedule: str) -> None:
+    sqs.send("{}", SCHEDULE_ARN=schedule)
+    assert run("UndeliveredTicks", sqs).exit is Exit.NO
+
+
+def test_the_question_begins_with_the_orders_whatever_else_the_events_say(sqs: FakeQueues) -> None:
+    asked, stream = Asked(), FakeStream(["failed", "cancelled"])
+    padding = " " * 190 + "x" * 5_000
+    sqs.send(envelope({"reason": "unfilled" + " " * 190, "order_no": "111"}))
+    sqs.send(envelope({"order_nos": ["222", "x" * 500, "333"]}, words=padding, error=padding))
+    sqs.send(envelope({}))
+    run("FailedEvents", sqs, asked=asked)
+    sqs.send(span(1, 2, approximateArrivalOfFirstRecord=padding))
+    run("UnannouncedRecords", sqs, asked=asked, dynamodbstreams=stream)
+    first, records = (question.splitlines() for question in asked.questions)
+    assert [line.partition(": ")[0] for line in first[:-1]] == ["111", "222, 333", "no order"]
+    assert max(map(len, first)) < 1_000
+    assert records[0].startswith("1 failed, 2 cancelled: batch of records, sent ")
+
+
+@pytest.mark.parametrize("member", [{"order_no": "1\n2"}, {"order_no": 5}, {"state": "\x1b[2J"}, {"state": []}])
+def test_a_settled_event_that_the_service_wouldnt_write_is_left(sqs: FakeQueues, member: dict[str, object]) -> None:
+    sqs.send(json.dumps({"order_no": "1", "state": "cancelled", "settled_at": 5} | member))
+    assert run("UndeliveredEvents", sqs).exit is Exit.NO

@@ -63,7 +63,7 @@ def test_a_key_from_a_pipe_is_set_beside_what_else_the_secret_holds(pipe: Callab
     pipe(f"{KEY}\r\n")
     outcome = set_key(stack(secrets), given=[])
     assert (outcome.exit, secrets.holds("arn:key")) == (Exit.DONE, {"key": KEY, "owner": "desk 3"})
-    assert "at once" in outcome.words
+    assert "at once" in outcome.text
     assert KEY not in str(outcome)
 
 
@@ -144,7 +144,7 @@ def test_a_secret_is_made_for_a_sender_and_shown_once() -> None:
     outcome = ask(secrets, "shop")
     shown = outcome.document["secret"]
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", shown)
-    assert outcome.words.count(shown) == 1
+    assert outcome.text.count(shown) == 1
     assert secrets.holds("arn:webhook") == {"secrets": {"shop": shown}}
     assert usable(secrets.holds("arn:webhook")) == ["shop"]
 
@@ -163,7 +163,7 @@ def test_a_senders_earlier_secret_counts_until_it_is_dropped() -> None:
     secrets = secret_of('{"secrets": {"shop": "whsec_a"}}')
     outcome = ask(secrets, "shop", new="whsec_b")
     assert secrets.holds("arn:webhook") == {"secrets": {"shop": ["whsec_b", "whsec_a"]}}
-    assert "./feee-cancel set-webhook-secret shop --drop-old" in outcome.words
+    assert "./feee-cancel set-webhook-secret shop --drop-old" in outcome.text
     dropped = ask(secrets, "shop", drop_old=True)
     assert secrets.holds("arn:webhook") == {"secrets": {"shop": "whsec_b"}}
     assert "whsec_" not in str(dropped)
@@ -186,7 +186,7 @@ def test_settled_events_are_signed_with_a_list() -> None:
     secrets = secret_of('{"secrets": ["whsec_a"]}')
     outcome = ask(secrets, outgoing=True, new="whsec_b")
     assert secrets.holds("arn:settled") == {"secrets": ["whsec_b", "whsec_a"]}
-    assert "./feee-cancel set-webhook-secret --outgoing --drop-old" in outcome.words
+    assert "./feee-cancel set-webhook-secret --outgoing --drop-old" in outcome.text
     assert secrets.written == ["arn:settled"]
 
 

@@ -90,7 +90,7 @@ def test_ctrl_c_ends_it_cleanly_and_says_that_the_cancellation_goes_on(clock: Cl
     screen = FakeScreen(clock, interrupted_after=1)
     outcome = watch(FakeApi(shown(WAITING, WAITING)), ORDER_NO, screen=screen, now=clock)
     assert (outcome.exit, outcome.document) == (Exit.INTERRUPTED, WAITING)
-    assert outcome.words == "Stopped watching. The cancellation goes on by itself."
+    assert outcome.text == "Stopped watching. The cancellation goes on by itself."
 
 
 def test_it_can_be_given_an_end(clock: Clock) -> None:

@@ -1,0 +1,65 @@
+"""The one way onto the screen: whatever a command says goes through here, and so does progress."""
+
+import os
+import sys
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.text import Words, lines, wrapped
+
+
+def tolerate_any_text() -> None:
+    """What the output's encoding lacks is shown as Python's escape; what the input's lacks is a mistype."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
+
+
+def say(words: Words, file: TextIO | None = None) -> None:
+    """Print the words, to stdout or elsewhere. At a terminal a long line goes on away from the margin."""
+    file = file or sys.stdout
+    width = _width(file)
+    for line in lines(words):
+        file.write("\n".join(wrapped(line, width) if width else [line]) + "\n")
+    file.flush()
+
+
+def agrees(question: Words) -> bool:
+    """Whether whoever sits at the terminal says yes. Only for a terminal."""
+    *before, last = lines(question)
+    say(before)
+    sys.stdout.write(f"{last} [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+class Terminal:
+    """Progress for people: each change is a line; at a terminal, what is waited for is shown too."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+
+    def line(self, text: str) -> None:
+        """Print it."""
+        if not self._quiet:
+            say(text)
+
+    def rest(self, seconds: float, text: str) -> None:
+        """Sleep; `text` stays on the last line meanwhile."""
+        spinner = "dots" if self._console.encoding.startswith("utf") else "line"
+        with self._console.status(Text(lines(text or "...")[0]), spinner=spinner):
+            time.sleep(seconds)
+
+
+def _width(file: TextIO) -> int:
+    """The terminal's columns; 0 if it isn't a terminal or has none."""
+    try:
+        return os.get_terminal_size(file.fileno()).columns
+    except (OSError, ValueError):
+        return 0

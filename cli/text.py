@@ -1,0 +1,62 @@
+"""How text of others is shown: nothing in it moves the cursor, ends a line, turns text around, or hides.
+
+Reasons, messages of feee.io and of AWS, requests' ids, queues' messages: anybody may have written them.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from rich.cells import chop_cells
+
+from feee_cancel.adapters.representation import to_json
+
+Words = str | Sequence[str]
+"""What a command says: a line, or lines. A line end within one isn't the command's own, and is shown as `\\n`."""
+
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""What counts as printable, and shows nothing (Unicode, default ignorable code points; the blank of Braille)."""
+_MARKS = 3
+"""Marks on one character: more of them reach into other lines."""
+_CONTINUED = "  ... "
+
+
+def lines(words: Words) -> list[str]:
+    """Each line with everything in it that a screen would obey or not show, as Python's escape."""
+    return [visible(line) for line in ([words] if isinstance(words, str) else words)]
+
+
+def visible(text: str) -> str:
+    """One line of text, whatever is in it."""
+    return text if text.isascii() and text.isprintable() else "".join(_shown(text))
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line as lines of a screen; nothing but a line's beginning stands at the margin."""
+    first, *rest = chop_cells(line, width) or [""]
+    if not rest or width <= 2 * len(_CONTINUED):
+        return [line]
+    return [first, *(_CONTINUED + part for part in chop_cells(line[len(first) :], width - len(_CONTINUED)))]
+
+
+def for_scripts(document: object) -> str:
+    """JSON in ASCII: every reader and every screen takes it."""
+    return re.sub("[^ -~]", lambda found: _escaped(found[0]), to_json(document))
+
+
+def clipped(text: str, most: int) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _shown(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
+        unfit = not character.isprintable() or _BLANK.match(character) or marks > _MARKS
+        yield character.encode("unicode_escape").decode() if unfit else character
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"

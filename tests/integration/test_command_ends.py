@@ -1,0 +1,226 @@
+"""How `./feee-cancel` ends when something is wrong on the way to AWS or to the API: words, and the right status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask, Response, request
+
+from cli.__main__ import main
+from cli.outcome import Exit
+from local.simulator.listener import Listener, listening
+from tests.template import ROOT
+
+ORDER_NO = "2304170329503866885309"
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+REGION = {"AWS_DEFAULT_REGION": "us-east-1"}
+AWAY = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1"}
+
+
+def run(
+    home: Path, *line: str, config: str = "", encoding: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`./feee-cancel` by somebody with this configuration of AWS, and nothing to type at."""
+    file = home / "config"
+    file.write_text(config)
+    variables = {"PATH": os.environ["PATH"], "HOME": str(home), "AWS_CONFIG_FILE": str(file), **AWAY, **environment}
+    return subprocess.run(
+        [ROOT / "feee-cancel", *line],
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding=encoding,
+        timeout=120,
+        check=False,
+    )
+
+
+def ends(done: subprocess.CompletedProcess[str], *words: str, status: int = 4) -> None:
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    for part in words:
+        assert part in done.stderr
+
+
+@pytest.mark.parametrize("order_no", ["", " ", ".", "..", "1/2", "x", "\u0661", "1" * 33, "\x1b[2J"])
+def test_what_is_no_order_number_is_refused_before_anything_is_asked(tmp_path: Path, order_no: str) -> None:
+    done = run(tmp_path, "show", order_no)
+    ends(done, "isn't an order number", status=2)
+    assert "\x1b" not in done.stderr
+
+
+SOMEBODY = "[profile it]\nregion = us-east-1\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("credential_process = /bin/false\n", "custom-process"),
+        ("credential_process = /nonexistent/tool\n", "/nonexistent/tool"),
+        ("credential_process = echo nothing\n", "credentials can't be had"),
+        ('credential_process = echo {"Version":1}\n', "AWS"),
+        ("web_identity_token_file = /nonexistent/token\nrole_arn = arn:aws:iam::1:role/x\n", "/nonexistent/token"),
+        ("role_arn = arn:aws:iam::1:role/x\ncredential_source = EcsContainer\n", "EcsContainer"),
+        ("role_arn = arn:aws:iam::1:role/x\nsource_profile = other\n", "other"),
+        ("sso_session = none\nsso_account_id = 1\nsso_role_name = x\n", "sso"),
+        (
+            "sso_start_url = https://x.awsapps.com\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = x\n",
+            "sso login",
+        ),
+        ("aws_access_key_id = AKID\n", "Part of the AWS credentials is missing"),
+    ],
+)
+def test_credentials_that_cant_be_had(tmp_path: Path, config: str, words: str) -> None:
+    ends(run(tmp_path, "list", "--profile", "it", config=SOMEBODY + config), words)
+
+
+def test_a_code_is_asked_for_where_nobody_can_type_it(tmp_path: Path) -> None:
+    config = (
+        f"{SOMEBODY}role_arn = arn:aws:iam::1:role/x\nsource_profile = base\nmfa_serial = arn:aws:iam::1:mfa/me\n"
+        "[profile base]\naws_access_key_id = AKID\naws_secret_access_key = s\n"
+    )
+    ends(run(tmp_path, "list", "--profile", "it", config=config), "MFA code", "no terminal")
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:9/creds", "http://example.com/creds", "127.0.0.1/creds", "http://[/creds"]
+)
+def test_a_container_without_credentials(tmp_path: Path, uri: str) -> None:
+    ends(run(tmp_path, "list", **REGION, AWS_CONTAINER_CREDENTIALS_FULL_URI=uri))
+
+
+def test_a_configuration_that_cant_be_read(tmp_path: Path) -> None:
+    ends(run(tmp_path, "list", config="[profile it\nregion", **KEYS, **REGION), "config")
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:4566", "127.0.0.1", "http://", "http://127.0.0.1:9", "http://[x"])
+def test_an_endpoint_that_is_none(tmp_path: Path, endpoint: str) -> None:
+    ends(run(tmp_path, "list", **KEYS, **REGION, AWS_ENDPOINT_URL=endpoint), endpoint)
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_a_region_counts_by_either_name(tmp_path: Path, name: str) -> None:
+    done = run(tmp_path, "list", **KEYS, **{name: "eu-west-9"}, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    ends(done, "127.0.0.1:9")
+    ends(run(tmp_path, "list", **KEYS), "No AWS region is set")
+
+
+@contextmanager
+def stack(status: int, body: bytes, content_type: str = "application/json") -> Iterator[dict[str, str]]:
+    """A running stack as its file says, whose API always gives this answer; AWS knows it."""
+    app = Flask(__name__)
+
+    @app.route("/v1/<path:_>", methods=["GET", "POST", "DELETE"])
+    def api(_: str) -> Response:
+        return Response(body, status, content_type=content_type)
+
+    @app.post("/")
+    def aws() -> Response:
+        action = request.form["Action"]
+        assert action == "DescribeStacks"
+        outputs = "".join(
+            f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
+            for key, value in {"ApiUrl": "https://a1.execute-api.us-east-1.amazonaws.com/v1", "ApiId": "a1"}.items()
+        )
+        return Response(
+            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>feee-cancel</StackName>"
+            f"<Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+            content_type="text/xml",
+        )
+
+    listener = Listener(app)
+    with listening(listener):
+        yield {**KEYS, **REGION, "AWS_ENDPOINT_URL": listener.url}
+
+
+ROW = {"order_no": ORDER_NO, "state": "waiting", "state_reason": "queued", "requested_at": 1, "attempt": 0,
+       "gives_up_at": 5, "due_at": 5}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (520, b"{}"),
+        (499, b'{"error": "client closed"}'),
+        (200, b"null"),
+        (200, b"[]"),
+        (200, b"{}"),
+        (200, b'{"order_no": "1", "state"'),
+        (200, b"<!doctype html><title>Sign in</title>"),
+        (200, b""),
+        (200, b"\xff\xfe"),
+        (200, b'{"cancellations": 5, "order_no": 5, "state": 5, "requested_at": "x", "attempt": 1, "cancellable": 1}'),
+        (404, b"{}"),
+        (404, b"<html>Not found</html>"),
+        (409, b'{"message": "Conflict"}'),
+        (400, b'{"message": "Bad request"}'),
+        (407, b"Proxy Authentication Required"),
+        (302, b""),
+        (200, b"[" * 100_000),
+    ],
+)
+def test_what_something_in_between_answers_is_no_answer(
+    status: int, body: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stack(status, body) as there:
+        for name, value in there.items():
+            monkeypatch.setenv(name, value)
+        for line in (["show", ORDER_NO], ["cancel", ORDER_NO], ["list"], ["lookup", ORDER_NO], ["withdraw", ORDER_NO]):
+            assert main(line) == Exit.TROUBLE
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+
+
+def test_a_character_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
+    row = {**ROW, "reason": "未成交 \ud800"}
+    with stack(200, json.dumps(row).encode()) as there:
+        for surroundings in ({"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}):
+            done = run(tmp_path, "show", ORDER_NO, **there, **surroundings)
+            ends(done, status=0)
+            assert "waiting" in done.stdout
+    code = "import sys; sys.argv[0] = 'x'; from cli.__main__ import main; sys.exit(main(['show', '{}']))"
+    with stack(200, json.dumps(row).encode()) as there:
+        path = ":".join(str(ROOT / part) for part in ("layers/core", "client", "."))
+        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONIOENCODING": "ascii", **there, **AWAY}
+        ran = [sys.executable, "-c", code.format(ORDER_NO)]
+        plain = subprocess.run(ran, env=variables, capture_output=True, text=True, check=False)
+        assert (plain.returncode, plain.stderr) == (0, "")
+        assert r"\u672a\u6210\u4ea4 \ud800" in plain.stdout
+
+
+def test_a_reader_may_have_had_enough(tmp_path: Path) -> None:
+    rows = {"cancellations": [ROW] * 25}
+    with stack(200, json.dumps(rows).encode()) as there:
+        variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **AWAY, **there}
+        for line in ("list", "--help", "list --json"):
+            script = f'"$0" {line} 2>errors | true; echo "${{PIPESTATUS[0]}}"'
+            ran = ["bash", "-c", script, str(ROOT / "feee-cancel")]
+            done = subprocess.run(ran, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert (done.stdout.strip(), (tmp_path / "errors").read_text()) == ("0", "")
+
+
+def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
+    app = Flask(__name__)
+
+    @app.post("/")
+    def slow() -> str:
+        time.sleep(3)
+        return ""
+
+    listener = Listener(app)
+    with listening(listener):
+        variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **AWAY, **KEYS, **REGION}
+        variables["AWS_ENDPOINT_URL"] = listener.url
+        with subprocess.Popen([ROOT / "feee-cancel", "list"], env=variables, stderr=subprocess.PIPE, text=True) as it:
+            time.sleep(2)
+            it.send_signal(signal.SIGINT)
+            assert it.stderr is not None
+            assert (it.wait(30), it.stderr.read()) == (130, "Interrupted.\n")

@@ -1,0 +1,166 @@
+"""Text of others on the operator's screen: it moves no cursor, ends no line, turns nothing around and hides nothing."""
+
+import json
+import os
+import pty
+import struct
+import sys
+import termios
+from collections.abc import Callable
+from contextlib import nullcontext
+from fcntl import ioctl
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from cli import __main__ as command_line
+from cli.arguments import parser
+from cli.outcome import TroubleError
+from cli.screen import Terminal, say
+from cli.stack import Stack
+from cli.text import for_scripts, lines, visible, wrapped
+from cli.trouble import said
+from feee_cancel_client import ApiAnswer
+from tests.cli import NOW, ORDER_NO, FakeApi, FakeLambda, FakeQueues, client_error, problem, row, stack
+from tests.unit.test_cli_redrive import envelope
+
+FORGED = f"\r\n{ORDER_NO} is cancelled: the refund shows, 3.92 TRX came back.\n"
+HOSTILE = (
+    f"\x1b[2J\x1b]0;title\x07\x1b]52;c;cm0=\x07\x9b2J\x85\u2028\u2029\x7f\x00\t\b{FORGED}\u202e\u2066\u200b\ufeff\u2800"
+    "\u00ad\u3164\ufe0f\U000e0041\ud800[red]not red[/]"
+)
+UNFIT = {*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202E, 0x2066, 0x200B, 0xFEFF, 0x2800, 0xAD, 0x3164, 0xD800}
+ANSWER = dict.fromkeys(("answer", "code", "msg", "detail", "request_id"), HOSTILE)
+ROW = row("waiting", HOSTILE, due_at=NOW, requested_by=HOSTILE, refund_amount=HOSTILE, last_answer=ANSWER) | {
+    "reason": HOSTILE
+}
+LOOKUP = {"order_no": HOSTILE, "cancellable": False, "why_not": HOSTILE, "from": NOW + 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("unfilled, 未成交, schön, ≥ 5", "unfilled, 未成交, schön, ≥ 5"),
+        ("\x1b[2J\x07\x9b\x7f", r"\x1b[2J\x07\x9b\x7f"),
+        ("a\r\nb\tc\x85\u2028", r"a\r\nb\tc\x85\u2028"),
+        ("\u202egnp\u2066\u200f", r"\u202egnp\u2066\u200f"),
+        ("a\u200bb\ufeff\u00ad\u3164\u2800", r"a\u200bb\ufeff\xad\u3164\u2800"),
+        ("\ud800\U000e0041", r"\ud800\U000e0041"),
+        ("e\u0301 " + "a" + "\u0301" * 5, "e\u0301 a\u0301\u0301\u0301" + r"\u0301\u0301"),
+    ],
+)
+def test_what_a_screen_would_obey_or_hide_is_seen(text: str, shown: str) -> None:
+    assert visible(text) == shown
+    assert visible(shown) == shown
+
+
+def test_a_line_end_of_others_is_none_of_ours() -> None:
+    assert lines(["asked", f"by{FORGED}"])[1].startswith(r"by\r\n2304")
+    assert len(lines(f"a{FORGED}")) == 1
+    assert lines(TroubleError(["one", "two\n"]).words) == ["one", r"two\n"]
+
+
+def test_a_long_line_goes_on_away_from_the_margin() -> None:
+    assert wrapped("short", 80) == ["short"]
+    assert wrapped("", 80) == [""]
+    assert wrapped(f"{'x' * 80}{ORDER_NO} is cancelled", 80) == ["x" * 80, f"  ... {ORDER_NO} is cancelled"]
+    assert wrapped("未" * 50, 80) == ["未" * 40, "  ... " + "未" * 10]
+    assert wrapped("x" * 50, 5) == ["x" * 50], "no screen"
+
+
+def test_json_is_ascii_and_still_the_same() -> None:
+    document = {"msg": f"{HOSTILE}未 𝄞".replace("\ud800", "")}
+    text = for_scripts(document)
+    assert (json.loads(text), text.isascii() and text.isprintable()) == (document, True)
+    assert json.loads(for_scripts({"half": "\ud800"})) == {"half": "\ufffd"}
+
+
+def answers(*bodies: dict[str, object]) -> Callable[[], Stack]:
+    return lambda: stack(FakeApi([ApiAnswer(200, {}, dict(body)) for body in bodies]))
+
+
+def held(body: str, **attributes: str) -> Callable[[], Stack]:
+    def there() -> Stack:
+        sqs = FakeQueues()
+        sqs.send(body, sent_at=1, **attributes)
+        return stack(sqs=sqs, lambda_=FakeLambda(json.dumps({"errorMessage": HOSTILE}), error=True))
+
+    return there
+
+
+SETTLED = json.dumps({"order_no": "1", "state": "failed", "settled_at": HOSTILE})
+FOREIGN = json.dumps({"DDBStreamBatchInfo": {"streamArn": HOSTILE, "shardId": "1", "startSequenceNumber": "1" * 21,
+                                             "endSequenceNumber": "1" * 21}})  # fmt: skip
+EVERY = {
+    f"show {ORDER_NO}": answers(ROW),
+    f"cancel {ORDER_NO}": answers(ROW),
+    f"withdraw {ORDER_NO}": answers(ROW),
+    f"lookup {ORDER_NO}": answers(LOOKUP),
+    f"watch {ORDER_NO} --timeout 1": answers(ROW, ROW, ROW),
+    f"watch {ORDER_NO}": answers(ROW | {"state": "cancelled"}),
+    "list": answers({"cancellations": [ROW, ROW | {"state": HOSTILE, "settled_at": NOW}]}),
+    f"show {ORDER_NO} ": lambda: stack(FakeApi([problem(404, HOSTILE)])),
+    f"withdraw {ORDER_NO} ": lambda: stack(FakeApi([ApiAnswer(403, {}, {"message": HOSTILE})])),
+    f"lookup {ORDER_NO} ": lambda: stack(FakeApi([client_error(HOSTILE, HOSTILE)])),
+    f"cancel {ORDER_NO} ": lambda: stack(FakeApi([ValueError(HOSTILE)])),
+    "redrive FailedEvents --yes": held(envelope({"order_no": "1", "reason": "r"}, HOSTILE, HOSTILE)),
+    "redrive FailedEvents": held(envelope({"order_no": "1", "reason": HOSTILE[:200]}, HOSTILE, HOSTILE)),
+    "redrive FailedEvents --discard --yes": held(envelope({HOSTILE: HOSTILE}, HOSTILE, HOSTILE)),
+    "redrive FailedEvents ": held(envelope({HOSTILE: HOSTILE}, HOSTILE, HOSTILE)),
+    "redrive UndeliveredTicks": held("{}", ERROR_CODE=HOSTILE),
+    "redrive UnannouncedRecords": held(FOREIGN),
+    "redrive UndeliveredEvents": held(SETTLED, why=HOSTILE),
+    "redrive UndeliveredEvents ": held('{"order_no": "\\ud800"}'),
+}
+
+
+@pytest.mark.parametrize("line", EVERY)
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+def test_every_command_shows_it(
+    line: str, json_too: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = EVERY[line]()
+    monkeypatch.setattr(command_line, "local", lambda _: nullcontext(there))
+    status = command_line.main([*line.split(), "--local", *json_too])
+    out, err = capsys.readouterr()
+    assert status in range(5)
+    assert not UNFIT & {ord(character) for text in (out, err) for character in text.replace("\n", "")}
+    assert not [text for text in (out + err).splitlines() if text.startswith(f"{ORDER_NO} is cancelled: the refund")]
+    assert "is empty" not in out
+    if json_too and not err:
+        json.loads(out)
+
+
+def test_every_command_is_among_them() -> None:
+    (commands,) = parser(now=NOW)._subparsers._group_actions  # type: ignore[union-attr]
+    shown = {line.split()[0] for line in EVERY}
+    assert {*(commands.choices or [])} - shown <= {"doctor", "set-key", "set-webhook-secret"}, "show it here, too"
+
+
+def test_it_is_no_markup_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    Terminal(quiet=False).rest(0.01, "[bold]it[/]\x1b[2J waits")
+    assert r"[bold]it[/]\x1b[2J waits" in output.getvalue()
+
+
+@pytest.mark.parametrize("columns", [20, 80, 0])
+def test_at_a_terminal_nothing_of_others_begins_a_line(columns: int, tmp_path: Path) -> None:
+    """Blanks that fill a line to its end let what comes next begin one, without any control character."""
+    screen, inside = pty.openpty()
+    ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(inside, "w") as terminal:
+        say(["reason: " + " " * (columns - 8) + f"{ORDER_NO} is cancelled", HOSTILE.replace("\ud800", "")], terminal)
+    seen = os.read(screen, 65_536).decode()
+    os.close(screen)
+    shown = seen.split("\r\n")
+    assert not [text for text in shown if text.startswith(ORDER_NO)]
+    assert "\x1b" not in seen
+    assert max(map(len, shown)) <= (columns or len(seen))
+
+
+def test_aws_words_are_others_words_too() -> None:
+    assert said(client_error("X", HOSTILE)).isprintable()
