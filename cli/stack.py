@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
@@ -60,14 +61,17 @@ class Stack:
 @contextmanager
 def deployed(name: str, *, profile: str | None, region: str | None) -> Iterator[Stack]:
     """The stack of this name in the user's account. Raises TroubleError, or what boto3 raises."""
-    session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+    core = botocore.session.get_session()
+    session = boto3.Session(
+        botocore_session=core, profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
+    )
     if not session.region_name:
         raise NoRegionError
     credentials = _credentials(session)
     with Clients(partial(_client, session)) as client:
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
         url = _url(outputs, client("apigateway").meta.endpoint_url)
-        with ApiClient(url, credentials, session.region_name) as api:
+        with ApiClient(url, credentials, session.region_name, ca_bundle=core.get_config_variable("ca_bundle")) as api:
             yield Stack(outputs, api, client, url, name)
 
 

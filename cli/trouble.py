@@ -72,7 +72,8 @@ def _words(error: Exception) -> Words:
         return error.words
     if isinstance(error, ClientError):
         return _joined(str(error), _FIX_CODE.get(error.response.get("Error", {}).get("Code", ""), ""))
-    fix = next((fix for kind, fix in _FIX.items() if isinstance(error, kind)), "")
+    causes = (error.__cause__, error) if isinstance(error, NoAnswerError) else (error,)
+    fix = next((fix for cause in causes for kind, fix in _FIX.items() if isinstance(cause, kind)), "")
     return fix if isinstance(error, (NoCredentialsError, NoRegionError)) else _joined(str(error), fix)
 
 

@@ -1,21 +1,24 @@
 """The deployed API, called as users call it: over HTTP, signed with AWS credentials."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import EllipsisType
 from typing import Any, Self
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
-import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ProxyConnectionError
+from botocore.httpsession import URLLib3Session, mask_proxy_url
+from botocore.utils import get_environ_proxies
 
 from feee_cancel_client.errors import ForeignAnswerError, NoAnswerError
 
-_SECONDS = 60
+_CONNECT_SECONDS, _SECONDS = 10, 60
 _CONNECTIONS = 64
 
 
@@ -35,12 +38,24 @@ class ApiClient:
     and ForeignAnswerError if something else does.
     """
 
-    def __init__(self, url: str, credentials: Credentials, region: str) -> None:
+    def __init__(self, url: str, credentials: Credentials, region: str, *, ca_bundle: str | None = None) -> None:
+        """Proxies and authorities are botocore's: HTTPS_PROXY, HTTP_PROXY, NO_PROXY; AWS_CA_BUNDLE and others.
+
+        `ca_bundle` is a file of certificates to trust instead, such as a profile's.
+        """
         self.url = url
         parts = urlsplit(url)
         self._base, self._host, self._stage = f"{parts.scheme}://{parts.netloc}", parts.netloc, parts.path
         self._credentials, self._region = credentials, region
-        self._pool = _pool(parts)
+        here = _is_here(parts.hostname or "")
+        self._there = f"{parts.scheme}://127.0.0.1:{parts.port}" if here else self._base
+        proxies = {} if here else get_environ_proxies(url)
+        self._proxy = mask_proxy_url(proxies[parts.scheme]) if parts.scheme in proxies else None
+        trusted = ca_bundle or os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        session: Any = URLLib3Session  # its types are narrower than its documentation
+        self._http = session(
+            verify=trusted, proxies=proxies, timeout=(_CONNECT_SECONDS, _SECONDS), max_pool_connections=_CONNECTIONS
+        )
 
     def cancel(self, order_no: str, **members: object) -> ApiAnswer:
         """Ask for a cancellation; `members` are `not_before` (unix seconds) and `reason`. Asking again is safe."""
@@ -80,15 +95,36 @@ class ApiClient:
         request = AWSRequest(method, f"{self._base}{self._stage}{path}", headers, body)
         if credentials:
             SigV4Auth(credentials, "execute-api", self._region).add_auth(request)
+        request.url = f"{self._there}{self._stage}{path}"
         try:
-            answer = self._pool.request(method, f"{self._stage}{path}", body=body, headers=dict(request.headers))
-        except urllib3.exceptions.HTTPError as error:
-            raise NoAnswerError(str(error)) from error
-        return ApiAnswer(answer.status, answer.headers, _document(answer.data, answer.status))
+            answer = self._http.send(request.prepare())
+        except BotoCoreError as error:
+            raise NoAnswerError(self._why(error)) from error
+        return ApiAnswer(answer.status_code, answer.headers, self._document(answer.content, answer.status_code))
+
+    def _document(self, data: bytes, status: int) -> dict[str, Any]:
+        """The object that every answer of the API is. Raises ForeignAnswerError."""
+        try:
+            document = json.loads(data or b"{}", parse_float=Decimal)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise ForeignAnswerError(f"HTTP status {status}, and no JSON object{self._through()}", status=status)
+        return document
+
+    def _why(self, error: BotoCoreError) -> str:
+        """What went wrong, and through which proxy, without its password."""
+        if not isinstance(error, ProxyConnectionError):
+            return f"{error}{self._through()}"
+        cause = error.kwargs.get("error")
+        return f"{error}: {getattr(cause, 'original_error', cause)}"
+
+    def _through(self) -> str:
+        return f" (through the proxy {self._proxy})" if self._proxy else ""
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        self._http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -97,19 +133,6 @@ class ApiClient:
         self.close()
 
 
-def _document(data: bytes, status: int) -> dict[str, Any]:
-    """The object that every answer of the API is. Raises ForeignAnswerError."""
-    try:
-        document = json.loads(data or b"{}", parse_float=Decimal)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise ForeignAnswerError(f"HTTP status {status}, and no JSON object", status=status)
-    return document
-
-
-def _pool(url: SplitResult) -> urllib3.HTTPConnectionPool:
-    if url.scheme == "https":
-        return urllib3.HTTPSConnectionPool(url.hostname or "", url.port, retries=False, timeout=_SECONDS)
-    # The local API's host is a name below localhost, which not every resolver knows: connect to loopback, say the name.
-    return urllib3.HTTPConnectionPool("127.0.0.1", url.port, retries=False, timeout=_SECONDS, maxsize=_CONNECTIONS)
+def _is_here(host: str) -> bool:
+    """Whether the API is this machine's own: no proxy gets there, and a resolver may not know names below localhost."""
+    return host in {"localhost", "127.0.0.1"} or host.endswith(".localhost")
