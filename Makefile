@@ -8,11 +8,14 @@ PYTHON ?= python3
 UV := .tools/uv/bin/uv
 RUN := .venv/bin/python
 PORT ?= 8400
+# Nothing of the user's AWS settings.
+AWAY := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null \
+  AWS_DEFAULT_REGION=us-east-1
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPATH := layers/core:client:.
 
 help: ## List the tasks
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-11s %s\n", $$1, $$2 }'
 
 demo: setup ## Deploy the service on this machine, play a few cancellations, show what happened, clean up
 	@$(RUN) -m local.demo
@@ -66,7 +69,7 @@ lint: setup ## Style, types, layering, template and API contract
 	@.venv/bin/lint-imports
 	@.venv/bin/cfn-lint
 	@.venv/bin/openapi-spec-validator openapi.yaml
-	@AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
+	@$(AWAY) .tools/sam/bin/sam validate --lint
 	@.tools/checkov/bin/checkov --config-file .checkov.yaml
 
 dashboard: setup ## Draw docs/dashboard.png: the stack's dashboard with the metrics of a local run (5 minutes)

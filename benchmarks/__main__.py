@@ -22,7 +22,7 @@ from benchmarks.table import Row, released, shown
 from benchmarks.warm import warm_calls
 from local.errors import LocalError
 from local.stack import local_stack, step
-from local.up import end_on_signals
+from local.up import run_apart
 
 PARTS = ("starts", "warm", "starvation", "stack")
 
@@ -72,7 +72,7 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console(stderr=arguments.json)
     started = time.monotonic()
-    end_on_signals()
+    run_apart()
     try:
         rows = list(measure(arguments.only, console))
     except LocalError as error:

@@ -22,7 +22,7 @@ from local.build import ROOT
 from local.errors import LocalError
 from local.metrics import Datum, emitted
 from local.stack import LocalStack, local_stack, step
-from local.up import end_on_signals
+from local.up import run_apart
 
 PICTURE = ROOT / "docs/dashboard.png"
 _SECONDS = 240
@@ -196,7 +196,7 @@ def picture(stack: LocalStack, start: float) -> Figure:
 def main() -> None:
     """Deploy, play, draw, clean up."""
     console = Console()
-    end_on_signals()
+    run_apart()
     try:
         with local_stack(console) as stack:
             start = time.time() // _PERIOD * _PERIOD

@@ -16,7 +16,7 @@ from feee_cancel_client.api import ApiAnswer
 from local.bus import SettledEvents, settled_events
 from local.errors import LocalError
 from local.stack import LocalStack, local_stack, step
-from local.up import end_on_signals
+from local.up import run_apart
 from local.webhook import signed
 
 _FINAL = {"cancelled", "rejected", "withdrawn", "failed"}
@@ -227,7 +227,7 @@ def _why(outcome: Outcome) -> str:
 def main() -> None:
     """Set up, play, show, clean up."""
     console = Console()
-    end_on_signals()
+    run_apart()
     try:
         with local_stack(console) as stack:
             play(stack, console)

@@ -30,7 +30,7 @@ from local.errors import LocalError
 from local.simulator.client import ControlError, SimulatorClient
 from local.simulator.listener import Listener, listening
 from local.stack import local_stack
-from local.up import end_on_signals
+from local.up import run_apart
 from local.webhook import SECRET, signed
 
 EXAMPLE = "2304170329503866885309"
@@ -168,7 +168,7 @@ def _simulator(there: Running) -> SimulatorClient:
 def main() -> None:
     """Serve the page until Ctrl-C or SIGTERM."""
     console = Console()
-    end_on_signals()
+    run_apart()
     try:
         with _somewhere(console) as (api, simulator, secret), served(api, _PORT, webhook_secret=secret) as url:
             make_example(simulator)

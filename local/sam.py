@@ -12,14 +12,14 @@ from local.containers import Containers, containers
 from local.errors import LocalError
 from local.samples import EVENTS, function_of, prepared
 from local.stack import LocalStack
-from local.up import end_on_signals
+from local.up import run_apart
 
 
 def main() -> None:
     """Set up, invoke once, show, clean up."""
     console = Console()
     path = _arguments()
-    end_on_signals()
+    run_apart()
     try:
         with containers(console) as local:
             stop_ticks(local.stack)

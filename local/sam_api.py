@@ -12,7 +12,7 @@ from local.emulator import free_port
 from local.engine import HOST
 from local.errors import LocalError
 from local.running import SHELL, for_shells
-from local.up import end_on_signals
+from local.up import run_apart
 
 FOLDER = ROOT / ".local"
 _PORT = 3000
@@ -42,7 +42,7 @@ Ctrl-C stops everything.
 def main() -> None:
     """Keep the API up until Ctrl-C or SIGTERM."""
     console = Console()
-    end_on_signals()
+    run_apart()
     try:
         with containers(console, FOLDER) as local, local.api(free_port(_PORT)) as url, for_shells(local.stack, url):
             console.print(usage(local, url), highlight=False, soft_wrap=True, markup=False)

@@ -7,7 +7,7 @@ import threading
 from rich.console import Console
 
 from local.build import ROOT
-from local.errors import LocalError
+from local.errors import LocalError, leave_the_users_settings
 from local.running import SHELL, announced
 from local.stack import LocalStack, local_stack
 
@@ -42,7 +42,7 @@ def main() -> None:
     """Keep the local stack up until Ctrl-C or SIGTERM."""
     stopped = threading.Event()
     console = Console()
-    end_on_signals()
+    run_apart()
     try:
         with local_stack(console, port=_EMULATOR_PORT) as stack, announced(stack):
             console.print(_usage(stack), highlight=False, soft_wrap=True, markup=False)
@@ -53,8 +53,12 @@ def main() -> None:
         console.print("\nStopped.")
 
 
-def end_on_signals() -> None:
-    """SIGTERM ends as Ctrl-C does, so that what was started is stopped; a background job takes SIGINT too."""
+def run_apart() -> None:
+    """What a task begins with: the user's AWS settings and proxies are none of its business, and signals end it.
+
+    SIGTERM ends as Ctrl-C does, so that what was started is stopped; a background job takes SIGINT too.
+    """
+    leave_the_users_settings()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 

@@ -8,13 +8,14 @@ from hypothesis import settings
 from rich.console import Console
 
 from local.engine import engine
-from local.errors import LocalError
+from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
 from tests.leaks import pytest_collection_finish, pytest_runtest_teardown
 from tests.template import default_environment
 
 __all__ = ["pytest_collection_finish", "pytest_runtest_teardown"]  # hooks of pytest
 
+leave_the_users_settings()
 os.environ |= default_environment() | {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",

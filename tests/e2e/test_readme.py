@@ -77,11 +77,30 @@ def test_what_a_test_can_not_run_is_run_by_ci(command: str) -> None:
     assert f"\n{command}\n" in (ROOT / ".ci/run").read_text()
 
 
+NOWHERE = "http://127.0.0.1:9"
+ODDITIES = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), NOWHERE),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
+    "AWS_PROFILE": "nobody",
+    "AWS_DEFAULT_REGION": "nowhere",
+    "LC_ALL": "C",
+    "HOME": "/dev/null/home",
+    "CDPATH": "/tmp:/",
+}
+"""Settings of a user's: a proxy that is down, a profile that isn't there, a home that can't be written to, and more."""
+
+
 @pytest.fixture(scope="module")
-def demo() -> Iterator[subprocess.Popen[str]]:
-    """`make demo`, in this checkout. It waits most of the time, so it is begun first and looked at last."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """`make demo`, where much is odd. It waits most of the time, so it is begun first and looked at last."""
+    odd = tmp_path_factory.mktemp("odd")
+    folder = working_copy(odd / "two  blanks")
+    build()
+    shutil.copytree(BUILDS, folder / BUILDS.relative_to(ROOT))
+    (odd / "config").write_text("[profile it\nregion")
+    environment = users_environment(**ODDITIES, AWS_CONFIG_FILE=str(odd / "config"))
     with subprocess.Popen(
-        ["bash", "-c", DEMO], cwd=ROOT, env=users_environment(), stdout=subprocess.PIPE, text=True
+        ["bash", "-c", f"umask 077; {DEMO}"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         yield process
         process.terminate()
