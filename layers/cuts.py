@@ -81,6 +81,27 @@ CUTS = (
         "nothing at a start, and 17 ms of a whole processor for every connection to AWS",
     ),
     Cut(
+        "aws_lambda_powertools/__init__.py",
+        "from aws_lambda_powertools.tracing import Tracer",
+        "Tracer = None",
+        0,
+        "with the next one: not used, or imported by those who use it",
+    ),
+    Cut(
+        "aws_lambda_powertools/__init__.py",
+        "from aws_lambda_powertools.metrics import Metrics, single_metric",
+        "Metrics = single_metric = None",
+        0,
+        "as above",
+    ),
+    Cut(
+        "aws_lambda_powertools/logging/logger.py",
+        "from aws_lambda_powertools.utilities import jmespath_utils",
+        "",
+        0,
+        "for correlation ids, which nothing here has; brings typing_extensions",
+    ),
+    Cut(
         "aws_lambda_powertools/metrics/provider/cloudwatch_emf/cloudwatch.py",
         '        logger.debug(f"Adding metric: {name} with {metric}")',
         "",

@@ -10,7 +10,8 @@ from typing import Any
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.settings import Settings
-from feee_cancel.bootstrap.aws import AUTHORITIES, wire
+from feee_cancel.bootstrap.aws import wire
+from feee_cancel.bootstrap.session import AUTHORITIES
 from feee_cancel.usecases.control import ShownOrders
 from feee_cancel.usecases.ports import Ports
 from feee_cancel.usecases.service import Service

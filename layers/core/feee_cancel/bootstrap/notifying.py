@@ -6,7 +6,7 @@ from typing import Any
 
 from feee_cancel.adapters.announcer import Announcer, records_of
 from feee_cancel.adapters.settings import Settings
-from feee_cancel.bootstrap.aws import clients
+from feee_cancel.bootstrap.session import clients
 
 __all__ = ["bootstrap", "records_of"]
 
