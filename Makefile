@@ -56,6 +56,9 @@ bench: setup ## Measure cold starts, warm calls, the drain and the bill against 
 bench-json: setup ## The same figures as JSON
 	@$(RUN) -m benchmarks --json
 
+memory: setup ## Measure latency and price of each function at several sizes of memory (5 minutes)
+	@$(RUN) -m benchmarks.memory
+
 profile: setup ## Show where the cold start of FUNCTION (api) goes
 	@$(RUN) -m benchmarks.profile $(FUNCTION)
 
@@ -125,4 +128,4 @@ $(UV): requirements/uv.txt
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
-.PHONY: help dashboard demo local simulator docs sam-local sam-api image check test test-long pythons bench bench-json profile imports lint format build lock deploy undeploy setup clean
+.PHONY: help memory dashboard demo local simulator docs sam-local sam-api image check test test-long pythons bench bench-json profile imports lint format build lock deploy undeploy setup clean

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import bill, deployed
+from benchmarks.backlog import backlog
 from benchmarks.growth import api_units, growth, idle_read_units
 from benchmarks.runtime import runtime
 from benchmarks.starts import cold_starts, first_invocations
@@ -24,7 +25,7 @@ from local.errors import LocalError
 from local.stack import local_stack, step
 from local.up import run_apart
 
-PARTS = ("starts", "warm", "starvation", "stack")
+PARTS = ("starts", "warm", "starvation", "backlog", "stack")
 
 
 def measure(parts: Sequence[str], console: Console) -> Iterator[Row]:
@@ -44,6 +45,9 @@ def measure(parts: Sequence[str], console: Console) -> Iterator[Row]:
     if "starvation" in parts:
         with step(console, "Starvation"):
             yield from starvation(scenarios())
+    if "backlog" in parts:
+        with step(console, "Backlog"):
+            yield from backlog()
     if "stack" in parts:
         yield from _on_a_stack(console, seconds)
 

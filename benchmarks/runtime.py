@@ -43,6 +43,8 @@ class Runtime:
     python: Sequence[str]
     root: str
     contained: bool
+    source: str = ""
+    """Where the layout lies on this machine."""
 
     def path(self, function: str, *, compiled: bool = True) -> list[str]:
         """What is on the search path of a function, or of the floor."""
@@ -95,7 +97,7 @@ def _found(root: Path) -> Runtime:
         return Runtime(name, [sys.executable], str(root), False)
     options = ["--rm", "--network", "none", "--read-only", "--volume", f"{root}:/artifact:ro"]
     command = [engine(), "run", *options, "--entrypoint", "python3.13", run_in]
-    return Runtime(f"Python 3.13 in {run_in}", command, "/artifact", True)
+    return Runtime(f"Python 3.13 in {run_in}", command, "/artifact", True, str(root))
 
 
 def _lay_out(built: Path, root: Path) -> None:

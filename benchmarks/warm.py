@@ -27,7 +27,7 @@ def warm_calls(runtime: Runtime, times: int = TIMES, slow_times: int = SLOW_TIME
         paths={name: runtime.path(name) for name in (FLOOR, "api")},
         environment=ENVIRONMENT,
         event=json.loads((ROOT / "events/api-request.json").read_text()),
-        answer=_answer(),
+        answer=happy_answer(),
         times=times,
         slow_times=slow_times,
         block=BLOCK,
@@ -78,7 +78,7 @@ def _calls(calls: dict[str, int]) -> Row:
     )
 
 
-def _answer() -> str:
+def happy_answer() -> str:
     """What the simulator answers to a cancel, as text, with a placeholder for the order's number."""
     with running() as simulator:
         order_no = simulator.client.create_order(age=743).order_no

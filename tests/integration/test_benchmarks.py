@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from benchmarks import bill
+from benchmarks.backlog import Index, backlog, waiting
 from benchmarks.inside import worker
 from benchmarks.meter import item_bytes, query_units
 from benchmarks.runtime import FLOOR, WHOLE, Runtime
@@ -84,6 +86,24 @@ def test_the_bill_counts_the_metrics_that_a_cancel_and_a_tick_put(capsys: pytest
 
     assert _put(_cancel) == set(bill.CANCEL_METRICS)
     assert _put(lambda metrics: metrics.backlog(0, overdue=0)) == set(bill.TICK_METRICS)
+
+
+def test_what_waits_is_read_a_page_at_the_most() -> None:
+    rows = list(backlog((10, 6_000)))
+    assert len(rows) == 2 + 4
+    assert all(row.met for row in rows), rows
+    few, many = (row.figures["tick"] for row in rows[:2])
+    assert few.calls == many.calls
+    assert few.units < 5 < many.units
+
+
+def test_an_index_of_the_benchmark_answers_with_a_page_of_a_megabyte() -> None:
+    index, table = Index(waiting(6_000, askers=1, due_in=0)), "table"
+    page: Any = index.query(
+        IndexName="state-due_at", ExpressionAttributeValues={":state": {"S": "waiting"}}, TableName=table
+    )
+    assert 128 <= index.units <= 129
+    assert len(page["Items"]) < 6_000
 
 
 def test_the_standard_librarys_time_is_shared_out_among_its_callers() -> None:
