@@ -10,6 +10,7 @@ from rich.console import Console
 from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
+from tests.chromium import chromium
 from tests.leaks import pytest_collection_finish, pytest_runtest_teardown
 from tests.template import default_environment
 
@@ -41,7 +42,17 @@ def container_engine() -> None:
     except LocalError as error:
         if os.environ.get("REQUIRE_CONTAINERS"):
             raise
-        pytest.skip(str(error))
+        pytest.skip(f"nothing is run in Lambda's image: {error}")
+
+
+@pytest.fixture(scope="session")
+def chromium_command() -> str:
+    """A machine without Chromium skips, unless REQUIRE_CHROMIUM is set, as in CI."""
+    command = chromium()
+    if command is None and not os.environ.get("REQUIRE_CHROMIUM"):
+        pytest.skip("the reference's page, and what a page from elsewhere can do, aren't tried: install chromium")
+    assert command, "REQUIRE_CHROMIUM is set, and there is no Chromium"
+    return command
 
 
 @pytest.fixture(scope="session")

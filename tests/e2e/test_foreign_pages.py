@@ -1,7 +1,6 @@
 """A page from elsewhere, in a real browser, while the local stack runs: it starts, changes and reads nothing."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +19,7 @@ from werkzeug.serving import make_server
 from local.reference import served
 from local.simulator.client import ControlError
 from local.stack import LocalStack
-from tests.chromium import Page, chromium, page
+from tests.chromium import Page, page
 from tests.template import ROOT
 
 ATTEMPTS = (ROOT / "tests/e2e/foreign_page.js").read_text()
@@ -43,12 +42,8 @@ class Attempt:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Page]:
-    command = chromium()
-    if command is None and not os.environ.get("REQUIRE_CHROMIUM"):
-        pytest.skip("what a page from elsewhere can do isn't tried: there is no Chromium (apt install chromium)")
-    assert command, "REQUIRE_CHROMIUM is set, and there is no Chromium"
-    with page(command, tmp_path / "profile", RESOLVED) as opened:
+def browser(chromium_command: str, tmp_path: Path) -> Iterator[Page]:
+    with page(chromium_command, tmp_path / "profile", RESOLVED) as opened:
         yield opened
 
 

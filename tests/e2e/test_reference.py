@@ -12,7 +12,7 @@ import urllib3
 
 from local.reference import EXAMPLE, make_example, served
 from local.stack import LocalStack
-from tests.chromium import Page, chromium, page
+from tests.chromium import Page, page
 
 PICTURE = os.environ.get("REFERENCE_PICTURE")
 
@@ -28,12 +28,8 @@ def url(stack: LocalStack) -> Iterator[str]:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Page]:
-    command = chromium()
-    if command is None and not os.environ.get("REQUIRE_CHROMIUM"):
-        pytest.skip("there is no Chromium (on Debian and Ubuntu: apt install chromium)")
-    assert command, "REQUIRE_CHROMIUM is set, and there is no Chromium"
-    with page(command, tmp_path) as opened:
+def browser(chromium_command: str, tmp_path: Path) -> Iterator[Page]:
+    with page(chromium_command, tmp_path) as opened:
         yield opened
 
 
