@@ -4,14 +4,15 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from cli import orders
 from cli.arguments import parser
 from cli.diagnosis import diagnose
-from cli.doctor import deployment
+from cli.doctor import Deployment, deployment
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.redrive import redrive
 from cli.screen import Terminal, agrees, say, tolerate_any_text
@@ -40,7 +41,6 @@ def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
         "redrive": lambda: redrive(
             stack, asked.queue, agree=_agreed if asked.yes else _ask, discard=asked.discard, now=now
         ),
-        "doctor": lambda: diagnose(deployment(stack.name, stack.client, stack.api.call)),
         "set-key": lambda: set_key(stack, given=asked.given),
         "set-webhook-secret": lambda: set_webhook_secret(
             stack, asked.sender, outgoing=asked.outgoing, drop_old=asked.drop_old
@@ -69,11 +69,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     asked = parser(now=time.time()).parse_args(arguments)
-    there = local(FILE) if asked.local else deployed(asked.stack, profile=asked.profile, region=asked.region)
-    with there as stack:
-        outcome = run(asked, stack, Terminal(quiet=asked.json))
+    doctor = asked.command == "doctor"
+    where = {"profile": asked.profile, "region": asked.region}
+    there = local(FILE) if asked.local else deployed(asked.stack, **where, whole=not doctor)
+    outcome = diagnose(asked.stack, _reached(there), time.time) if doctor else _run(asked, there)
     say(for_scripts(outcome.document) if asked.json else outcome.words)
     return outcome.exit
+
+
+def _run(asked: Namespace, there: AbstractContextManager[Stack]) -> Outcome:
+    with there as stack:
+        return run(asked, stack, Terminal(quiet=asked.json))
+
+
+@contextmanager
+def _reached(there: AbstractContextManager[Stack]) -> Iterator[Deployment]:
+    with there as stack:
+        yield deployment(stack.name, stack.client, stack.api.call)
 
 
 def _complain(words: Words) -> None:

@@ -79,7 +79,7 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     redrive.add_argument("queue", choices=KINDS, metavar="QUEUE", help=", ".join(KINDS))
     redrive.add_argument("--yes", action="store_true", help="don't ask")
     redrive.add_argument("--discard", action="store_true", help="delete what can't be done again, too")
-    add("doctor", "look at the deployed stack: who gets in, throttles, schedule, secrets, quotas, alarms", order=False)
+    add("doctor", "look at all that a cancellation needs, from these credentials to feee.io", order=False)
     set_key = add(
         "set-key", "put feee.io's key into the stack: asks for it hidden, or reads it from a pipe", order=False
     )

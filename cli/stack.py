@@ -59,8 +59,11 @@ class Stack:
 
 
 @contextmanager
-def deployed(name: str, *, profile: str | None, region: str | None) -> Iterator[Stack]:
-    """The stack of this name in the user's account. Raises TroubleError, or what boto3 raises."""
+def deployed(name: str, *, profile: str | None, region: str | None, whole: bool = True) -> Iterator[Stack]:
+    """The stack of this name in the user's account. Raises TroubleError, or what boto3 raises.
+
+    Unless it has to be `whole`, a stack that never came about is accepted, too: its API can't be called.
+    """
     core = botocore.session.get_session()
     session = boto3.Session(
         botocore_session=core, profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
@@ -70,7 +73,7 @@ def deployed(name: str, *, profile: str | None, region: str | None) -> Iterator[
     credentials = _credentials(session)
     with Clients(partial(_client, session)) as client:
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
-        url = _url(outputs, client("apigateway").meta.endpoint_url)
+        url = _url(outputs, client("apigateway").meta.endpoint_url) if whole or "ApiUrl" in outputs else ""
         with ApiClient(url, credentials, session.region_name, ca_bundle=core.get_config_variable("ca_bundle")) as api:
             yield Stack(outputs, api, client, url, name)
 

@@ -67,14 +67,22 @@ def unexpected(error: Exception) -> Words:
     ]
 
 
+def parts(error: Exception) -> tuple[str, str]:
+    """What is wrong, and what fixes it ("" if nobody knows)."""
+    if isinstance(error, TroubleError):
+        wrong, _, fix = " ".join(lines(error.words)).partition(". ")
+        return wrong, fix
+    if isinstance(error, ClientError):
+        return str(error), _FIX_CODE.get(error.response.get("Error", {}).get("Code", ""), "")
+    causes = (error.__cause__, error) if isinstance(error, NoAnswerError) else (error,)
+    return str(error), next((fix for cause in causes for kind, fix in _FIX.items() if isinstance(cause, kind)), "")
+
+
 def _words(error: Exception) -> Words:
     if isinstance(error, TroubleError):
         return error.words
-    if isinstance(error, ClientError):
-        return _joined(str(error), _FIX_CODE.get(error.response.get("Error", {}).get("Code", ""), ""))
-    causes = (error.__cause__, error) if isinstance(error, NoAnswerError) else (error,)
-    fix = next((fix for cause in causes for kind, fix in _FIX.items() if isinstance(cause, kind)), "")
-    return fix if isinstance(error, (NoCredentialsError, NoRegionError)) else _joined(str(error), fix)
+    wrong, fix = parts(error)
+    return fix if isinstance(error, (NoCredentialsError, NoRegionError)) else _joined(wrong, fix)
 
 
 def _joined(wrong: str, fix: str) -> str:

@@ -35,7 +35,7 @@ def methods_are_locked(there: Deployment) -> Iterator[Finding]:
 
 def _methods(there: Deployment) -> Iterator[tuple[str, str, str]]:
     """Path, method and authorization of each."""
-    gateway, api = there.client("apigateway"), there.outputs["ApiId"]
+    gateway, api = there.client("apigateway"), there.output("ApiId")
     for resource in _resources(gateway, api):
         for method in resource.get("resourceMethods", {}):
             found = gateway.get_method(restApiId=api, resourceId=resource["id"], httpMethod=method)
@@ -52,7 +52,7 @@ def unsigned_requests_are_refused(there: Deployment) -> Iterator[Finding]:
     name = "unsigned requests are refused"
     paths = [
         resource["path"]
-        for resource in _resources(there.client("apigateway"), there.outputs["ApiId"])
+        for resource in _resources(there.client("apigateway"), there.output("ApiId"))
         if resource.get("resourceMethods")
     ]
     answered = {

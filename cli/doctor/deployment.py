@@ -1,5 +1,6 @@
 """The stack that is examined: what CloudFormation says of it, and how to reach it."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import EllipsisType
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 
 from botocore.credentials import Credentials
 
+from cli.outcome import TroubleError
 from feee_cancel_client.api import ApiAnswer
 
 
@@ -28,17 +30,34 @@ class Call(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`parameters` are the stack's, as they are in force; `client` makes boto3 clients."""
+    """`described` is the stack as CloudFormation has it; `parameters` are its own, as they are in force.
+
+    `client` makes boto3 clients, `call` asks the API, `now` tells the time in unix seconds, `rest` sleeps.
+    """
 
     name: str
+    described: Mapping[str, Any]
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
     client: Callable[[str], Any]
     call: Call
+    now: Callable[[], float] = time.time
+    rest: Callable[[float], None] = time.sleep
 
     def number(self, parameter: str) -> float:
         """A parameter that is a number."""
         return float(self.parameters[parameter])
+
+    def output(self, key: str) -> str:
+        """An output. Raises TroubleError if the stack's version has none such."""
+        if key not in self.outputs:
+            raise TroubleError(f"The stack has no output {key}. Deploy this version.")
+        return self.outputs[key]
+
+    @property
+    def in_vpc(self) -> bool:
+        """Whether the functions that call feee.io run in a VPC."""
+        return bool(self.parameters.get("SubnetIds", "").strip(","))
 
 
 def deployment(name: str, client: Callable[[str], Any], call: Call) -> Deployment:
@@ -46,4 +65,4 @@ def deployment(name: str, client: Callable[[str], Any], call: Call) -> Deploymen
     (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
-    return Deployment(name, outputs, parameters, client, call)
+    return Deployment(name, stack, outputs, parameters, client, call)

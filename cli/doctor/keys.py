@@ -15,7 +15,7 @@ _AWSS_OWN = "alias/aws/secretsmanager"
 
 def the_key_is_set(there: Deployment) -> Iterator[Finding]:
     """feee.io's key, read as the functions read it."""
-    name, arn = "feee.io's key is set", there.outputs["FeeeKeySecretArn"]
+    name, arn = "feee.io's key is set", there.output("FeeeKeySecretArn")
     _may_be_read(there, arn)
     try:
         SecretKey(there.client("secretsmanager"), arn)()
@@ -28,7 +28,7 @@ def the_key_is_set(there: Deployment) -> Iterator[Finding]:
 
 def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
     """The webhook's secrets, read as the function reads them, by a request that none of them signed."""
-    name, arn = "the webhook's secret is set", there.outputs["WebhookSecretArn"]
+    name, arn = "the webhook's secret is set", there.output("WebhookSecretArn")
     _may_be_read(there, arn)
     signature = base64.b64encode(bytes(32)).decode()
     headers = {

@@ -1,10 +1,10 @@
-"""Alarms look at metrics that exist."""
+"""Alarms look at metrics that exist, and ring."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cli.doctor.deployment import Deployment
-from cli.doctor.finding import Finding, ok, warning
+from cli.doctor.finding import Finding, ok, warning, wrong
 
 ALWAYS = {"OldestOverdue": "each tick emits it", "5XXError": "API Gateway emits it with each request, 0 too"}
 """Metrics that aren't emitted in trouble alone."""
@@ -25,6 +25,20 @@ def alarms_have_their_metrics(there: Deployment) -> Iterator[Finding]:
     later = sorted({metric[1] for metric in unknown} - ALWAYS.keys())
     waiting = f"; nothing emitted yet: {', '.join(later)}" if later else ""
     yield ok(_NAME, f"{len(asked) - len(unknown)} of {len(asked)} are there{waiting}")
+
+
+def alarms_are_on(there: Deployment) -> Iterator[Finding]:
+    """No alarm was switched off, and none rings."""
+    name, found = "alarms are on", [*_alarms(there.client("cloudwatch"), there.name)]
+    off = [alarm["AlarmName"] for alarm in found if not (alarm["ActionsEnabled"] and alarm["AlarmActions"])]
+    ringing = [alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM"]
+    if off:
+        fix = f"aws cloudwatch enable-alarm-actions --alarm-names {' '.join(off)}"
+        yield warning(name, f"these tell nobody: {', '.join(off)}", fix)
+    if ringing:
+        yield wrong(name, f"in alarm: {', '.join(ringing)}", "See docs/runbook.md: each has its section.")
+    if not off and not ringing:
+        yield ok(name, f"{len(found)} alarms, none of which rings")
 
 
 def _missing(metric: _Metric) -> Finding:

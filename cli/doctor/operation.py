@@ -19,14 +19,14 @@ def the_tick_is_on(there: Deployment) -> Iterator[Finding]:
     """The drain's schedule is enabled, every minute, and starts the drain."""
     name, fix = "the drain's schedule is enabled", "See docs/runbook.md#drain-not-running: it has the commands."
     try:
-        found = there.client("scheduler").get_schedule(Name=there.outputs["TickName"])
+        found = there.client("scheduler").get_schedule(Name=there.output("TickName"))
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
             raise
         yield wrong(name, "there is no schedule", fix)
         return
     is_so = (found["State"], found["ScheduleExpression"], found["Target"]["Arn"])
-    if is_so == ("ENABLED", "rate(1 minute)", there.outputs["ScheduleFunctionArn"]):
+    if is_so == ("ENABLED", "rate(1 minute)", there.output("ScheduleFunctionArn")):
         yield ok(name, "every minute")
     else:
         yield wrong(name, f"it is {is_so[0]}, at {is_so[1]}, and starts {is_so[2]}", fix)
@@ -57,10 +57,10 @@ def no_function_is_switched_off(there: Deployment) -> Iterator[Finding]:
     """No function has a reserved concurrency of 0; who has one reserved is told."""
     name, client = "no function is switched off", there.client("lambda")
     reserved = {
-        output: client.get_function_concurrency(FunctionName=there.outputs[output]).get("ReservedConcurrentExecutions")
+        output: client.get_function_concurrency(FunctionName=there.output(output)).get("ReservedConcurrentExecutions")
         for output in FUNCTIONS
     }
-    off = [there.outputs[output] for output, number in reserved.items() if number == 0]
+    off = [there.output(output) for output, number in reserved.items() if number == 0]
     if off:
         fix = f"aws lambda delete-function-concurrency --function-name {off[0]}"
         yield wrong(name, f"may not run at all: {', '.join(off)}", fix)

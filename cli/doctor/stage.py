@@ -51,5 +51,5 @@ def _plain(key: str) -> str:
 
 
 def _stage(there: Deployment) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = there.client("apigateway").get_stage(restApiId=there.outputs["ApiId"], stageName=STAGE)
+    found: Mapping[str, Any] = there.client("apigateway").get_stage(restApiId=there.output("ApiId"), stageName=STAGE)
     return found

@@ -1,13 +1,16 @@
 """The deployment examined: on the local stack as it is, and with what only a deployed API can show."""
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from botocore.credentials import Credentials
 
 from cli.diagnosis import diagnose
-from cli.doctor import Deployment, Verdict, access, deployment, examine
+from cli.doctor import Deployment, Verdict, access, deployment, examine, feee, work
 from cli.outcome import Exit
 from local.stack import STACK, LocalStack
 
@@ -27,15 +30,41 @@ def there(stack: LocalStack) -> Deployment:
 def test_the_local_stack_is_found_well(there: Deployment) -> None:
     found = {finding for finding in examine(there) if finding.check not in WITHOUT_AN_EQUAL_HERE}
     assert {finding.verdict for finding in found} == {Verdict.OK}, found
-    assert len({finding.check for finding in found}) == 8
+    assert len({finding.check for finding in found}) == 20
 
 
 def test_the_command_says_each_finding_and_ends_as_the_worst_one_says(there: Deployment, opened: str) -> None:
-    outcome = diagnose(there)
+    outcome = diagnose(STACK, nullcontext(there), time.time)
     assert outcome.exit is Exit.NO
     assert f"open to everybody: {opened}" in outcome.text
     checks = {finding["check"] for finding in outcome.document["findings"]}
     assert WITHOUT_AN_EQUAL_HERE.keys() < checks
+
+
+@pytest.mark.parametrize(
+    ("access", "words"),
+    [
+        ({"keys": ["another"]}, "doesn't know the key"),
+        ({"addresses": ["198.51.100.7"]}, "refuses the functions' address"),
+        ({"user_agents": ["shop"]}, "refuses 'Feee.io Client/1.0.0 (https://feee.io)'"),
+        ({"rate_limit": 0}, "too many calls"),
+    ],
+)
+def test_feee_io_is_asked_by_the_function_itself(
+    stack: LocalStack, there: Deployment, access: dict[str, Any], words: str
+) -> None:
+    stack.simulator.client.set_access(**access)
+    (found,) = feee.feee_io_accepts_the_key(there)
+    assert words in found.words
+    assert found.fix
+
+
+def test_a_failure_that_waits_is_found(stack: LocalStack, there: Deployment) -> None:
+    sqs, url = stack.client("sqs"), stack.outputs["FailedEventsUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    found = [one.words for one in work.queues_of_failures_are_empty(there) if one.verdict is Verdict.WRONG]
+    sqs.purge_queue(QueueUrl=url)
+    assert found == ["1 in FailedEvents"]
 
 
 @pytest.fixture
