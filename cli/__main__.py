@@ -13,6 +13,7 @@ from cli import orders
 from cli.arguments import parser
 from cli.diagnosis import diagnose
 from cli.doctor import Deployment, deployment
+from cli.learn import Wanted, learn
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.redrive import redrive
 from cli.screen import Terminal, agrees, say, tolerate_any_text
@@ -40,6 +41,12 @@ def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
         "watch": lambda: watch(api, asked.order_no, screen=screen, now=time.time, patience=asked.timeout),
         "redrive": lambda: redrive(
             stack, asked.queue, agree=_agreed if asked.yes else _ask, discard=asked.discard, now=now
+        ),
+        "doctor": lambda: learn(
+            stack,
+            Wanted(asked.learn, asked.and_cancel, asked.file),
+            agree=_agreed if asked.yes else _ask,
+            now=now,
         ),
         "set-key": lambda: set_key(stack, given=asked.given),
         "set-webhook-secret": lambda: set_webhook_secret(
@@ -69,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     asked = parser(now=time.time()).parse_args(arguments)
-    doctor = asked.command == "doctor"
+    doctor = asked.command == "doctor" and not asked.learn
     where = {"profile": asked.profile, "region": asked.region}
     there = local(FILE) if asked.local else deployed(asked.stack, **where, whole=not doctor)
     outcome = diagnose(asked.stack, _reached(there), time.time) if doctor else _run(asked, there)

@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NoReturn
 
 from cli.kinds import KINDS
@@ -79,7 +80,16 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     redrive.add_argument("queue", choices=KINDS, metavar="QUEUE", help=", ".join(KINDS))
     redrive.add_argument("--yes", action="store_true", help="don't ask")
     redrive.add_argument("--discard", action="store_true", help="delete what can't be done again, too")
-    add("doctor", "look at all that a cancellation needs, from these credentials to feee.io", order=False)
+    doctor = add("doctor", "look at all that a cancellation needs, from these credentials to feee.io", order=False)
+    doctor.add_argument(
+        "--learn",
+        nargs="+",
+        metavar="ORDER_NO",
+        help="instead, record how feee.io answers to a query of these orders of yours, and of one that doesn't exist",
+    )
+    doctor.add_argument("--and-cancel", action="store_true", help="and to a cancel of those that ended over a day ago")
+    doctor.add_argument("--file", type=Path, default=Path("feee-learned.json"), help="where to (feee-learned.json)")
+    doctor.add_argument("--yes", action="store_true", help="don't ask")
     set_key = add(
         "set-key", "put feee.io's key into the stack: asks for it hidden, or reads it from a pipe", order=False
     )

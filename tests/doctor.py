@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.utils import formatdate
 from io import BytesIO
 from types import EllipsisType, SimpleNamespace
@@ -67,6 +68,7 @@ class FakeAws:
         self.metrics: list[dict[str, Any]] = [metric(alarm) for alarm in ALARMS]
         self.token: dict[str, str] | None = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "SessionToken": "t"}
         self.denied: set[str] = set()
+        self.age = 1_000_000
         self.status = "UPDATE_COMPLETE"
         self.events: list[dict[str, str]] = []
         self.drift = ["DETECTION_IN_PROGRESS", "DETECTION_COMPLETE"]
@@ -94,7 +96,9 @@ class FakeAws:
         ]
         outputs = [{"OutputKey": name, "OutputValue": value} for name, value in OUTPUTS.items()]
         outputs = [] if self.status.startswith("ROLLBACK") else outputs
-        return {"Stacks": [{"StackStatus": self.status, "Outputs": outputs, "Parameters": parameters}]}
+        created = datetime.fromtimestamp(NOW - self.age, UTC)
+        stack = {"StackStatus": self.status, "Outputs": outputs, "Parameters": parameters, "CreationTime": created}
+        return {"Stacks": [stack]}
 
     @property
     def meta(self) -> Any:

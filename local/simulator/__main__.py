@@ -1,11 +1,14 @@
 """`python -m local.simulator`: serves until SIGTERM or SIGINT, and says where and with which secret once it does."""
 
 import argparse
+import json
 import signal
 import ssl
 import sys
+from pathlib import Path
 from threading import Event
 
+from local.simulator.choices import Choices
 from local.simulator.orders import DEFAULT_KEY
 from local.simulator.server import running
 
@@ -24,7 +27,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     tls = server_context(options.certfile, options.keyfile) if options.certfile else None
-    with running(key=options.key, port=options.port, rate_limit=options.rate_limit, tls=tls) as simulator:
+    choices = Choices.learned(json.loads(options.learned.read_text())) if options.learned else None
+    access = {"key": options.key, "rate_limit": options.rate_limit}
+    with running(**access, port=options.port, tls=tls, choices=choices) as simulator:
         print(f"feee.io simulator: {simulator.url}")
         print(f"its control API wants: Authorization: Bearer {simulator.secret}", flush=True)
         if sys.stdout.isatty():
@@ -41,6 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--key", default=DEFAULT_KEY, help="the API key that is valid")
     parser.add_argument("--rate-limit", type=int, default=10, help="requests a second for the key")
+    parser.add_argument("--learned", type=Path, metavar="FILE", help="answer as doctor --learn found feee.io to do")
     parser.add_argument("--certfile", help="PEM: serve https")
     parser.add_argument("--keyfile", help="PEM, where it isn't in the certfile")
     return parser.parse_args()

@@ -3,8 +3,9 @@
 import secrets
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from local.simulator.detail import Document
 
@@ -103,6 +104,7 @@ class Choices:
     too_many_unfinished: int = 20014  # seen
     chinese: bool = False
     cancel_without_data: bool = False
+    ended_cancel_succeeds: bool = False
     exactly_300_passes: bool = False
     business_error_status: int = 200
     key_error_status: int = 200
@@ -112,6 +114,24 @@ class Choices:
     address_list: str = "ip_white_list"  # of /v2/api/query: a member's name, "" for none
     user_agent_list: str = "user_agent_white_list"
     lists_as_text: bool = False
+
+    @classmethod
+    def learned(cls, document: object) -> Self:
+        """What `./feee-cancel doctor --learn` wrote of the live feee.io, and the defaults for the rest.
+
+        Raises ValueError if it isn't such a file, or holds a choice that there isn't here.
+        """
+        match document:
+            case {"choices": dict() as told}:
+                chosen = cls()
+            case _:
+                raise ValueError("not a file of doctor --learn: it has no choices")
+        for name, value in told.items():
+            default = getattr(chosen, name, None)
+            if type(value) is not (str if isinstance(default, str) else type(default)):
+                raise ValueError(f"no choice, or not a value of it: {name}: {value!r}")
+        form = {"request_id": RequestId(told["request_id"])} if "request_id" in told else {}
+        return replace(chosen, **{**told, **form})
 
     def allow_list(self, entries: Iterable[str] | None) -> object:
         """An allow-list as /v2/api/query shows it; an empty one allows all."""

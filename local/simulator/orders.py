@@ -27,6 +27,7 @@ from local.simulator.rental import ACCOUNT, BALANCE, FIVE_MINUTES, length, renta
 MINIMUM_AGE = 300
 UNFINISHED_LIMIT = 5
 DEFAULT_KEY = "simulated-key"
+ENDED_REFUSALS = frozenset({Refusal.ALREADY_FILLED, Refusal.ALREADY_CANCELLED})
 
 
 class Orders:
@@ -35,15 +36,23 @@ class Orders:
     `choices` and `access` are replaced as a whole, at any time. All methods are thread-safe.
     """
 
-    def __init__(self, *, key: str = DEFAULT_KEY, rate_limit: int = 10, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        key: str = DEFAULT_KEY,
+        rate_limit: int = 10,
+        clock: Callable[[], float] = time.time,
+        choices: Choices | None = None,
+    ) -> None:
         self.clock = clock
+        self._initial_choices = choices or Choices()
         self._lock = Lock()
         self._initial_access = Access(frozenset({key}), rate_limit)
         self.reset()
 
     def reset(self) -> None:
         self.access = self._initial_access
-        self.choices = Choices()
+        self.choices = self._initial_choices
         self._pace = Pace()
         self._orders: dict[str, Order] = {}
 
@@ -145,6 +154,8 @@ class Orders:
     def _cancel(self, order_no: object, now: float) -> Document | None:
         order = self._found(order_no, now)
         refusal = self._refusal(order.detail, now)
+        if refusal in ENDED_REFUSALS and self.choices.ended_cancel_succeeds:
+            return self._document(order.detail)
         if refusal is not None:
             raise Refused(refusal)
         detail = self._keep(order.cancelled(now)).detail

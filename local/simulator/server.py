@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from local.simulator.choices import Choices
 from local.simulator.client import SimulatorClient
 from local.simulator.control import control_api
 from local.simulator.feee import feee_api, foreign_app, journaled
@@ -45,13 +46,14 @@ def running(
     clock: Callable[[], float] = time.time,
     tls: ssl.SSLContext | None = None,
     ca_certs: str | None = None,
+    choices: Choices | None = None,
 ) -> Iterator[RunningSimulator]:
     """Serve on the loopback interface until the block ends, which cuts off whoever still waits.
 
     Port 0 takes a free one. With `tls` (a server's context) the URL is https, and the client trusts `ca_certs`.
     """
     secret = secrets.token_urlsafe(30)
-    simulation = Simulation(key, rate_limit, clock, secret)
+    simulation = Simulation(key, rate_limit, clock, secret, choices)
     here, elsewhere = Listener(feee_app(simulation), port, tls), Listener(foreign_app(simulation), 0, tls)
     simulation.elsewhere = f"{elsewhere.url}/open/v2/order/cancel"
     client = SimulatorClient(here.url, secret, ca_certs=ca_certs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from local.simulator.choices import Choices
 from local.simulator.journal import Journal
 from local.simulator.misbehaviour import Misbehaviours
 from local.simulator.orders import Orders
@@ -13,9 +14,11 @@ class Simulation:
     Who has the secret may arrange things, and read what came: requests show the key.
     """
 
-    def __init__(self, key: str, rate_limit: int, clock: Callable[[], float], secret: str) -> None:
+    def __init__(
+        self, key: str, rate_limit: int, clock: Callable[[], float], secret: str, choices: Choices | None = None
+    ) -> None:
         self.secret = secret
-        self.orders = Orders(key=key, rate_limit=rate_limit, clock=clock)
+        self.orders = Orders(key=key, rate_limit=rate_limit, clock=clock, choices=choices)
         self.misbehaviours = Misbehaviours()
         self.journal = Journal()
         self.foreign = Journal()

@@ -1,6 +1,7 @@
 """The command line: what is understood, where the stack is looked for, and what is said when it can't be."""
 
 import json
+import os
 from argparse import ArgumentTypeError
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -134,3 +135,14 @@ def test_the_file_of_the_running_stack_is_read_back(tmp_path: Path) -> None:
     file = tmp_path / FILE.name
     file.write_text(json.dumps(asdict(there)))
     assert read(file) == there
+
+
+def test_the_doctor_without_a_region_finds_just_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    assert main(["doctor", "--json"]) == Exit.TROUBLE
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (found["verdict"], found["fix"][:32]) == ("wrong", "No AWS region is set. Give --reg")

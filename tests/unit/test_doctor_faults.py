@@ -123,6 +123,7 @@ FAULTS: dict[str, Fault] = {
     "oldest row late": Fault({"due": {"waiting": int(NOW) - 90}}, WARNING, "due for 90 s", "#drain-late"),
     "drain not run": Fault({"ticked_at": NOW - 2_000}, WRONG, "in the last hour, and not since", "#drain-not-running"),
     "drain never run": Fault({"ticked_at": None}, WRONG, "not in the last day", "#drain-not-running"),
+    "drain of a new stack": Fault({"ticked_at": None, "age": 20}, WARNING, "the stack is new", "within a minute"),
     "table being deleted": Fault(
         {"table": {"TableStatus": "DELETING", "indexes": ["state-due_at"]}},
         WRONG,

@@ -14,7 +14,9 @@ from urllib3.exceptions import HTTPError
 from feee_cancel.adapters.feee_answer import MAX_BODY, envelope, kind_of, words
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.feee_json import parse
+from feee_cancel.adapters.recording import record, record_account
 from feee_cancel.domain.answer import AnswerKind
+from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.usecases.ports import SecretUnavailableError
 
@@ -31,11 +33,17 @@ _LINES = re.compile(r"[,|\r\n]+")
 def diagnose(feee: FeeeClient, wanted: object, *, user_agent: str, now: float, deadline: float) -> dict[str, Any]:
     """What feee.io says of the key, by one call. `now` is this function's clock (unix seconds).
 
-    No value of the account's is told but its balance and its rate: of an allow-list its length, and whether the
-    User-Agent that is sent is on it. Raises InvalidRequestError unless just this is wanted.
+    No value of the account's is told but its balance and its rate; of an allow-list its length, and whether the
+    User-Agent that is sent is on it. Instead, an answer can be recorded (`recording`): of the account, or of an order,
+    whose cancel is only called if it ended long ago. Raises InvalidRequestError, and SecretUnavailableError.
     """
+    match wanted:
+        case {"account": True, **others} if not others:
+            return record_account(feee, deadline=deadline)
+        case {"order_no": number, **others} if others in ({}, {"cancel": True}):
+            return record(feee, parse_order_no(number), cancel=bool(others), now=now, deadline=deadline)
     if wanted is not True:
-        raise InvalidRequestError("diagnose", "must be true")
+        raise InvalidRequestError("diagnose", "must be true, or say what is to be recorded")
     return {"now": int(now), "user_agent": user_agent, "feee": _account(feee, user_agent, deadline)}
 
 
