@@ -81,7 +81,7 @@ def million(seconds: float, write_units: float, read_units: float) -> dict[str, 
 
 
 def traces(requests: float) -> float:
-    """How many of a month's requests to the API X-Ray traces, at any time alike; what runs by itself isn't traced.
+    """How many of a month's requests to the API X-Ray traces, spread evenly; what runs by itself isn't traced.
 
     The first of each second, and SAMPLED of the others (X-Ray's default rule).
     """

@@ -25,7 +25,7 @@ class Meter:
         self.forget()
 
     def forget(self) -> None:
-        """Begin to count afresh."""
+        """Reset the counts."""
         self.calls: Counter[str] = Counter()
         self.read_units = 0.0
         self.write_units = 0.0

@@ -15,7 +15,7 @@ _RELEASED = Path(__file__).with_name("released.json")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`measured` is for people, `figures` for programs; `met` is None where there is no bar."""
+    """`measured` is for people, `figures` for programs; `met` is None if there is no bar."""
 
     figure: str
     measured: str

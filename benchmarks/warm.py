@@ -57,7 +57,7 @@ def _times(when: str, found: dict[str, list[list[float]]], bar: float) -> Iterat
 
 
 def _own_code(found: dict[str, Any]) -> Row:
-    """The share that a profile shows, of the processor time without one: a profile slows all Python code down alike."""
+    """The share that a profile shows, of the processor time without one: a profile slows all code down equally."""
     processor = median(one[1] for one in found["at_once"]["api"])
     milliseconds = found["own_share"] * processor * 1000
     measured = f"{milliseconds:.2f} ms   {found['own_share']:.0%} of {processor * 1000:.2f} ms"

@@ -166,7 +166,7 @@ def _hand_over(stack: Stack, records: Sequence[str]) -> None:
     if "FunctionError" in answer:
         raise LeftError(f"the function that announces failed: {said.get('errorMessage', '')}")
     if said["batchItemFailures"]:
-        raise LeftError("the bus didn't take an event; the log of the function that announces says why")
+        raise LeftError("the bus rejected an event; the log of the function that announces says why")
 
 
 def _is_settled(record: dict[str, Any]) -> bool:
@@ -214,7 +214,7 @@ def _deliver(stack: Stack, message: Message, _: float) -> None:
 KINDS = {
     "FailedEvents": Kind(
         "FailedEventsUrl",
-        "Send to the schedule's function again? What was rejected, withdrawn or failed since starts afresh.",
+        "Send to the schedule's function again? What was rejected, withdrawn or failed since starts again.",
         "sent to the schedule's function again; what fails again comes back here",
         _is_failed_event,
         _send_again,

@@ -82,7 +82,7 @@ def listed(api: Api, *, state: str | None, limit: int, now: float) -> Outcome:
 
 
 def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
-    """One call. Raises ApiError where it isn't this API that answers."""
+    """One call. Raises ApiError if it isn't this API that answers."""
     return api.call(method, path, body)
 
 

@@ -49,7 +49,7 @@ def set_key(stack: Stack, *, given: list[str]) -> Outcome:
 
 
 def typed() -> str:
-    """What is typed at the terminal, which doesn't show it. Raises TroubleError where it would."""
+    """What is typed at the terminal, which doesn't show it. Raises TroubleError if it would."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:

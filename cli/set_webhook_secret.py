@@ -78,7 +78,7 @@ def _arn(stack: Stack, *, outgoing: bool) -> str:
 
 
 def _entries(held: dict[str, Any], sender: str | None) -> dict[str | None, list[str]]:
-    """The secrets by sender. Raises TroubleError where this sender can't stand among them."""
+    """The secrets by sender. Raises TroubleError if this sender can't stand among them."""
     found = held.get("secrets", [])
     if isinstance(found, dict):
         if sender is None and found:

@@ -49,7 +49,7 @@ class Stack:
     name: str = DEFAULT_NAME
 
     def output(self, key: str) -> str:
-        """An output of the stack. Raises TroubleError where its version has none such."""
+        """An output of the stack. Raises TroubleError if its version has none such."""
         return _output(self.outputs, key)
 
     def arn(self, service: str, resource: str) -> str:

@@ -31,7 +31,7 @@ class Span:
 
     @classmethod
     def parse(cls, body: Any) -> Self | None:
-        """The span that Lambda's on-failure record names; None where it isn't one."""
+        """The span that Lambda's on-failure record names; None if it isn't one."""
         try:
             info = body["DDBStreamBatchInfo"]
             first_at, last_at = (str(info.get(f"approximateArrivalOf{one}Record", "?")) for one in ("First", "Last"))

@@ -12,8 +12,8 @@ WHY: Mapping[str, str] = {
     StateReason.TOO_EARLY: "feee.io cancels orders older than five minutes only",
     StateReason.CANCEL_REFUSED: "feee.io refused to cancel, though the order is open and old enough",
     StateReason.ORDER_REFUSED: "feee.io refuses to cancel the order and to show it",
-    StateReason.MISCONFIGURED: "feee.io doesn't take the key, or the address or User-Agent that it is used from",
-    StateReason.RATE_EXCEEDED: "feee.io had too many requests for this key",
+    StateReason.MISCONFIGURED: "feee.io rejects the key, or the address or User-Agent it is used from",
+    StateReason.RATE_EXCEEDED: "feee.io limited the rate of calls with this key",
     StateReason.UNREACHABLE: "feee.io can't be reached",
     StateReason.OUTCOME_UNKNOWN: "feee.io didn't tell how the last attempt ended",
     StateReason.REFUND_PENDING: "the refund doesn't show yet",
@@ -21,9 +21,9 @@ WHY: Mapping[str, str] = {
     StateReason.NOTHING_PAID: "nothing had been paid",
     StateReason.FILLED: "the energy was delegated",
     StateReason.NEVER_PAID: "the order closed without a payment",
-    StateReason.REFUSED: "feee.io refused time and again to cancel the order and to show it",
-    StateReason.TAKEN_BACK: "the request was taken back",
-    StateReason.GAVE_UP: "it wasn't settled in time, and nobody tries any more",
+    StateReason.REFUSED: "feee.io refused again and again to cancel the order or to show it",
+    StateReason.TAKEN_BACK: "the request was withdrawn",
+    StateReason.GAVE_UP: "it wasn't settled in time, and isn't tried any more",
 }
 WHY_NOT: Mapping[str, str] = {
     "too_early": "feee.io cancels orders older than five minutes only",

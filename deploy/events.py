@@ -1,4 +1,4 @@
-"""What CloudFormation tells of a stack: each event once, as progress; and what went wrong first, in words."""
+"""What CloudFormation reports about a stack: each event once, as progress; and what went wrong first, in words."""
 
 import re
 import time
@@ -15,8 +15,8 @@ _FIXES = {
     "or ask AWS for a higher quota (Service Quotas, Lambda, Concurrent executions).",
     r"CloudWatch Logs role ARN must be set": "API Gateway has no role to write logs with in this account and region: "
     "PARAMETERS=CreateApiGatewayLogRole=true.",
-    r"cannot be assumed by Lambda": "AWS hadn't spread the new role yet. Once more: make deploy.",
-    r"Rate exceeded|Throttl|TooManyRequests": "AWS had too many requests at once. Once more: make deploy.",
+    r"cannot be assumed by Lambda": "AWS hadn't spread the new role yet. Run it again: make deploy.",
+    r"Rate exceeded|Throttl|TooManyRequests": "AWS limited the rate of requests. Run it again: make deploy.",
     r"not authorized to perform|AccessDenied|explicit deny": "These credentials lack the permission that AWS names. "
     "Ask for it, or deploy with others (PROFILE=).",
     r"already exists": "Something of this name is there and isn't this stack's. Remove it, or choose another STACK=.",

@@ -17,7 +17,7 @@ _PARAMETER = re.compile(r"^  ([A-Za-z0-9]+):$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`region` and `profile` are None where AWS's own settings decide; `parameters` are those that were given."""
+    """`region` and `profile` are None if AWS's own settings decide; `parameters` are those that were given."""
 
     stack: str
     region: str | None

@@ -1,6 +1,6 @@
 """Lays a bundle of authorities out as a directory that OpenSSL looks into: python authorities.py BUNDLE DIRECTORY.
 
-OpenSSL reads and decodes a whole bundle for every context or connection that is told of it: 126 certificates, 17 ms of
+OpenSSL reads and decodes a whole bundle for every context or connection that loads it: 126 certificates, 17 ms of
 a whole processor. In a directory it opens the one file that is named for the issuer it is looking for, as `openssl
 rehash` names them (https://docs.openssl.org/master/man1/openssl-rehash/). The certificates are the same.
 """

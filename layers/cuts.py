@@ -119,7 +119,7 @@ def main(site: Path) -> None:
 
 
 def made(cut: Cut, source: str) -> str:
-    """The source with this cut. Raises ValueError where it doesn't fit."""
+    """The source with this cut. Raises ValueError if it doesn't fit."""
     statement = f"\n{cut.statement}\n"
     if source.count(statement) != 1:
         raise ValueError(f"{cut.file} doesn't have this once, so the cut doesn't fit any more: {cut.statement}")

@@ -45,7 +45,7 @@ class Containers:
     def invoke(self, function: str, event: Any) -> Any:
         """`sam local invoke`: the function's answer; SAM CLI's output and the function's log go to stderr.
 
-        Raises LocalError where the function or SAM CLI fails.
+        Raises LocalError if the function or SAM CLI fails.
         """
         with tempfile.NamedTemporaryFile("w", suffix=".json", dir=self.stack.directory) as file:
             json.dump(event, file)
@@ -61,7 +61,7 @@ class Containers:
 
     @contextmanager
     def api(self, port: int) -> Iterator[str]:
-        """`sam local start-api` until the block ends, and its URL. Raises LocalError where it doesn't start."""
+        """`sam local start-api` until the block ends, and its URL. Raises LocalError if it doesn't start."""
         with self._sam("start-api", "--port", str(port), "--warm-containers", "LAZY") as process:
             give_up_at = time.monotonic() + _START_SECONDS
             while not _listens(port):

@@ -47,7 +47,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _unsigned(scope: Any, headers: Headers, body: bytes) -> Any:
-    """The answer to a request that isn't signed as it should be; None where it is, or where MiniStack decides."""
+    """The answer to a request that isn't signed as it should be; None if it is, or where MiniStack decides."""
     query = parse_qs(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True)
     key = router.extract_access_key_id(headers, query)
     api = _api(headers["host"], scope["path"])
@@ -71,7 +71,7 @@ def _api(host: str, path: str) -> tuple[str, str] | None:
 
 
 def _failure(key: str, scope: Any, query: Any, headers: Headers, body: bytes) -> Any:
-    """What is wrong with the signature in the header; None where it is right."""
+    """What is wrong with the signature in the header; None if it is right."""
     if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
         return _UNSIGNED
     signature = sigv4.parse_header_signature(headers)
@@ -98,7 +98,7 @@ def _joined(pairs: list[tuple[str, str]]) -> Headers:
 
 
 async def _whole(receive: Any) -> bytes | None:
-    """The body; None where the caller hung up."""
+    """The body; None if the caller hung up."""
     body: bytes = b""
     while (message := await receive())["type"] == "http.request":
         body = body + message.get("body", b"")

@@ -55,7 +55,7 @@ def call(*arguments: str, stdin: Sequence[str] | None = None) -> str:
 def host_address(image: str) -> str | None:
     """The address by which containers reach this machine, where this machine has it.
 
-    None where the engine runs in a machine of its own (Docker Desktop, Finch): there, containers reach this machine's
+    None if the engine runs in a machine of its own (Docker Desktop, Finch): there, containers reach this machine's
     loopback interface.
     """
     look = f"import socket; print(socket.gethostbyname({HOST!r}))"

@@ -1,4 +1,4 @@
-"""What can go wrong on this machine, said so that it can be mended."""
+"""What can go wrong on this machine, said so that it can be fixed."""
 
 import os
 import subprocess

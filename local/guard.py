@@ -26,7 +26,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 def refusal(headers: Headers, scheme: str = "http") -> str | None:
-    """Why a request with these headers (names in lower case) is refused; None where it isn't."""
+    """Why a request with these headers (names in lower case) is refused; None if it isn't."""
     given = list(headers)
     host = ",".join(value for name, value in given if name == "host")
     if not HOSTS.fullmatch(host):

@@ -29,7 +29,7 @@ def emitted(stack: "LocalStack", *, since: float = 0) -> list[Datum]:
 
 
 def embedded(line: str) -> Iterator[Datum]:
-    """The data of one line of a log; none where it isn't in the format."""
+    """The data of one line of a log; none if it isn't in the format."""
     if '"_aws"' not in line:
         return
     document = json.loads(line)

@@ -1,4 +1,4 @@
-"""What SAM CLI is told of the local stack: a template of the built functions, and their variables."""
+"""What SAM CLI gets to know of the local stack: a template of the built functions, and their variables."""
 
 import json
 import os

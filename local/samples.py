@@ -61,7 +61,7 @@ def _api(event: dict[str, Any], stack: LocalStack) -> Prepared:
 
 
 def _webhook(event: dict[str, Any], stack: LocalStack) -> Prepared:
-    """An order that can be cancelled. The event is signed afresh."""
+    """An order that can be cancelled. The event is signed anew."""
     return Prepared(signed_afresh(event), _orders(json.loads(event["body"]), stack))
 
 

@@ -45,7 +45,7 @@ def fires(alarm: Mapping[str, Any], data: Iterable[Datum], *, now: float, before
 
 
 def _breaches(alarm: Mapping[str, Any], data: list[Datum], end: float) -> bool | None:
-    """Whether the period that ends then breaches; None where it has no data."""
+    """Whether the period that ends then breaches; None if it has no data."""
     values = [datum.value for datum in data if end - alarm["Period"] < datum.at <= end]
     if not values:
         return None

@@ -185,7 +185,7 @@ class FakeTable:
 
 
 class FakeMessages:
-    """The messages that were taken. `trouble` makes remembering fail."""
+    """The messages that were handled. `trouble` makes remembering fail."""
 
     def __init__(self) -> None:
         self.taken: set[str] = set()

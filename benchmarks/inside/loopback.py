@@ -57,7 +57,7 @@ def aws(head: bytes, _: bytes) -> tuple[bytes, float]:
 
 
 def feee(head: bytes, body: bytes) -> tuple[bytes, float]:
-    """feee.io; and a control that sets how long it takes, gives the counts and begins them afresh."""
+    """feee.io; and a control that sets how long it takes, gives the counts and resets them."""
     path = head.split(b" ")[1].decode()
     if path.startswith("/control"):
         answers_after[0] = float(path.partition("?")[2])

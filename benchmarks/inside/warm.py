@@ -93,7 +93,7 @@ def _alternating(workers: dict[str, Worker], times: int, block: int) -> dict[str
 
 
 def _control(connection: HTTPConnection, seconds: float) -> Any:
-    """Set how long feee.io takes, and begin the counts afresh. What they were."""
+    """Set how long feee.io takes, and reset the counts. Returns what they were."""
     connection.request("GET", f"/control?{seconds}")
     return json.loads(connection.getresponse().read())
 

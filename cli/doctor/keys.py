@@ -46,7 +46,7 @@ def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
 
 
 def _may_be_read(there: Deployment, arn: str) -> None:
-    """Raises what boto3 raises where these credentials may not: that says nothing about the functions'."""
+    """Raises what boto3 raises if these credentials may not: that says nothing about the functions'."""
     there.client("secretsmanager").get_secret_value(SecretId=arn)
 
 

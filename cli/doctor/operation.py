@@ -71,7 +71,7 @@ def no_function_is_switched_off(there: Deployment) -> Iterator[Finding]:
 
 def somebody_is_told(there: Deployment) -> Iterator[Finding]:
     """The alarms' topic has a subscription, and whoever it is has confirmed it."""
-    name, topic = "somebody is told of alarms", there.outputs.get("AlarmTopicArn")
+    name, topic = "somebody hears of alarms", there.outputs.get("AlarmTopicArn")
     if topic is None:
         yield warning(name, "the stack has no alarms", "Deploy with Alarms=true and AlarmEmail.")
         return

@@ -37,7 +37,7 @@ def create(service: Service) -> Handler:
 
 
 def _request(service: Service, event: object, request_id: str) -> None:
-    """Take a user's event. What is wrong with it fails loudly: in the metric, the log and the on-failure queue."""
+    """Accept a user's event. What is wrong with it fails loudly: in the metric, the log and the on-failure queue."""
     try:
         service.enqueue_event(event, invocation=request_id)
     except ValueError:

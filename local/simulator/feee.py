@@ -118,7 +118,7 @@ def _caller() -> Caller:
 
 
 def _parameters() -> Parameters:
-    """The query's, or the members of a JSON body that says it is one; none where there is no such body."""
+    """The query's, or the members of a JSON body that says it is one; none if there is no such body."""
     if request.method == "GET":
         return request.args.to_dict()
     body = request.get_json(silent=True)

@@ -18,7 +18,7 @@ from tests.e2e.waiting import wait_for
 WITHOUT_AN_EQUAL_HERE = {
     "requests are logged": "the emulator keeps no access log and no role of the account's",
     "concurrent executions suffice": "a local run throttles at 1,000 requests a second",
-    "somebody is told of alarms": "nobody is subscribed to a local stack",
+    "somebody hears of alarms": "nobody is subscribed to a local stack",
     "alarms have their metrics": "the emulator's CloudWatch has no metrics of functions' logs, nor of API Gateway",
 }
 

@@ -47,7 +47,7 @@ def ask_with_a_wrong_key(stack: LocalStack) -> list[str]:
 def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
     stack: LocalStack, next_key: str, *, overlap: bool
 ) -> None:
-    """Where it takes one alone, some asked with a wrong key before: all that waits is waited for together."""
+    """If it accepts only one, some asked with a wrong key before: all that waits is waited for together."""
     feee = stack.simulator.client
     waiting = [] if overlap else ask_with_a_wrong_key(stack)
     orders = [feee.create_order(age=743).order_no for _ in range(REQUESTS)]

@@ -276,8 +276,8 @@ def test_a_row_that_cannot_be_read(stack: LocalStack, operator: Operator) -> Non
 
 @about("Malformed event", "Failed events")
 def test_events_that_are_no_requests(stack: LocalStack, operator: Operator) -> None:
-    since, good, mended = time.time(), order(stack), order(stack)
-    batch, malformed = {"order_nos": [good, "x1234"]}, {"order": mended}
+    since, good, fixed = time.time(), order(stack), order(stack)
+    batch, malformed = {"order_nos": [good, "x1234"]}, {"order": fixed}
     fail_for_good(stack, batch, malformed)
     assert sounds(stack, "MalformedEventAlarm", since=since)
     is_finished(stack, good)
@@ -288,8 +288,8 @@ def test_events_that_are_no_requests(stack: LocalStack, operator: Operator) -> N
     redriven = operator("./feee-cancel redrive FailedEvents")
     assert redriven.startswith("1 sent to the schedule's function again")
     assert "1 left in the queue: malformed" in redriven
-    operator("drain --invocation-type Event <<< '<requestPayload>'", requestPayload=json.dumps({"order_no": mended}))
-    is_finished(stack, mended)
+    operator("drain --invocation-type Event <<< '<requestPayload>'", requestPayload=json.dumps({"order_no": fixed}))
+    is_finished(stack, fixed)
     operator.told("./feee-cancel redrive FailedEvents --discard")
     assert waiting_in(stack, "FailedEventsUrl") == 0
     assert operator('aws sqs purge-queue --queue-url "$(output Fai') == ""

@@ -268,7 +268,7 @@ def test_the_key_that_feee_io_echoes_is_blotted_out(
 
 
 class Keys:
-    """A key source that changes when it is read afresh."""
+    """A key source that changes when it is read again."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)

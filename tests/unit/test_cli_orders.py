@@ -72,7 +72,7 @@ def test_all_that_is_known_of_a_cancellation_is_in_its_words() -> None:
     said = "\n".join(shown)
     for part in (
         "by arn:me, unfilled",
-        "nobody tries any more",
+        "isn't tried any more",
         "only the rest is refunded",
         "code 20015, too early, a-1",
     ):

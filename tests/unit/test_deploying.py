@@ -158,9 +158,9 @@ def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
     [
         ("decreases account's UnreservedConcurrentExecution below its minimum value of [10].", "set it 0"),
         ("CloudWatch Logs role ARN must be set in account settings to enable logging", "CreateApiGatewayLogRole=true"),
-        ("The role defined for the function cannot be assumed by Lambda.", "Once more"),
+        ("The role defined for the function cannot be assumed by Lambda.", "Run it again"),
         ("feee-cancel-api already exists in stack", "STACK="),
-        ("Rate exceeded", "Once more"),
+        ("Rate exceeded", "Run it again"),
         ("The security group 'sg-1' does not exist", "SecurityGroupIds"),
         ("Something nobody has seen", ""),
     ],

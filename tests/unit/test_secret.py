@@ -1,4 +1,4 @@
-"""The key: kept for a while, read afresh on demand, never in a message."""
+"""The key: kept for a while, read again on demand, never in a message."""
 
 import json
 import traceback

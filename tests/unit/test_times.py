@@ -1,4 +1,4 @@
-"""Times from outside are believed within bounds only, and whatever a row says, somebody can be told of it."""
+"""Times from outside are believed within bounds only, and whatever a row says, it can be shown."""
 
 import json
 from dataclasses import replace

@@ -50,7 +50,7 @@ class Call:
         return time.monotonic() - self._started
 
     def left(self, most: float = math.inf, *, least: float = 0.0) -> float:
-        """The seconds left, at most so many. Raises TimeoutError where that isn't more than `least`."""
+        """The seconds left, at most so many. Raises TimeoutError if that isn't more than `least`."""
         left = self._deadline - time.monotonic()
         if left <= least:
             raise TimeoutError
@@ -110,7 +110,7 @@ class Response(http.client.HTTPResponse):
         self._interim = False
 
     def begin(self) -> None:
-        """Read the head. Raises HTTPException where it doesn't say, or says twice, how long the body is."""
+        """Read the head. Raises HTTPException if it doesn't say, or says twice, how long the body is."""
         super().begin()
         while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
             self._interim = True
@@ -119,7 +119,7 @@ class Response(http.client.HTTPResponse):
         self._check_framing()
 
     def whole(self, most: int) -> bytes:
-        """The body, at most one byte over `most`. Raises HTTPException where it is cut short or framed wrongly."""
+        """The body, at most one byte over `most`. Raises HTTPException if it is cut short or framed wrongly."""
         try:
             body = self.read(most + 1)
         except ValueError as error:  # a chunk of negative size
@@ -241,7 +241,7 @@ class Connections:
         return connection
 
     def put_back(self, connection: Connection, *, clean: bool) -> None:
-        """Keep it for another call where it is clean, or else close it."""
+        """Keep it for another call if it is clean, or else close it."""
         if clean:
             connection.rest()
             self._idle.append(connection)

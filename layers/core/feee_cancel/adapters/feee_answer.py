@@ -39,7 +39,7 @@ def interpret(
 
 
 def envelope(document: object) -> dict[str, Any]:
-    """The envelope, its code a whole number. Raises ValueError where it isn't one."""
+    """The envelope, its code a whole number. Raises ValueError if it isn't one."""
     try:
         if isinstance(document, dict):
             return document | {"code": whole(document.get("code"))}
@@ -49,7 +49,7 @@ def envelope(document: object) -> dict[str, Any]:
 
 
 def words(value: object) -> str | None:
-    """feee.io's words as they are, at most 1,000 characters; as JSON where they aren't text."""
+    """feee.io's words as they are, at most 1,000 characters; as JSON if they aren't text."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, default=json_number, ensure_ascii=False)
@@ -57,7 +57,7 @@ def words(value: object) -> str | None:
 
 
 def kind_of(http_status: int, code: int | None) -> AnswerKind:
-    """The kind by code and status, None where no envelope says that it is feee.io that speaks.
+    """The kind by code and status, None if no envelope says that it is feee.io that speaks.
 
     `code` 0 is accepted until an order is read.
     """
@@ -76,7 +76,7 @@ def kind_of(http_status: int, code: int | None) -> AnswerKind:
 
 
 def _with_order(said: Answer, data: object, order_no: str) -> Answer:
-    """What an accepted call shows: `data` is optional on cancel; where it is there, it must be this order."""
+    """What an accepted call shows: `data` is optional on cancel; if it is there, it must be this order."""
     if data in _NO_DATA:
         return said
     only = data[0] if isinstance(data, list) and len(data) == 1 else data

@@ -38,9 +38,9 @@ class _Request:
 
 
 class FeeeClient:
-    """`cancel` and `query`, each one request (two where the key had changed), each ended by its deadline.
+    """`cancel` and `query`, each one request (two if the key had changed), each ended by its deadline.
 
-    They never raise: the answer says what happened. `answered` is told of every answer, from whichever thread called.
+    They never raise: the answer says what happened. `answered` is called with every answer, on the caller's thread.
     `authorities` is a directory of certificates under the names that OpenSSL looks for; None stands for those of the
     system. `lookup` looks the host's name up; `clocks` tell how long a connection has rested.
     """
@@ -79,7 +79,7 @@ class FeeeClient:
     def received(
         self, method: str, path: str, document: dict[str, str] | None = None, *, deadline: float
     ) -> tuple[Response, bytes, str]:
-        """Whatever feee.io answers to one request: the response, its body, and the key, read afresh, to blot out.
+        """Whatever feee.io answers to one request: the response, its body, and the key, read again, to blot out.
 
         Raises SecretUnavailableError, or HTTPError, HTTPException or OSError if there is no answer.
         """

@@ -1,4 +1,4 @@
-"""JSON as feee.io may send it: read generously where it is unambiguous, in bounded time, and fit to be kept."""
+"""JSON as feee.io may send it: read generously if it is unambiguous, in bounded time, and fit to be kept."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def parse(body: bytes, key: str, *, content_type: str, most: int) -> object:
     """The document: numbers exact, text sound, the key nowhere in it, at most 32 deep.
 
-    Raises ValueError, in words for people, where it isn't one, or has more than `most` bytes.
+    Raises ValueError, in words for people, if it isn't one, or has more than `most` bytes.
     """
     unpacked = _unpacked(body, most)
     if len(unpacked) > most:
@@ -74,7 +74,7 @@ def _integer(digits: str) -> int | str:
 
 
 def _decimal(written: str) -> Decimal | str:
-    """Exact; as it was written where that is no number that anything is measured in."""
+    """Exact; as it was written if that is no usable number."""
     try:
         return Decimal(written) if len(written) <= _MAX_NUMBER else written
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""The messages that were taken, each an item of the table for some days."""
+"""The messages that were handled, each an item of the table for some days."""
 
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,13 @@ class TakenMessages:
         self._table = table
 
     def seen(self, message: str) -> bool:
-        """Whether this message was taken before."""
+        """Whether this message was handled before."""
         with translated(f"message {message}"):
             answer = self._client.get_item(TableName=self._table, Key=_key(message), ConsistentRead=True)
         return "Item" in answer
 
     def remember(self, message: str, *, now: float) -> None:
-        """Remember that this message was taken, for a week."""
+        """Remember that this message was handled, for a week."""
         item = _key(message) | {"expires_at": number(now + _KEPT_SECONDS)}
         with translated(f"message {message}"):
             self._client.put_item(TableName=self._table, Item=item)

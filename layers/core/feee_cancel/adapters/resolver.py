@@ -10,7 +10,7 @@ Address = tuple[int, int, int, str, Any]
 """As getaddrinfo gives it: family, type, protocol, canonical name, socket address."""
 Lookup = Callable[[str, int], Sequence[Address]]
 _PATIENCE_SECONDS = 0.5
-"""How long to wait for new addresses where there are old ones."""
+"""How long to wait for new addresses if there are old ones."""
 
 
 def look_up(host: str, port: int) -> Sequence[Address]:
@@ -21,7 +21,7 @@ def look_up(host: str, port: int) -> Sequence[Address]:
 class Resolver:
     """The addresses of one peer, looked up in a thread: one look-up at a time, however many callers wait for it.
 
-    Where the name can't be looked up in time, the addresses that it had last are used: TLS tells whether the peer is
+    If the name can't be looked up in time, the addresses that it had last are used: TLS tells whether the peer is
     still there.
     """
 
@@ -34,7 +34,7 @@ class Resolver:
         self._known: Sequence[Address] = ()
 
     def addresses(self, seconds: float) -> Sequence[Address]:
-        """The addresses, after at most so many seconds. Raises OSError (TimeoutError) where none were ever known."""
+        """The addresses, after at most so many seconds. Raises OSError (TimeoutError) if none were ever known."""
         try:
             self._known = self._looked_up().result(min(seconds, _PATIENCE_SECONDS) if self._known else seconds)
         except OSError:

@@ -27,7 +27,7 @@ _KEY = re.compile(r"[!#-\[\]-~]{8,256}")
 class Secret(Generic[T]):
     """One secret, by its ARN or name: what `find` finds in its JSON object, read again after five minutes.
 
-    `example` is what it should hold, for the message where it doesn't.
+    `example` is what it should hold, for the message if it doesn't.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Secret(Generic[T]):
         self._read_at = -math.inf
 
     def __call__(self, *, refresh: bool = False) -> T:
-        """What is found in it; read again where nothing is, for it may just have been set.
+        """What is found in it; read again if there is nothing, for it may just have been set.
 
         Raises SecretUnavailableError, which says what to do.
         """

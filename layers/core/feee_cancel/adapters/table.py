@@ -42,7 +42,7 @@ class CancellationTable(TableIndex):
         )
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
-        """Take the lease on a row that is still in that state and due by `due_by`."""
+        """Acquire the lease on a row that is still in that state and due by `due_by`."""
         # Of a lease that ran out nobody knows how far it got: the doubt may be as old as the row.
         attempts_before = "attempt" if state is State.WAITING else ":none"
         doubt = f"in_doubt_after = if_not_exists(in_doubt_after, {attempts_before})"

@@ -15,7 +15,7 @@ from feee_cancel.usecases.ports import Handler
 NAMESPACE = "FeeeCancel"
 
 _WRITE_SECONDS = 10
-"""A drain works for minutes; what it counts is written so often, so that alarms hear of it in time."""
+"""A drain works for minutes; its metrics are written this often, so that alarms are in time."""
 
 _TRX: Any = "None"
 """CloudWatch has no such unit."""
@@ -83,7 +83,7 @@ class EmbeddedMetrics:
         self._add(name, MetricUnit.Count, 1)
 
     def published(self, handler: Handler) -> Handler:
-        """Write what was counted when the handler ends, however it ends; nothing where nothing was counted."""
+        """Write what was counted when the handler ends, however it ends; nothing if nothing was counted."""
 
         @wraps(handler)
         def publishing(event: Any, context: Any) -> Any:

@@ -27,7 +27,7 @@ class Waker:
         self._function = function
 
     def __call__(self, until: int) -> None:
-        """See to it that a drain stays until this time (unix seconds). Never raises: the tick is the guarantee."""
+        """Make sure that a drain stays until this time (unix seconds). Never raises: the tick is the guarantee."""
         try:
             if self._lease.may_wake(until, now=time.time()):
                 self._invoke(until)

@@ -28,7 +28,7 @@ class AnswerKind(OpenEnum):
 class Answer:
     """`code`, `msg` and `request_id` are feee.io's, word for word; `detail` is ours, for people.
 
-    `seconds` is how long the call took; None where none was made.
+    `seconds` is how long the call took; None if none was made.
     """
 
     kind: AnswerKind

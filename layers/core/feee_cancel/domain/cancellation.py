@@ -35,14 +35,14 @@ FINAL = frozenset({State.CANCELLED, State.REJECTED, State.WITHDRAWN, State.FAILE
 UNDER_WAY = frozenset({State.CANCELLING, State.REFUNDING})
 """A cancel may have been sent, and feee.io may carry it out, at any time."""
 RESTARTABLE = FINAL - {State.CANCELLED}
-"""A new request starts these afresh, `rejected` after a while; `cancelled` is answered from the table."""
+"""A new request starts these again, `rejected` after a while; `cancelled` is answered from the table."""
 
 
 class StateReason(OpenEnum):
     """Why a cancellation is in its state; each tells which state that is."""
 
     QUEUED = "queued"
-    """waiting: taken for the drain, which was woken."""
+    """waiting: enqueued for the drain, which was woken."""
     NOT_BEFORE = "not_before"
     """waiting: for the time that was asked for."""
     TOO_EARLY = "too_early"
@@ -52,9 +52,9 @@ class StateReason(OpenEnum):
     ORDER_REFUSED = "order_refused"
     """waiting: both cancel and query were refused."""
     MISCONFIGURED = "misconfigured"
-    """waiting: feee.io doesn't take the key, or the address or User-Agent that it is used from."""
+    """waiting: feee.io rejects the key, or the address or User-Agent it is used from."""
     RATE_EXCEEDED = "rate_exceeded"
-    """waiting: too many requests for this key."""
+    """waiting: feee.io limited the rate of calls with this key."""
     UNREACHABLE = "unreachable"
     """waiting: nothing could be sent to feee.io."""
     OUTCOME_UNKNOWN = "outcome_unknown"
@@ -155,7 +155,7 @@ class Cancellation:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a cancel may have taken effect unseen. Nothing takes such a row back, or puts off looking at it."""
+        """Whether a cancel may have taken effect unseen. Nothing withdraws such a row, or delays a look at it."""
         return self.in_doubt_after is not None or self.state_reason is StateReason.OUTCOME_UNKNOWN
 
 
@@ -213,7 +213,7 @@ class Period:
 
 
 def facts(answer: Answer, order: Order | None) -> dict[str, Any]:
-    """Fields that show the last answer of feee.io, word for word, and what is known of the order where it was seen."""
+    """Fields that show the last answer of feee.io, word for word, and what is known of the order if it was seen."""
     said = {
         "answer": answer.kind,
         "http_status": answer.http_status,

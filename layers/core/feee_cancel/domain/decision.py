@@ -1,6 +1,6 @@
 """What the answers of one attempt mean: a pure function, the heart of the service.
 
-Only an order's own state decides (never a code, never a message); where no order was seen, the attempt is repeated.
+Only an order's own state decides (never a code, never a message); if no order was seen, the attempt is repeated.
 """
 
 import math
@@ -56,7 +56,7 @@ class Policy:
     restarts_after: int = 60
     """A rejected order that is asked for again sooner is answered from the table."""
     refund_missing_after: int = 1_200
-    """A metric tells of a refund that takes longer; feee.io refunds by itself within 15 minutes (feee-api)."""
+    """A metric reports a refund that takes longer; feee.io refunds by itself within 15 minutes (feee-api)."""
     backoff: Mapping[StateReason, Backoff] = field(default_factory=lambda: BACKOFF)
     """How long each kind of wait is."""
 
@@ -186,7 +186,7 @@ def _from_order(
 
 
 def over(order: Order) -> Step | None:
-    """The final step, where the order's state says outright that it is over and the money is settled."""
+    """The final step, if the order's state says outright that it is over and the money is settled."""
     if order.refunded:
         return Step(State.CANCELLED, StateReason.REFUNDED)
     if order.status in ENDED_UNFILLED and order.nothing_paid:

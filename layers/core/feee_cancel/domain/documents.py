@@ -69,7 +69,7 @@ def parse_json(text: bytes) -> object:
 def parse_batch(document: object, *, now: float, earliest: float | None = None) -> list[Asked]:
     """The requests of `{"order_nos": [...]}` with common members, in order; a bad order number spoils no other.
 
-    Raises InvalidRequestError where the fault isn't in one order number; PastTimeError as above.
+    Raises InvalidRequestError if the fault isn't in one order number; PastTimeError as above.
     """
     members = _members(document, "order_nos")
     order_nos = members.get("order_nos")

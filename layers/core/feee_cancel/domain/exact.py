@@ -23,7 +23,7 @@ def text(value: object) -> str:
 
 
 def digits(value: object) -> str:
-    """A string, or a JSON integer as one: so an order number looks to who takes it for a number."""
+    """A string, or a JSON integer as one: so an order number looks if somebody sends it as a number."""
     return _written(value) if isinstance(value, int) else text(value)
 
 

@@ -70,7 +70,7 @@ class Order:
 
     A field that feee.io left out, or sent in a form that can't be read without doubt, is None; so is a number that is
     an empty string. The fields that a cancellation is decided on are stricter: `order_no`, `status` and `create_time`
-    must be there, and `pay_time`, `pay_amount` and `refund_amount` must be readable where they are. `text` is all of
+    must be there, and `pay_time`, `pay_amount` and `refund_amount` must be readable if they are there. `text` is all of
     what feee.io sent, as JSON that fits in a row: an order too large for it goes without its parts, or else with the
     fields decided on.
     """

@@ -9,9 +9,9 @@ from feee_cancel.domain.order import Order
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """`why_not` is None where feee.io takes a cancel; `eligible_at` is from when it takes one, in unix seconds.
+    """`why_not` is None if feee.io accepts a cancel; `eligible_at` is from when it accepts one, in unix seconds.
 
-    `eligible_at` is None where it never will: the order ended, is ending, or was filled.
+    `eligible_at` is None if it never will: the order ended, is ending, or was filled.
     """
 
     why_not: StateReason | None

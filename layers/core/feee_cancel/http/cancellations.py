@@ -22,17 +22,27 @@ _MAX_WAIT = 31 * 86_400
 _REJECTED = {
     StateReason.FILLED: "The order was filled: the energy was delegated, so it can't be cancelled any more.",
     StateReason.NEVER_PAID: "The order closed without a payment, so there is nothing to cancel.",
-    StateReason.REFUSED: "feee.io refused to cancel and to show this order, time and again.",
-    StateReason.TAKEN_BACK: "The request was taken back just while you asked. A new request starts afresh.",
-    StateReason.GAVE_UP: "The cancellation was still not final when its time was up. A new request starts afresh.",
+    StateReason.REFUSED: "feee.io refused again and again to cancel or to show this order.",
+    StateReason.TAKEN_BACK: "The request was withdrawn at the same moment. A new request starts it again.",
+    StateReason.GAVE_UP: "The cancellation was still not final when its time was up. A new request starts it again.",
 }
 _UNKNOWN_STATE = "A newer version of this service wrote the cancellation; this one doesn't know its state, {}."
 _NOT_SHOWN = "feee.io shows no such order for this key; `last_answer` is what it said."
+_RATE_LIMITED = "feee.io limited the rate of our calls. Try again."
+_KEY_REJECTED = "feee.io rejects the key, or the address or User-Agent it is used from."
 _NO_ORDER = {
     AnswerKind.ACCEPTED: (HTTPStatus.NOT_FOUND, "order-not-shown", _NOT_SHOWN),
     AnswerKind.REFUSED: (HTTPStatus.NOT_FOUND, "order-not-shown", _NOT_SHOWN),
-    AnswerKind.RATE_EXCEEDED: (HTTPStatus.SERVICE_UNAVAILABLE, "rate-exceeded", "feee.io has too many requests."),
-    AnswerKind.MISCONFIGURED: (HTTPStatus.BAD_GATEWAY, "misconfigured", "feee.io doesn't take the key, or its use."),
+    AnswerKind.RATE_EXCEEDED: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "rate-exceeded",
+        _RATE_LIMITED,
+    ),
+    AnswerKind.MISCONFIGURED: (
+        HTTPStatus.BAD_GATEWAY,
+        "misconfigured",
+        _KEY_REJECTED,
+    ),
     AnswerKind.NOT_SENT: (HTTPStatus.BAD_GATEWAY, "unreachable", "feee.io couldn't be reached."),
     AnswerKind.NO_USABLE_ANSWER: (HTTPStatus.BAD_GATEWAY, "no-usable-answer", "feee.io gave no usable answer."),
 }
@@ -94,19 +104,19 @@ def found(row: Cancellation | None) -> Reply:
 
 
 def withdrawn(row: Cancellation | None) -> Reply:
-    """The answer to taking back. Raises ProblemError (404; 409 under way or final)."""
+    """The answer to withdrawing. Raises ProblemError (404; 409 under way or final)."""
     row = _there(row)
     if row.state is State.WITHDRAWN:
         return Reply(HTTPStatus.OK, represent(row))
     _check_state(row)
     if row.state.final:
-        raise _conflict("final", f"The cancellation is {row.state}, so it can't be taken back any more.", row)
+        raise _conflict("final", f"The cancellation is {row.state}, so it can't be withdrawn any more.", row)
     detail = "The cancellation is under way: feee.io was asked, and the order may be cancelled already."
     raise _conflict("under-way", detail, row)
 
 
 def looked_up(order_no: str, said: Answer, outlook: Outlook | None) -> Reply:
-    """The answer to a look at an order. Raises ProblemError (404, 502, 503) where feee.io showed none."""
+    """The answer to a look at an order. Raises ProblemError (404, 502, 503) if feee.io showed none."""
     last_answer = {
         "answer": said.kind,
         "http_status": said.http_status,

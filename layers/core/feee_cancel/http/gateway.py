@@ -106,7 +106,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that nobody may cache."""
+    """An answer, marked as not to be cached."""
 
     status: HTTPStatus
     body: Mapping[str, Any]

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def respond(event: object, context: Context, routes: Routes, *, demands_caller: bool) -> dict[str, Any]:
-    """Reply a request of API Gateway's REST API. Raises UnknownEventError for records, which an answer would lose.
+    """Answer a request of API Gateway's REST API. Raises UnknownEventError for records, which an answer would lose.
 
     `demands_caller`: whether a request that nobody signed is refused here, too, a second lock behind API Gateway's.
     """
@@ -44,6 +44,6 @@ def _route(request: Request, routes: Routes, *, demands_caller: bool) -> Callabl
         detail = f"Only {allow} is accepted here."
         raise ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers={"Allow": allow})
     if not methods or not request.exact:
-        detail = "There is no such route. A path is taken to the letter, and no header overrides the method."
+        detail = "There is no such route. A path must match exactly, and no header overrides the method."
         raise ProblemError(HTTPStatus.NOT_FOUND, "no-such-route", detail)
     return methods[request.method]

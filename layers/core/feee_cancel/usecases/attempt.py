@@ -22,7 +22,7 @@ POSTPONED = Backoff(30, 900)
 """How long a row waits whose attempt crashed or couldn't be written."""
 
 _TELLS_ALL = frozenset({AnswerKind.ORDER, AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
-"""After these a query would say nothing more, or be refused alike."""
+"""After these a query would add nothing, or be refused too."""
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def lease_until(now: float) -> int:
-    """The end of a lease that is taken now."""
+    """The end of a lease that begins now."""
     return math.ceil(now + LEASE_SECONDS)
 
 
@@ -129,13 +129,13 @@ def _try(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answ
 
 
 def _look_for_the_refund(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | None, Answer]:
-    """Query, and cancel again only where the cancel that was accepted had no effect."""
+    """Query, and cancel again only if the cancel that was accepted had no effect."""
     query = ports.feee.query(row.order_no, deadline=deadline)
     again = must_cancel_again(row, query, now=ports.now(), policy=ports.policy)
     return _cancel(ports.feee, row.order_no, deadline) if again else None, query
 
 
 def _cancel(feee: Feee, order_no: str, deadline: float) -> Answer:
-    """Cancel, once more at once where nothing was sent."""
+    """Cancel, once more at once if nothing was sent."""
     answer = feee.cancel(order_no, deadline=deadline)
     return feee.cancel(order_no, deadline=deadline) if answer.kind is AnswerKind.NOT_SENT else answer

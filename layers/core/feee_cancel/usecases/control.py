@@ -7,7 +7,7 @@ from feee_cancel.domain.cancellation import State, StateReason
 from feee_cancel.usecases.ports import Cancellations, Feee, TableUnavailableError
 
 FRESH_SECONDS = 60
-"""For so long an order that feee.io showed speaks for feee.io; and one call at most is made in this time to see one."""
+"""How long an order that feee.io showed proves that feee.io works. At most one call is made in this time to see one."""
 
 _SHOWN = {StateReason.REFUNDED, StateReason.NOTHING_PAID, StateReason.FILLED, StateReason.NEVER_PAID}
 """What rows end with only if feee.io showed their order."""
@@ -31,7 +31,7 @@ class ShownOrders:
     ) -> bool:
         """Whether feee.io showed an order since then, and within the last minute.
 
-        Where no attempt saw one, the order of a cancellation that ended is asked for, once a minute.
+        If no attempt saw one, the order of a cancellation that ended is asked for, once a minute.
         """
         since = max(since, now - FRESH_SECONDS)
         if self._shown_at <= since and self._may_ask(now):

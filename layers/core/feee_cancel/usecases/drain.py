@@ -19,22 +19,22 @@ HORIZON_SECONDS = TICK_SECONDS + 5
 LEASE_SECONDS = 10
 """Extended well before; a drain that is killed holds the next one up for so long."""
 REST_SECONDS = 30
-"""How long nobody drains once feee.io is taken to be down."""
+"""How long the drain rests once feee.io seems to be down."""
 
 _SCAN_SECONDS = 1.0
 _EXTEND_SECONDS = 3.0
 _AHEAD = 10
-"""So many more of each line are read than can begin before the next look."""
+"""How many more of each line are read than can begin before the next look."""
 _LAG_SECONDS = 5.0
-"""For so long the index may show a row as it was before its attempt began."""
+"""How long the index may show a row as it was before its attempt began."""
 _LEAST_SECONDS = 0.001
 """Less than that may not move a clock on."""
 _FAILURES = 3
 _SECONDS_OF_WORK = 4
-"""So many seconds of calls at the pace are under way at the most: enough for feee.io to take as long for each."""
+"""At most this many seconds' worth of calls are under way: enough if each takes feee.io as long."""
 
 _NOT_SERVED = frozenset({AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
-"""Whatever the order, the next call would fare alike. Without a usable answer it would only if no envelope came."""
+"""With any other order the call would have failed too. NO_USABLE_ANSWER counts only if no envelope came."""
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Drain:
             self._failures += len(rows)
 
     def _stop(self) -> None:
-        """End before everything is done: rest where feee.io is down, or else let the next drain go on at once."""
+        """End before everything is done: rest if feee.io is down, or else let the next drain go on at once."""
         if self._failures >= _FAILURES:
             logger.warning("feee.io gives no usable answers; the drain rests", extra={"seconds": REST_SECONDS})
             self._lease.extend(now=self._now(), lease_until=math.ceil(self._now() + REST_SECONDS), until=0)

@@ -25,7 +25,7 @@ class SecretUnavailableError(Exception):
 
 
 class NotSignedError(Exception):
-    """The request isn't signed as it should be; what is wrong with it is nobody's business."""
+    """The request isn't signed as it should be; it doesn't say what is wrong, which would help a forger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +90,9 @@ class Cancellations(Protocol):
         ...
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
-        """Take the lease on a row that is still in that state and due by `due_by`.
+        """Acquire the lease on a row that is still in that state and due by `due_by`.
 
-        Returns the row as it now stands, and whether the lease was taken.
+        Returns the row as it now stands, and whether the lease was acquired.
         """
         ...
 
@@ -146,14 +146,14 @@ class Cancellations(Protocol):
 
 
 class Messages(Protocol):
-    """The messages that were taken, so that a redelivery changes nothing. Each raises TableUnavailableError."""
+    """The messages that were handled, so that a redelivery changes nothing. Each raises TableUnavailableError."""
 
     def seen(self, message: str) -> bool:
-        """Whether this message was taken before."""
+        """Whether this message was handled before."""
         ...
 
     def remember(self, message: str, *, now: float) -> None:
-        """Remember that this message was taken, for longer than senders redeliver."""
+        """Remember that this message was handled, for longer than senders redeliver."""
         ...
 
 
@@ -220,7 +220,7 @@ class DrainLease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """The collaborators that taking a request needs. `now` gives unix seconds.
+    """The collaborators that accepting a request needs. `now` gives unix seconds.
 
     `wake` starts a drain that stays until a time, at best: it never raises.
     """

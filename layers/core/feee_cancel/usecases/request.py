@@ -50,7 +50,7 @@ def start(
     now: float,
     lease_until: int | None = None,
 ) -> tuple[Cancellation, bool]:
-    """Write a new cancellation where there may be one: waiting, or claimed until `lease_until` where it is due.
+    """Write a new cancellation if there may be one: waiting, or claimed until `lease_until` if it is due.
 
     Returns the row as it now stands, and whether it is this one.
     """

@@ -1,4 +1,4 @@
-"""Whose turn it is: nobody's orders wait behind somebody else's, nor known orders behind made-up ones."""
+"""Who is served next: no sender's orders wait behind another's, and no known orders behind made-up ones."""
 
 from collections import Counter
 from collections.abc import Sequence

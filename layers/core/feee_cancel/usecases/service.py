@@ -56,7 +56,7 @@ class Service:
     demands_caller: bool = True
 
     def request(self, document: object, *, requested_by: str | None, seconds_left: float) -> Cancellation:
-        """Take a request document and try at once. Raises InvalidRequestError."""
+        """Accept a request document, and try at once. Raises InvalidRequestError."""
         now = self.ports.now()
         asked = unless_past(
             lambda earliest: CancellationRequest.parse(document, now=now, earliest=earliest),
@@ -66,9 +66,9 @@ class Service:
         return request_cancellation(asked, self.ports, requested_by=requested_by, deadline=deadline)
 
     def enqueue_batch(self, document: object, *, requested_by: str | None) -> list[Enqueued]:
-        """Take a batch down for the drain. Returns what became of each order number, in order.
+        """Enqueue a batch for the drain. Returns what became of each order number, in order.
 
-        Raises InvalidRequestError where the fault isn't in one order number; then nothing was accepted.
+        Raises InvalidRequestError if the fault isn't in one order number; then nothing was accepted.
         """
         now = self.ports.now()
         asked = unless_past(
@@ -78,10 +78,10 @@ class Service:
         return self._enqueue_all(asked, requested_by)
 
     def enqueue_event(self, document: object, *, invocation: str) -> None:
-        """Take the request or the batch of an event down for the drain, once for each run of its schedule.
+        """Enqueue the request or the batch of an event for the drain, once for each run of its schedule.
 
-        An event without an `execution_id` is known by its `invocation`. Raises InvalidRequestError where anything in
-        it is at fault; its good orders were taken all the same.
+        An event without an `execution_id` is known by its `invocation`. Raises InvalidRequestError if anything in
+        it is at fault; its good orders were accepted all the same.
         """
 
         def _message(event: EventRequest) -> str:
@@ -155,7 +155,7 @@ class Service:
 
 
 def _all_written(taken: Sequence[Enqueued]) -> bool:
-    """Raises TableUnavailableError where an order couldn't be written: the event comes again."""
+    """Raises TableUnavailableError if an order couldn't be written: the event comes again."""
     for one in taken:
         if isinstance(one, TableUnavailableError):
             raise one

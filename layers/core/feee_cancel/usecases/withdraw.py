@@ -1,4 +1,4 @@
-"""Taking a request back, as long as its order wasn't touched."""
+"""Withdrawing a request whose order wasn't touched yet."""
 
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import settled
@@ -6,7 +6,7 @@ from feee_cancel.usecases.ports import Intake, TableUnavailableError
 
 
 def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
-    """Withdraw what is still waiting. Returns the row as it now stands, None where there is none.
+    """Withdraw what is still waiting. Returns the row as it now stands, None if there is none.
 
     What is in doubt isn't withdrawn: the order may be cancelled.
     Raises TableUnavailableError.
