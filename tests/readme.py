@@ -1,4 +1,4 @@
-"""The READMEs as their readers use them: each command of the fenced blocks, and what it is said to print."""
+"""The READMEs and the pages behind them as readers use them: each command of the fenced blocks, and what it prints."""
 
 import re
 import subprocess
@@ -8,6 +8,9 @@ from functools import cache
 from tests.template import ROOT
 
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
+SAM_LOCAL_PAGE = "docs/sam-local.md"
+JOURNEY_PAGES = (ENGLISH, "docs/webhooks.md", "docs/eventbridge.md")
+"""What is typed one page after the other, in one terminal."""
 BLOCK = re.compile(r"^```(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

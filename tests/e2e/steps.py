@@ -1,18 +1,16 @@
-"""What each of the READMEs' commands has to do, when they are typed in their order."""
+"""What each command of the README and of the pages behind it has to do, typed in their order."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from local.identity import REGION
 from local.stack import KEY
 from tests.e2e.user import ORDER, TOMORROW, User
 from tests.e2e.waiting import wait_for
-from tests.template import ROOT, TEMPLATE
+from tests.template import TEMPLATE
 
 STACK = "feee-cancel"
 
@@ -23,20 +21,10 @@ def goes_well(user: User, command: str) -> None:
     user.follows(command)
 
 
-def is_set_up_already(user: User, command: str) -> None:
-    """Before any test: .ci/run sets a clean checkout up. A test would replace what it runs in."""
-    assert subprocess.run(["make", "--question", "setup"], cwd=ROOT, check=False).returncode == 0, "first: make setup"
-    user.follows(command)
-
-
-def builds(user: User, command: str) -> None:
-    assert "Build Succeeded" in user.follows(command)
-
-
 def deploys(user: User, command: str) -> None:
-    """With Enter for every question but where feee.io is, and whether to deploy."""
-    told = user.follows(command, {"FeeeBaseUrl": user.stack.simulator.url, "Deploy this changeset?": "y"})
-    assert f"Successfully created/updated stack - {STACK} in {REGION}" in told
+    """With one answer, feee.io's key; and with where feee.io is, which the page doesn't say."""
+    user.types(f"export PARAMETERS=FeeeBaseUrl={user.stack.simulator.url}")
+    user.follows(command, {"feee.io's key": KEY})
     (stack,) = json.loads(user.types(f"aws cloudformation describe-stacks --stack-name {STACK}"))["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
@@ -44,17 +32,18 @@ def deploys(user: User, command: str) -> None:
     assert given == defaults | {"FeeeBaseUrl": user.stack.simulator.url}
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     user.has_deployed(outputs)
+    assert user.secret("FeeeKeySecretArn") == {"key": KEY}
+
+
+def finds_the_api(user: User, command: str) -> None:
+    user.follows(command)
+    assert user.has_in("API") == user.stack.outputs["ApiUrl"]
 
 
 def sets_an_output(user: User, command: str) -> None:
     user.follows(command)
     name, _, output = command.removesuffix(")").replace("=$(output ", " ").partition(" ")
     assert user.has_in(name) == user.stack.outputs[output]
-
-
-def sets_the_key(user: User, command: str) -> None:
-    user.follows(command)
-    assert user.secret("FeeeKeySecretArn") == {"key": KEY}
 
 
 def cancels(user: User, command: str) -> None:
@@ -178,16 +167,13 @@ def sends_failed_events_again(user: User, command: str) -> None:
 
 _PUT_TARGETS = "aws events put-targets --rule order-cancellation-settled --targets"
 JOURNEY: Mapping[str, Step] = {
-    "make setup": is_set_up_already,
-    ".tools/sam/bin/sam build": builds,
-    ".tools/sam/bin/sam deploy --guided": deploys,
+    "make deploy": deploys,
+    "API=$(aws cloudformation": finds_the_api,
     "output()": goes_well,
     "API=$(output": sets_an_output,
-    "FEEE_KEY_SECRET_ARN=$(output": sets_an_output,
     "WEBHOOK_SECRET_ARN=$(output": sets_an_output,
     "SCHEDULE_FUNCTION_ARN=$(output": sets_an_output,
     "SCHEDULE_ROLE_ARN=$(output": sets_an_output,
-    'aws secretsmanager put-secret-value --secret-id "$FEEE_KEY_SECRET_ARN"': sets_the_key,
     'curl -s -X POST "$API/cancellations"': cancels,
     "SECRET=whsec_$(openssl": goes_well,
     'aws secretsmanager put-secret-value --secret-id "$WEBHOOK_SECRET_ARN"': sets_the_webhook_secret,

@@ -1,4 +1,4 @@
-"""The commands of both READMEs, run word for word as a user types them, and that they do what the page says."""
+"""The commands of both READMEs and of the pages behind them, run word for word, and that they do what the page says."""
 
 import json
 import os
@@ -18,7 +18,17 @@ from local.build import BUILDS, build
 from local.image import STAND_IN
 from tests.e2e.steps import JOURNEY
 from tests.e2e.user import ORDER, User, somebody, users_environment, working_copy
-from tests.readme import CHINESE, ENGLISH, as_bash_reads, commands, fits, named_in, printed_by
+from tests.readme import (
+    CHINESE,
+    ENGLISH,
+    JOURNEY_PAGES,
+    SAM_LOCAL_PAGE,
+    as_bash_reads,
+    commands,
+    fits,
+    named_in,
+    printed_by,
+)
 from tests.template import ROOT
 
 DEMO = "make demo"
@@ -28,8 +38,9 @@ LOCAL, DOCS, LIST_OF_TASKS, HELP = "make local", "make docs", "make", "./feee-ca
 IN_CI = ("make test", "make test-long", "make image")
 """What would run these tests again, or takes an image from elsewhere; .ci/run runs it by these words."""
 IN_BLOCKS = {*JOURNEY, DEMO, "make test", "make test-long", SAM_LOCAL, SAM_LOCAL_EVENT, SAM_API, SAM_LOCAL_INVOKE}
-IN_THE_TEXT = {LIST_OF_TASKS, LOCAL, DOCS, HELP, SAM_LOCAL, SAM_API, "make setup", "make image"}
+IN_THE_TEXT = {LIST_OF_TASKS, LOCAL, DOCS, HELP, SAM_LOCAL}
 NOT_RUN = {
+    "make undeploy": "tests/e2e/test_deploy.py types it",
     "make dashboard": "it draws a picture of four minutes, which is looked at and committed",
     "./feee-cancel doctor": "it examines a stack on AWS; tests/e2e/test_doctor.py examines the local one with it",
     "make bench": "it measures for six minutes; tests/integration/test_benchmarks.py tries its parts",
@@ -44,9 +55,13 @@ def known(command: str) -> str | None:
     return next((first for first in IN_BLOCKS if f"{command} ".startswith(f"{first} ")), None)
 
 
+def all_commands() -> list[str]:
+    return [command for page in (*JOURNEY_PAGES, SAM_LOCAL_PAGE) for command in commands(page)]
+
+
 def test_every_command_is_run_by_a_test_below() -> None:
-    assert [command for command in commands(ENGLISH) if not known(command)] == []
-    assert {known(command) for command in commands(ENGLISH)} == IN_BLOCKS
+    assert [command for command in all_commands() if not known(command)] == []
+    assert {known(command) for command in all_commands()} == IN_BLOCKS
 
 
 def test_the_commands_of_both_are_the_same_to_bash() -> None:
@@ -114,9 +129,10 @@ def user(tmp_path: Path) -> Iterator[User]:
 
 @pytest.mark.usefixtures("demo")
 def test_the_page_is_followed_from_setting_up_to_operating(user: User) -> None:
-    page = "".join(commands(ENGLISH))
-    assert [placeholder for placeholder in user.fills_in if placeholder not in page] == []
-    for command in commands(ENGLISH):
+    typed_in_order = [command for page in JOURNEY_PAGES for command in commands(page)]
+    text = "".join(typed_in_order)
+    assert [placeholder for placeholder in user.fills_in if placeholder not in text] == []
+    for command in typed_in_order:
         if step := JOURNEY.get(known(command) or ""):
             began = time.monotonic()
             step(user, command)
@@ -146,7 +162,7 @@ def test_the_demo_prints_what_the_page_shows(demo: subprocess.Popen[str]) -> Non
 @pytest.mark.usefixtures("container_engine")
 def test_make_sam_local_prints_what_the_page_shows() -> None:
     printed = typed(SAM_LOCAL)
-    assert fits(printed, printed_by(ENGLISH, SAM_LOCAL)), printed
+    assert fits(printed, printed_by(SAM_LOCAL_PAGE, SAM_LOCAL)), printed
 
 
 @pytest.mark.container
@@ -165,7 +181,7 @@ def test_while_make_sam_api_runs_its_curl_works_and_so_does_sam_cli_alone() -> N
         assert json.loads(cancelled)["state"] == "cancelled"
         order_no = json.loads(json.loads((ROOT / "events/api-request.json").read_text())["body"])["order_no"]
         typed(printed_curls(printed)[0].replace(ORDER, order_no))
-        (command,) = [command for command in commands(ENGLISH) if known(command) == SAM_LOCAL_INVOKE]
+        (command,) = [command for command in commands(SAM_LOCAL_PAGE) if known(command) == SAM_LOCAL_INVOKE]
         answer = json.loads(typed(f"{command} {stand_in()}" if STAND_IN in printed else command))
         assert (answer["statusCode"], json.loads(answer["body"])["state"]) == (200, "cancelled")
 
@@ -199,9 +215,9 @@ def printed_curls(printed: str) -> list[str]:
 
 
 def stand_in() -> str:
-    """What has to be added, as both pages say, where the image is the stand-in."""
+    """What has to be added, as the page says, if the image is the stand-in."""
     added = f"--invoke-image {STAND_IN} --skip-pull-image"
-    assert all(f"`{added}`" in (ROOT / page).read_text() for page in (ENGLISH, CHINESE))
+    assert f"`{added}`" in (ROOT / SAM_LOCAL_PAGE).read_text()
     return added
 
 
