@@ -17,7 +17,7 @@ from feee_cancel.domain.times import parse_not_before
 
 _EXIT_STATUSES = """exit status:
   0    as was asked: cancelled, withdrawn, shown, cancellable, redriven
-  1    it isn't and won't be: rejected, unknown, not taken back, left in the queue
+  1    it isn't and won't be: rejected, unknown, not withdrawn, left in the queue
   2    not a valid request
   3    taken, and not settled yet
   4    no answer: credentials, permissions, network, proxy, stack, service, or a fault here; the words say what fixes it
@@ -43,7 +43,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(*, now: float) -> argparse.ArgumentParser:
-    """What is understood; `now` is what times are relative to."""
+    """The parser; `now` is what relative times count from."""
     top = _Parser(
         prog="feee-cancel",
         description="Cancels feee.io orders through the deployed service, and looks after it.",
@@ -71,12 +71,12 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     add("show", "look at an order's cancellation; feee.io isn't asked")
     listed = add("list", "list cancellations, the latest due first; what needs attention first", order=False)
     listed.add_argument("--state", choices=[str(state) for state in State], help="only those in this state")
-    listed.add_argument("--limit", type=_count, default=25, metavar="N", help="at most so many (25)")
-    add("withdraw", "take a request back that still waits")
+    listed.add_argument("--limit", type=_count, default=25, metavar="N", help="the most to list (25)")
+    add("withdraw", "withdraw a request that still waits")
     add("lookup", "ask feee.io what a cancel would do now; changes nothing")
     watch = add("watch", "follow a cancellation until it is final")
-    watch.add_argument("--timeout", type=_count, metavar="SECONDS", help="stop watching after so long, with status 3")
-    redrive = add("redrive", "do again what a queue of failures holds", order=False)
+    watch.add_argument("--timeout", type=_count, metavar="SECONDS", help="stop watching after this time, with status 3")
+    redrive = add("redrive", "process again what failed and is in a queue", order=False)
     redrive.add_argument("queue", choices=KINDS, metavar="QUEUE", help=", ".join(KINDS))
     redrive.add_argument("--yes", action="store_true", help="don't ask")
     redrive.add_argument("--discard", action="store_true", help="delete what can't be done again, too")

@@ -14,7 +14,7 @@ class Exit(IntEnum):
     DONE = 0
     """It is as was asked: cancelled, withdrawn, shown, cancellable, redriven."""
     NO = 1
-    """It isn't, and that is an answer: rejected, filled, unknown, not taken back, left in the queue."""
+    """It isn't, and that is an answer: rejected, filled, unknown, not withdrawn, left in the queue."""
     USAGE = 2
     """What was asked for isn't valid."""
     PENDING = 3

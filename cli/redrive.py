@@ -1,4 +1,4 @@
-"""Doing again what failed. Each queue holds something else, so it means something else for each (kinds.py)."""
+"""Processing again what failed. What that means differs for each queue (kinds.py)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ class _Work:
     why: dict[str, str] = field(default_factory=dict)
 
     def sort(self) -> tuple[dict[str, list[Message]], list[Message]]:
-        """What can be done again, by what it is, and what is beyond it."""
+        """What can be done again, by what it is, and what can't."""
         good: dict[str, list[Message]] = {}
         hopeless: list[Message] = []
         for message in self.held:
@@ -36,7 +36,7 @@ class _Work:
         return good, hopeless
 
     def do(self, messages: Iterable[Message], *, discard: bool) -> None:
-        """Do their work again, one after the other; what was taken is deleted."""
+        """Do their work again, one after the other; what was accepted is deleted."""
         for message in messages:
             try:
                 self.kind.act(self.stack, message, self.now)
@@ -56,8 +56,8 @@ class _Work:
 def redrive(stack: Stack, name: str, *, agree: Callable[[Words], bool], discard: bool, now: float) -> Outcome:
     """Do again what the queue holds that was sent until now, if `agree` says so to the question.
 
-    A message is deleted when its work was taken, or, with `discard`, when nothing can be done about it. Every other one
-    is put back, also when this is interrupted.
+    A message is deleted when its work was accepted, or, with `discard`, when nothing can be done about it. Every other
+    one is put back, also when this is interrupted.
     """
     kind = KINDS[name]
     queue = Queue(stack.client("sqs"), stack.output(kind.url))

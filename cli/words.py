@@ -7,7 +7,7 @@ from typing import Any
 from feee_cancel.domain.cancellation import StateReason
 
 WHY: Mapping[str, str] = {
-    StateReason.QUEUED: "the drain takes it next",
+    StateReason.QUEUED: "the drain attempts it next",
     StateReason.NOT_BEFORE: "for the time that was asked for",
     StateReason.TOO_EARLY: "feee.io cancels orders older than five minutes only",
     StateReason.CANCEL_REFUSED: "feee.io refused to cancel, though the order is open and old enough",
@@ -15,7 +15,7 @@ WHY: Mapping[str, str] = {
     StateReason.MISCONFIGURED: "feee.io rejects the key, or the address or User-Agent it is used from",
     StateReason.RATE_EXCEEDED: "feee.io limited the rate of calls with this key",
     StateReason.UNREACHABLE: "feee.io can't be reached",
-    StateReason.OUTCOME_UNKNOWN: "feee.io didn't tell how the last attempt ended",
+    StateReason.OUTCOME_UNKNOWN: "how the last attempt ended isn't known yet",
     StateReason.REFUND_PENDING: "the refund doesn't show yet",
     StateReason.REFUNDED: "the refund shows",
     StateReason.NOTHING_PAID: "nothing had been paid",
@@ -51,7 +51,7 @@ def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
     lines = {
         "asked": _joined(at(row["requested_at"]), _by(row), row.get("reason", "")),
         "not before": "not_before" in row and at(row["not_before"]),
-        "takes cancels": "eligible_at" in row and f"from {at(row['eligible_at'])}",
+        "cancellable": "eligible_at" in row and f"from {at(row['eligible_at'])}",
         "attempts": row["attempt"],
         "settled": "settled_at" in row and at(row["settled_at"]),
         "gives up": "settled_at" not in row and at(row["gives_up_at"]),

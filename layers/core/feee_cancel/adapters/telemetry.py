@@ -34,7 +34,7 @@ _TROUBLE = {
 
 
 class EmbeddedMetrics:
-    """Counts what it is told, from any thread, and writes it while the handler works and when it ends (`published`).
+    """Counts from any thread, and writes while the handler works and when it ends (`published`).
 
     `service` is the value of the only dimension, `service`; `refund_missing_after` is in seconds.
     """
@@ -51,7 +51,7 @@ class EmbeddedMetrics:
         self.count("Requested")
 
     def attempted(self, row: Cancellation) -> None:
-        """Count what the row says that an attempt wrote."""
+        """Count the outcome that an attempt wrote."""
         match row:
             case Cancellation(state=State.CANCELLED):
                 self._cancelled(row)
@@ -96,7 +96,7 @@ class EmbeddedMetrics:
         return publishing
 
     def _cancelled(self, row: Cancellation) -> None:
-        """Seconds count from when feee.io would have taken it and it was wanted."""
+        """Seconds count from when feee.io would have accepted it and the caller wanted it."""
         self.count("Cancelled")
         if row.refund_amount:
             self._add("RefundedTRX", _TRX, float(row.refund_amount))

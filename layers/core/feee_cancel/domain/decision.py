@@ -69,7 +69,7 @@ class Policy:
         return max(0, created_at + self.min_age + self.margin)
 
     def believed(self, eligible_at: int | None, *, now: float) -> int:
-        """An `eligible_at` of a row, which may be of a version that believed any `create_time`."""
+        """A row's `eligible_at`, bounded: an earlier version may have believed any `create_time`."""
         return min(eligible_at or 0, math.floor(now) + self.min_age + self.margin)
 
     def ends_by(self, row: Cancellation) -> int:

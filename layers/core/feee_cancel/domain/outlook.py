@@ -1,4 +1,4 @@
-"""What a cancel of an order would do now, told from the order alone."""
+"""What a cancel of an order would do now, by the order alone."""
 
 from dataclasses import dataclass
 

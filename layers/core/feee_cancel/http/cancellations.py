@@ -1,4 +1,4 @@
-"""What the API takes and answers."""
+"""What the API accepts and answers."""
 
 import json
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from feee_cancel.usecases.ports import UnknownWriteError
 
 MAX_BATCH_DOCUMENT = 16_384
 _MAX_WAIT = 31 * 86_400
-"""Nobody can ask for a time further ahead."""
+"""No `not_before` is further ahead."""
 
 _REJECTED = {
     StateReason.FILLED: "The order was filled: the energy was delegated, so it can't be cancelled any more.",

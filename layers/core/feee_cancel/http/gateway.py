@@ -1,4 +1,4 @@
-"""What API Gateway's REST API hands to a function and takes from it (Lambda proxy integration, payload format 1.0)."""
+"""What API Gateway's REST API passes to a function and expects back (Lambda proxy integration, payload format 1.0)."""
 
 import binascii
 import re
@@ -114,7 +114,7 @@ class Reply:
     content_type: str = "application/json"
 
     def to_event(self) -> dict[str, Any]:
-        """The answer as API Gateway takes it."""
+        """The answer as API Gateway expects it."""
         return {
             "statusCode": self.status.value,
             "headers": {"Content-Type": self.content_type, "Cache-Control": "no-store", **self.headers},

@@ -32,7 +32,7 @@ class ProblemError(Exception):
 
 
 def reply_to_error(error: Exception) -> Reply:
-    """The answer to an error: one table. What isn't the request's fault is logged."""
+    """The answer to an error: one table. Errors that aren't the caller's are logged."""
     match error:
         case ProblemError():
             return _problem(error)
@@ -62,7 +62,7 @@ def too_large(most: int) -> ProblemError:
 
 
 def retry_after(seconds: int = RETRY_SECONDS) -> dict[str, str]:
-    """The header that says when to come again."""
+    """The header that says when to ask again."""
     return {"Retry-After": str(seconds)}
 
 

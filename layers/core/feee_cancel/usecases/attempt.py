@@ -35,7 +35,7 @@ def lease_until(now: float) -> int:
 
 
 def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:
-    """Bring a claimed row one step on. Returns it as it then stands. Raises TableUnavailableError.
+    """Take a claimed row one step further. Returns it as it then stands. Raises TableUnavailableError.
 
     `deadline` (a reading of `ports.monotonic`) bounds the calls to feee.io. It is at most ATTEMPT_SECONDS after the
     clock was read for the lease: a process that stalls while it claims doesn't call once its lease is over.

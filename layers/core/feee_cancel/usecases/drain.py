@@ -1,4 +1,4 @@
-"""The drain: attempts what is due at a pace, everybody's in turn, and stays for what is due soon."""
+"""The drain: attempts what is due at a pace, askers in turn, and stays for what is due soon."""
 
 import logging
 import math
@@ -28,7 +28,7 @@ _AHEAD = 10
 _LAG_SECONDS = 5.0
 """How long the index may show a row as it was before its attempt began."""
 _LEAST_SECONDS = 0.001
-"""Less than that may not move a clock on."""
+"""A shorter sleep may not advance a clock."""
 _FAILURES = 3
 _SECONDS_OF_WORK = 4
 """At most this many seconds' worth of calls are under way: enough if each takes feee.io as long."""
@@ -191,6 +191,6 @@ class Drain:
 
 
 def _served(row: Cancellation) -> bool:
-    """Whether feee.io serves us: an envelope is feee.io speaking, even if the order in it can't be decided on."""
+    """Whether feee.io serves us: with an envelope it does, even if the order in it can't be decided on."""
     silent = row.answer is AnswerKind.NO_USABLE_ANSWER and row.code is None
     return row.answer not in _NOT_SERVED and not silent

@@ -1,4 +1,4 @@
-"""What the use cases need from the world; the adapters give it, and the tests' fakes."""
+"""What the use cases need from the world. The adapters provide it, and in tests the fakes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class UnknownWriteError(TableUnavailableError):
 
 
 class SecretUnavailableError(Exception):
-    """A secret couldn't be had; the message names it and how to set it, never its value."""
+    """A secret couldn't be read or used; the message names it and how to set it, never its value."""
 
 
 class NotSignedError(Exception):
@@ -46,11 +46,11 @@ class SignedMessage:
 
     @property
     def asker(self) -> str | None:
-        """Who has a share of the drain, if the message's id alone doesn't tell: an id may look like a sender."""
+        """Whose share of the drain it uses, if the message's id alone doesn't say: an id may look like a sender."""
         return f"webhook:{self.sender}" if self.sender else None
 
     def identity(self, order_no: str) -> str:
-        """What two deliveries of it have in common, and no two messages: ids are unique to a sender at best."""
+        """The same for two deliveries of it, different for two messages: ids are unique to a sender at best."""
         return f"webhook:{self.sender or ''}:{self.id}:{order_no}"
 
 
@@ -140,7 +140,7 @@ class Cancellations(Protocol):
         """At most so many rows of a state, the latest due first, those after `after`.
 
         Of a final state and a period: those that became final in it, the earliest first; `after` must be one of them.
-        As far as the index shows them: perhaps a moment behind the writes, without feee.io's answer and the order.
+        As the index shows them: perhaps a moment behind the writes, without feee.io's answer and the order.
         """
         ...
 
@@ -172,10 +172,10 @@ class Control(Protocol):
 
 
 class Telemetry(Protocol):
-    """Counts what it is told. No method raises, and each may be called from any thread."""
+    """Counts what happens. No method raises, and each may be called from any thread."""
 
     def started(self) -> None:
-        """Somebody asked, and a new cancellation was written."""
+        """A new cancellation was written."""
         ...
 
     def attempted(self, row: Cancellation) -> None:
@@ -222,7 +222,7 @@ class DrainLease(Protocol):
 class Intake:
     """The collaborators that accepting a request needs. `now` gives unix seconds.
 
-    `wake` starts a drain that stays until a time, at best: it never raises.
+    `wake` starts a drain that stays until a time, if it can: it never raises.
     """
 
     cancellations: Cancellations
