@@ -10,7 +10,7 @@ import urllib3
 from benchmarks.runtime import ENVIRONMENT, FLOOR, Runtime
 from benchmarks.table import Row, at_most, percentile, ratio
 from local.build import ROOT
-from local.simulator.orders import DEFAULT_KEY
+from local.simulator.order_book import DEFAULT_KEY
 from local.simulator.server import running
 
 TIMES = 2_000

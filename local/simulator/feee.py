@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 
 from local.simulator.access import Caller
 from local.simulator.choices import Answer
+from local.simulator.fault_kinds import Scene, respond
 from local.simulator.journal import Entry
-from local.simulator.kinds import Scene, respond
 from local.simulator.misbehaviour import Misbehaviour, Target
-from local.simulator.orders import Orders
+from local.simulator.order_book import Orders
 from local.simulator.simulation import Simulation
 
 Parameters: TypeAlias = Mapping[str, object]

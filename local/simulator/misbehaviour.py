@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from werkzeug.wrappers import Response
 
-from local.simulator.kinds import ACTS_NOT, KINDS, Scene
+from local.simulator.fault_kinds import ACTS_NOT, KINDS, Scene
 
 
 class Target(StrEnum):

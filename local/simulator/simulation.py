@@ -5,7 +5,7 @@ from collections.abc import Callable
 from local.simulator.choices import Choices
 from local.simulator.journal import Journal
 from local.simulator.misbehaviour import Misbehaviours
-from local.simulator.orders import Orders
+from local.simulator.order_book import Orders
 
 
 class Simulation:

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.simulator.orders import Orders
+from local.simulator.order_book import Orders
 from local.simulator.server import RunningSimulator, running
 from tests.simulator.buyer import Buyer
 from tests.simulator.clock import Clock

@@ -10,7 +10,7 @@ import pytest
 import urllib3
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
-from local.simulator.kinds import KINDS
+from local.simulator.fault_kinds import KINDS
 from local.simulator.server import RunningSimulator
 from tests.simulator.buyer import Buyer, body
 

@@ -8,7 +8,7 @@ import pytest
 from local.simulator.access import Access, Caller
 from local.simulator.choices import Answer, Choices, RequestId
 from local.simulator.detail import Status
-from local.simulator.orders import DEFAULT_KEY, Orders
+from local.simulator.order_book import DEFAULT_KEY, Orders
 from tests.simulator.clock import Clock
 
 OPEN = (1, 3, 4, 7, 15, 16, 99)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.simulator.choices import Choices
-from local.simulator.kinds import ACTS_NOT, KINDS
+from local.simulator.fault_kinds import ACTS_NOT, KINDS
 from local.simulator.server import running
 from tests.readme import commands
 from tests.template import ROOT

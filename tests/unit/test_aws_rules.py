@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.rules import RULES, Rule, faults, imported, stack
+from local.rules import RULES, Rule, faults, imported, resource_rules
 from local.rules import transformed as sam
 from tests.template import ROOT, TEMPLATE, resources, transformed
 
@@ -195,7 +195,7 @@ def test_api_gateway_invokes_functions_by_their_own_permissions() -> None:
 def test_language_extensions_come_before_sam() -> None:
     """AWS::LanguageExtensions transform, considerations."""
     bad = {"Transform": ["AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"], "Resources": {}}
-    assert found(stack.language_extensions_come_first, bad)
+    assert found(resource_rules.language_extensions_come_first, bad)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_method_setting_names_a_method_that_exists(path: str, method: str) -> 
     def change(template: Any) -> None:
         properties(template, "Apiv1Stage")["MethodSettings"][1] |= {"ResourcePath": path, "HttpMethod": method}
 
-    assert path in found(stack.method_settings_name_methods_that_exist, changed(change))
+    assert path in found(resource_rules.method_settings_name_methods_that_exist, changed(change))
 
 
 def test_the_access_log_has_the_requests_id() -> None:
@@ -216,7 +216,7 @@ def test_the_access_log_has_the_requests_id() -> None:
     def change(template: Any) -> None:
         properties(template, "Apiv1Stage")["AccessLogSetting"]["Format"] = "$context.status"
 
-    assert "request id" in found(stack.access_logs_tell_requests_apart, changed(change))
+    assert "request id" in found(resource_rules.access_logs_tell_requests_apart, changed(change))
 
 
 def test_api_gateway_may_invoke_what_serves_a_method() -> None:
@@ -224,38 +224,38 @@ def test_api_gateway_may_invoke_what_serves_a_method() -> None:
     permissions = [name for name in resources("AWS::Lambda::Permission") if "GetOrder" in name]
     (one,) = permissions
     bad = changed(lambda template: template["Resources"].pop(one))
-    assert f"get {ORDERS}" in found(stack.api_gateway_may_invoke_each_function, bad)
+    assert f"get {ORDERS}" in found(resource_rules.api_gateway_may_invoke_each_function, bad)
 
 
 def test_functions_end_before_api_gateway_gives_up() -> None:
     """API Gateway quotas, for REST APIs: an integration has 29 s by default."""
     bad = changed(lambda template: properties(template, "ApiFunction").update(Timeout=29))
-    assert "ApiFunction" in found(stack.functions_answer_before_api_gateway_gives_up, bad)
+    assert "ApiFunction" in found(resource_rules.functions_answer_before_api_gateway_gives_up, bad)
 
 
 @pytest.mark.parametrize("policy", ["Retain", {"Fn::If": ["KeepData", "Retain", "Delete"]}])
 def test_a_creation_that_failed_leaves_nothing(policy: object) -> None:
     """DeletionPolicy attribute: RetainExceptOnCreate keeps a resource, but not one whose creation is rolled back."""
     bad = changed(lambda template: template["Resources"]["CancellationTable"].update(DeletionPolicy=policy))
-    assert "CancellationTable" in found(stack.failed_creations_leave_nothing, bad)
+    assert "CancellationTable" in found(resource_rules.failed_creations_leave_nothing, bad)
 
 
 def test_a_replaced_resource_knows_no_creation() -> None:
     """UpdateReplacePolicy attribute: Delete, Retain or Snapshot."""
     bad = changed(lambda template: template["Resources"]["FeeeKey"].update(UpdateReplacePolicy="RetainExceptOnCreate"))
-    assert "FeeeKey" in found(stack.replaced_resources_know_their_policy, bad)
+    assert "FeeeKey" in found(resource_rules.replaced_resources_know_their_policy, bad)
 
 
 @pytest.mark.parametrize("name", [{"Ref": "AWS::StackName"}, {"Fn::Sub": "${AWS::Region}"}, "feee-cancel"])
 def test_a_dashboard_is_named_for_its_stack_and_region(name: object) -> None:
     """Dashboards are global to the account (CloudWatch: creating a dashboard; qnabot-on-aws#81)."""
     bad = changed(lambda template: properties(template, "OperationsDashboard").update(DashboardName=name))
-    assert "OperationsDashboard" in found(stack.dashboards_are_named_for_their_region, bad)
+    assert "OperationsDashboard" in found(resource_rules.dashboards_are_named_for_their_region, bad)
 
 
 def test_no_concurrency_is_reserved_unless_asked_for() -> None:
     """Lambda quotas: a new account may have 10, all of which must stay unreserved."""
-    rule = stack.no_concurrency_is_reserved_by_default
+    rule = resource_rules.no_concurrency_is_reserved_by_default
     assert found(rule, changed(lambda template: template["Parameters"]["WebhookConcurrency"].update(Default=5)))
     assert found(
         rule, changed(lambda template: properties(template, "ApiFunction").update(ReservedConcurrentExecutions=5))
@@ -270,14 +270,14 @@ def test_no_log_level_drops_the_metrics(level: object) -> None:
         template["Parameters"]["LogLevel"] = {"Type": "String", "AllowedValues": ["INFO", "WARN"]}
         properties(template, "NotifyFunction")["LoggingConfig"]["ApplicationLogLevel"] = level
 
-    assert "NotifyFunction" in found(stack.log_levels_let_metrics_through, changed(change))
+    assert "NotifyFunction" in found(resource_rules.log_levels_let_metrics_through, changed(change))
 
 
 @pytest.mark.parametrize("pattern", ["^arn:aws:secretsmanager:.+$", "^arn:aws:secretsmanager:[a-z/]+$"])
 def test_a_secrets_arn_is_given_whole(pattern: str) -> None:
     """Secrets Manager: an ARN ends in a hyphen and six characters, and a policy names it whole."""
     bad = changed(lambda template: template["Parameters"]["FeeeKeySecretArn"].update(AllowedPattern=pattern))
-    assert "FeeeKeySecretArn" in found(stack.secrets_are_named_in_full, bad)
+    assert "FeeeKeySecretArn" in found(resource_rules.secrets_are_named_in_full, bad)
 
 
 def test_an_index_has_no_more_attributes_than_dynamodb_projects() -> None:
@@ -287,20 +287,20 @@ def test_an_index_has_no_more_attributes_than_dynamodb_projects() -> None:
         index = properties(template, "CancellationTable")["GlobalSecondaryIndexes"][0]
         index["Projection"]["NonKeyAttributes"] = [f"a{n}" for n in range(21)]
 
-    assert "CancellationTable" in found(stack.indexes_project_no_more_than_dynamodb_allows, changed(change))
+    assert "CancellationTable" in found(resource_rules.indexes_project_no_more_than_dynamodb_allows, changed(change))
 
 
 def test_who_reads_a_secret_may_use_its_key() -> None:
     """Secrets Manager: permissions for the KMS key: a reader needs kms:Decrypt under a customer-managed one."""
     bad = changed(lambda template: template["Resources"].pop("MayDecryptTheKey"))
-    said = found(stack.readers_of_a_secret_may_decrypt_it, bad)
+    said = found(resource_rules.readers_of_a_secret_may_decrypt_it, bad)
     assert said.count("whose key it may not use") == 2
 
 
 def test_the_secrets_literals_are_what_they_always_were() -> None:
     """CloudFormation writes SecretString again where the template's text changed: over the real one (cdkd#2472)."""
     bad = changed(lambda template: properties(template, "FeeeKey").update(SecretString='{"key":""}'))
-    assert "FeeeKey" in found(stack.secrets_start_with_the_same_literal, bad)
+    assert "FeeeKey" in found(resource_rules.secrets_start_with_the_same_literal, bad)
 
 
 def test_the_notifier_may_read_the_stream() -> None:
@@ -310,18 +310,18 @@ def test_the_notifier_may_read_the_stream() -> None:
         (policy,) = properties(template, "NotifyFunctionRole")["Policies"]
         policy["PolicyDocument"]["Statement"] = policy["PolicyDocument"]["Statement"][:1]
 
-    assert "dynamodb:ListStreams" in found(stack.streams_may_be_read, changed(change))
+    assert "dynamodb:ListStreams" in found(resource_rules.streams_may_be_read, changed(change))
 
 
 def test_the_drain_may_wake_itself() -> None:
     """Lambda: recursive loops are stopped after some 16 rounds unless the function allows them."""
     bad = changed(lambda template: properties(template, "ScheduleFunction").pop("RecursiveLoop"))
-    assert "ScheduleFunction" in found(stack.a_function_that_invokes_itself_is_allowed_to, bad)
+    assert "ScheduleFunction" in found(resource_rules.a_function_that_invokes_itself_is_allowed_to, bad)
 
 
 def test_it_is_within_the_quotas() -> None:
     """CloudFormation quotas: 200 parameters, 200 outputs; Lambda quotas: 4 KB of variables, 5 layers."""
-    rule = stack.it_is_within_cloudformations_quotas
+    rule = resource_rules.it_is_within_cloudformations_quotas
     assert found(rule, changed(lambda template: template.update(Outputs=dict.fromkeys(map(str, range(201))))))
     assert found(rule, changed(lambda template: properties(template, "ApiFunction").update(Layers=["a"] * 6)))
     assert len((ROOT / "template.yaml").read_bytes()) < 1_000_000, "what CloudFormation accepts from a bucket"
@@ -361,6 +361,6 @@ def test_a_change_of_a_route_or_of_an_answer_reaches_the_stage() -> None:
 
 
 def test_no_parameter_changes_the_document_behind_the_stages_back() -> None:
-    """SAM's hash is of the document's text: what a parameter changes inside it wouldn't be deployed."""
+    """SAM's hash is of the document's text: what a parameter changes inside it wouldn't be resource_rules."""
     text = json.dumps(resources("AWS::ApiGateway::RestApi")["Api"]["Body"])
     assert not [name for name in (*TEMPLATE["Parameters"], *TEMPLATE["Conditions"]) if f'"{name}"' in text]

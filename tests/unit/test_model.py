@@ -24,8 +24,8 @@ from feee_cancel.usecases.ports import Ports, TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation, wake_for
 from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.choices import Answer as Reply
-from local.simulator.kinds import KINDS, Scene, respond
-from local.simulator.orders import Orders
+from local.simulator.fault_kinds import KINDS, Scene, respond
+from local.simulator.order_book import Orders
 from tests.fakes import Clock, FakeLease, FakeTable, InlineExecutor, ports
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"

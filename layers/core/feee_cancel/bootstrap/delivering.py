@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from feee_cancel.adapters.event_queue import SqsEventQueue
-from feee_cancel.adapters.receiver import Receiver
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.signatures import Signers
 from feee_cancel.bootstrap.session import clients
@@ -18,6 +17,6 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Callable[[Sequence[Del
     """What delivers. Raises SettingError."""
     settings, client = Settings(environ), clients()
     secrets = Signers(client("secretsmanager"), settings.text("SETTLED_SECRET_ARN"))
-    receiver = Receiver(settings.text("SETTLED_WEBHOOK_URL"), secrets=secrets)
+    receiver = Subscriber(settings.text("SETTLED_WEBHOOK_URL"), secrets=secrets)
     queue = SqsEventQueue(client("sqs"), settings.text("SETTLED_QUEUE_URL"), settings.text("UNDELIVERED_QUEUE_URL"))
     return lambda deliveries, now: deliver(deliveries, receiver.post, queue, now=now)

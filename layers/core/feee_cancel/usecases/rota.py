@@ -23,7 +23,7 @@ class Rota:
         self._since_refused = 0
 
     def choose(self, ready: Sequence[Due], *, suspicious: bool) -> Due:
-        """The next of what is due. If feee.io may be down (`suspicious`), one that it served last time: that tells more."""
+        """The next of what is due. If feee.io may be down (`suspicious`), one that it served last time."""
         refused = [row for row in ready if row.lane is Lane.REFUSED]
         others = [row for row in ready if row.lane is not Lane.REFUSED]
         first = refused if refused and self._since_refused >= REFUSED_SHARE - 1 else others or refused

@@ -55,7 +55,7 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class Receiver:
+class Subscriber:
     """Posts to one URL: https, or http on this machine. `secrets` gives those to sign with; each signs."""
 
     def __init__(

@@ -9,10 +9,10 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from local.simulator.choices import RequestId
+from local.simulator.fault_kinds import JSON
 from local.simulator.json_text import to_json
-from local.simulator.kinds import JSON
 from local.simulator.misbehaviour import Misbehaviour
-from local.simulator.order import Order
+from local.simulator.simulated_order import Order
 from local.simulator.simulation import Simulation
 
 

@@ -15,9 +15,9 @@ import trustme
 from flask import Flask, Response, request
 from standardwebhooks import Webhook
 
-from feee_cancel.adapters import receiver as module
-from feee_cancel.adapters.receiver import PrivateAddressError, Receiver, is_public, look_up_public
+from feee_cancel.adapters import subscriber as module
 from feee_cancel.adapters.resolver import Lookup
+from feee_cancel.adapters.subscriber import PrivateAddressError, Subscriber, is_public, look_up_public
 from feee_cancel.usecases.deliver import Reply
 from feee_cancel.usecases.ports import SecretUnavailableError
 from local.simulator.listener import Listener, listening
@@ -72,9 +72,9 @@ HERE = leading_to("127.0.0.1")
 """This machine; only the receivers of these tests may be there."""
 
 
-def receiver(at: Wallet, *secrets: str, lookup: Lookup = HERE) -> Receiver:
+def receiver(at: Wallet, *secrets: str, lookup: Lookup = HERE) -> Subscriber:
     signers = [Webhook(secret) for secret in secrets or (SECRET,)]
-    return Receiver(at.url, secrets=lambda: signers, trusted=at.trusted, lookup=lookup)
+    return Subscriber(at.url, secrets=lambda: signers, trusted=at.trusted, lookup=lookup)
 
 
 def test_an_event_is_posted_once_and_verifies_with_the_library(authority: trustme.CA) -> None:
@@ -189,7 +189,7 @@ def test_nothing_is_posted_without_a_secret(authority: trustme.CA) -> None:
         raise SecretUnavailableError("empty")
 
     with wallet(authority) as there:
-        unset = Receiver(there.url, secrets=none, trusted=there.trusted, lookup=HERE)
+        unset = Subscriber(there.url, secrets=none, trusted=there.trusted, lookup=HERE)
         assert unset.post(EVENT, BODY) is Reply.TRY_AGAIN
     assert there.came == []
 
@@ -237,11 +237,11 @@ def test_a_receiver_that_never_answers_rightly_is_left_in_time(
     monkeypatch.setattr(module, "CALL_SECONDS", 0.5)
     with raw(server) as url:
         started = time.monotonic()
-        assert Receiver(url, secrets=lambda: [Webhook(SECRET)]).post(EVENT, BODY) is Reply.TRY_AGAIN
+        assert Subscriber(url, secrets=lambda: [Webhook(SECRET)]).post(EVENT, BODY) is Reply.TRY_AGAIN
         assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("url", ["http://wallet.example/x", "ftp://wallet.example", "https://", "wallet.example"])
 def test_a_url_that_is_not_https_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(ValueError, match="must be https"):
-        Receiver(url, secrets=list)
+        Subscriber(url, secrets=list)

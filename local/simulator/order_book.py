@@ -21,8 +21,8 @@ from local.simulator.detail import (
     sub_orders,
     with_fields,
 )
-from local.simulator.order import Order, Refund, steps_from
 from local.simulator.rental import ACCOUNT, BALANCE, FIVE_MINUTES, length, rental
+from local.simulator.simulated_order import Order, Refund, steps_from
 
 MINIMUM_AGE = 300
 UNFINISHED_LIMIT = 5
