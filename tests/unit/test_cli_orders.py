@@ -92,7 +92,7 @@ def test_an_order_number_stays_one_part_of_the_path() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "expected", "said"),
     [
-        (200, row("withdrawn", "taken_back"), Exit.DONE, "the request was taken back"),
+        (200, row("withdrawn", "taken_back"), Exit.DONE, "the request was withdrawn"),
         (409, PROBLEM | {"detail": "The cancellation is under way."}, Exit.NO, "under way"),
         (404, PROBLEM | {"detail": "No cancellation."}, Exit.NO, "No cancellation."),
     ],

@@ -86,7 +86,7 @@ def test_failed_events_are_sent_again_as_lambda_got_them(sqs: FakeQueues) -> Non
     assert (outcome.exit, sqs.waiting) == (Exit.DONE, {})
     like = r"^1: sent .* \((.*)\), {.*schön.*} failed with: TableUnavailableError no table$"
     assert len(set(re.findall(like, asked.questions[0], re.MULTILINE))) == 21, "each is told apart"
-    assert "starts afresh" in asked.questions[0]
+    assert "starts again" in asked.questions[0]
 
 
 def test_nothing_is_done_unless_it_is_agreed_to(sqs: FakeQueues) -> None:

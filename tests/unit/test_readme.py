@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.template import ROOT
 
 ENGLISH, CHINESE = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))

@@ -192,9 +192,9 @@ def test_a_message_older_than_the_end_before_changes_nothing_of_the_fresh_start(
     case.clock.sleep(10)
     case.take_back()
     case.clock.sleep(10)
-    afresh = case.post(TREASURY, NOW + 900)
-    assert (afresh.ended_before, afresh.requests) == (NOW + 10, ())
-    assert case.send("msg_1", at=NOW + 5) == afresh
+    restarted = case.post(TREASURY, NOW + 900)
+    assert (restarted.ended_before, restarted.requests) == (NOW + 10, ())
+    assert case.send("msg_1", at=NOW + 5) == restarted
     assert case.send("msg_2", at=NOW + 15).due_at == NOW + 20
 
 

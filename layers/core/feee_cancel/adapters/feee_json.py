@@ -51,7 +51,7 @@ def _unpacked(body: bytes, most: int) -> bytes:
 def _document(body: bytes, content_type: str) -> tuple[str, object]:
     """The text and what it says.
 
-    UTF-8 as JSON has it, or what its BOM or zeros say; GB18030 where that is declared, or nothing else fits.
+    UTF-8 as JSON has it, or what its BOM or zeros say; GB18030 if that is declared, or nothing else fits.
     """
     encodings = (json.detect_encoding(body), "gb18030")
     for encoding in reversed(encodings) if _CHINESE.search(content_type) else encodings:

@@ -164,8 +164,8 @@ class CancellationTable(TableIndex):
         """Make a conditional write with this token. Returns what it gave, or what it found; and whether it was made.
 
         botocore repeats a write whose answer was lost, and the repeated one finds the first: by its token it is ours.
-        If no answer came at all, the row is read. Raises UnknownWriteError if it doesn't tell; a row that is there,
-        tells of a write that was to be made only `if_new`.
+        If no answer came at all, the row is read. Raises UnknownWriteError if it doesn't show that; a row
+        that is there shows it of a write that was to be made only `if_new`.
         """
         try:
             with translated(f"order {order_no}") as found:

@@ -34,7 +34,7 @@ def who(request: Requested) -> str:
 
 
 def may_restart(there: Cancellation, request: Requested, *, rejected_by: float) -> bool:
-    """Whether a request starts a cancellation afresh that ended: not one that is older than its end."""
+    """Whether a request starts again a cancellation that ended: not one that is older than its end."""
     if there.state not in RESTARTABLE or changes_nothing(there, request):
         return False
     return there.state is not State.REJECTED or there.due_at <= int(rejected_by)

@@ -45,7 +45,7 @@ def reply_to_error(error: Exception) -> Reply:
             logger.error("whether the request was recorded is unknown", exc_info=error)
             return _problem(_unavailable(NOT_KNOWN))
         case TableUnavailableError() | SecretUnavailableError():
-            logger.error("the request could not be taken", exc_info=error)
+            logger.error("the request couldn't be accepted", exc_info=error)
             return _problem(
                 _unavailable("A table or a secret can't be reached just now; nothing was changed. Try again.")
             )

@@ -15,7 +15,7 @@ TICK_SECONDS = 120
 """The longest time between two of the drain's ticks: EventBridge Scheduler starts each some time within its minute
 (Schedule types in EventBridge Scheduler). The tick takes care of what becomes due later than this."""
 _INDEX_SECONDS = 2
-"""The index may show a row so much later than it was written."""
+"""How many seconds after the write the index may still not show a row."""
 _TRIES = 5
 """So often a row is found changed before a request for it is refused."""
 
