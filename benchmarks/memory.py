@@ -53,7 +53,7 @@ _ANSWERS = {
 
 
 def memory(run_in: Runtime, sizes: Sequence[int] = SIZES, functions: Sequence[str] = FUNCTIONS) -> Iterator[Row]:
-    """A row for each function and size. Raises LocalError where there is no container engine."""
+    """A row for each function and size. Raises LocalError if there is no container engine."""
     if not run_in.contained:
         raise LocalError("the sizes of memory can be measured in Lambda's image only")
     with _peers() as (ports, authority):

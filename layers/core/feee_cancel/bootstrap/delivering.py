@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from feee_cancel.adapters.event_queue import SqsEventQueue
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.signatures import Signers
+from feee_cancel.adapters.subscriber import Subscriber
 from feee_cancel.bootstrap.session import clients
 from feee_cancel.domain.foreign_events import UnknownEventError
 from feee_cancel.usecases.deliver import Delivery, deliver

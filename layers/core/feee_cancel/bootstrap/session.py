@@ -24,7 +24,7 @@ _CONFIG = Config(
 AUTHORITIES: str | None = getattr(botocore.httpsession, "AUTHORITIES", None)
 """Where the layer keeps botocore's certificates so that one is read when it is needed; None outside the layer."""
 
-logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells of its credentials and endpoints at each start
+logging.getLogger("botocore").setLevel(logging.WARNING)  # it logs its credentials' source and endpoints at each start
 # What no line has needn't be found out for each (Optimization in Python's Logging HOWTO).
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
