@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from local.simulator.choices import Choices
-from local.simulator.orders import DEFAULT_KEY
+from local.simulator.order_book import DEFAULT_KEY
 from local.simulator.server import running
 
 _NEXT = """

@@ -13,7 +13,7 @@ import pytest
 from feee_cancel.adapters.diagnosis import diagnose
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.recording import record_account, shape, words
-from local.simulator.kinds import JSON
+from local.simulator.fault_kinds import JSON
 from local.simulator.server import RunningSimulator, running
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
