@@ -15,6 +15,7 @@ from rich.console import Console
 
 from cli.outcome import Exit
 from cli.stack import deployed
+from cli.text import visible
 from cli.trouble import EXPECTED, said
 from deploy import sam
 from deploy.bytecode import have_python
@@ -78,8 +79,10 @@ def step(console: Console, title: str) -> Iterator[None]:
 
 
 def shown(console: Console) -> Callable[[str], None]:
-    """Prints a line as it is."""
-    return lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True)
+    """Prints lines; what a terminal would obey in them is shown, for CloudFormation repeats what others wrote."""
+    return lambda text: console.print(
+        "\n".join(map(visible, text.split("\n"))), highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def main(do: Callable[[Wanted, Console], None] = deploy) -> int:

@@ -11,7 +11,9 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from cli.text import visible
 from feee_cancel_client.api import ApiAnswer
 from local.bus import SettledEvents, settled_events
 from local.errors import LocalError
@@ -159,7 +161,7 @@ def play(stack: LocalStack, console: Console) -> None:
         console.print(
             "\nOn EventBridge, for the order that came by webhook, as for each that is final:", highlight=False
         )
-        console.print_json(data=_event(events, order_no))
+        console.print_json(data=_event(events, order_no), ensure_ascii=True)
 
 
 def _event(events: SettledEvents, order_no: str) -> dict[str, Any]:
@@ -191,7 +193,7 @@ def _table(stack: LocalStack, outcomes: dict[str, Outcome]) -> Table:
     for heading in ("Calls", "Refund"):
         table.add_column(heading, justify="right")
     for title in AT_ONCE | BY_ITSELF:
-        table.add_row(title, *_cells(stack, outcomes[title]))
+        table.add_row(title, *(Text(visible(cell)) for cell in _cells(stack, outcomes[title])))
     return table
 
 

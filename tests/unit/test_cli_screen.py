@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cli import __main__ as command_line
 from cli.arguments import parser
@@ -21,6 +22,7 @@ from cli.screen import Terminal, say
 from cli.stack import Stack
 from cli.text import for_scripts, lines, visible, wrapped
 from cli.trouble import said
+from deploy.__main__ import shown
 from feee_cancel_client import ApiAnswer
 from tests.cli import NOW, ORDER_NO, FakeApi, FakeLambda, FakeQueues, client_error, problem, row, stack
 from tests.unit.test_cli_redrive import envelope
@@ -164,3 +166,8 @@ def test_at_a_terminal_nothing_of_others_begins_a_line(columns: int, tmp_path: P
 
 def test_aws_words_are_others_words_too() -> None:
     assert said(client_error("X", HOSTILE)).isprintable()
+
+
+def test_what_cloudformation_repeats_is_shown_so_too(capsys: pytest.CaptureFixture[str]) -> None:
+    shown(Console())(f"failed: {HOSTILE.replace(chr(0xD800), '')}")
+    assert not UNFIT & {ord(character) for character in capsys.readouterr().out.replace("\n", "")}
