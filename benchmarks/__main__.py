@@ -16,6 +16,7 @@ from rich.console import Console
 from benchmarks import bill, deployed
 from benchmarks.backlog import backlog
 from benchmarks.growth import api_units, growth, idle_read_units
+from benchmarks.lossy import lossy
 from benchmarks.runtime import runtime
 from benchmarks.starts import cold_starts, first_invocations
 from benchmarks.starvation import scenarios, starvation
@@ -58,6 +59,8 @@ def _on_a_stack(console: Console, seconds: float | None) -> Iterator[Row]:
             yield deployed.deferred(stack)
         with step(console, "The drain's pace"):
             yield deployed.pace(stack)
+        with step(console, "Lost answers"):
+            yield lossy(stack)
         with step(console, "Growth"):
             yield from growth(stack)
         if seconds is not None:

@@ -19,6 +19,7 @@ from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.bootstrap.cancelling import Service, bootstrap
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from local.errors import LocalError
+from local.identity import CREDENTIALS
 from local.stack import LocalStack
 from tests.template import TEMPLATE
 
@@ -80,6 +81,11 @@ def _table(stack: LocalStack, finished: int) -> str:
     return name
 
 
+def empty_table(stack: LocalStack) -> str:
+    """A table as the template has it."""
+    return _table(stack, 0)
+
+
 def _finished(index: int) -> dict[str, Any]:
     values = {
         "due_at": 1_700_000_000 + index,
@@ -94,7 +100,7 @@ def _finished(index: int) -> dict[str, Any]:
 def api_units(stack: LocalStack) -> tuple[float, float]:
     """Write and read units of a happy cancel through the API."""
     with metered() as meter:
-        service = _service(stack, _table(stack, 0))
+        service = service_on(stack, empty_table(stack))
         order_no = str(stack.simulator.orders.create(age=3600).detail.document()["order_no"])
         row = service.request({"order_no": order_no}, requested_by=None, seconds_left=25)
     if row.state is not State.CANCELLED:
@@ -105,15 +111,19 @@ def api_units(stack: LocalStack) -> tuple[float, float]:
 def idle_read_units(stack: LocalStack) -> float:
     """Read units of a drain that finds nothing due."""
     with metered() as meter:
-        _service(stack, _table(stack, 0)).drain(until=0, seconds_left=170)
+        service_on(stack, empty_table(stack)).drain(until=0, seconds_left=170)
     return meter.read_units
 
 
-def _service(stack: LocalStack, table: str) -> Service:
+def service_on(stack: LocalStack, table: str) -> Service:
     """The service in this process, at the stack's emulator and simulator, on a table of its own."""
     stack.simulator.client.reset()
     stack.simulator.client.set_access(rate_limit=100_000)
-    os.environ |= ENVIRONMENT | {"AWS_ENDPOINT_URL": stack.endpoint}
+    os.environ |= ENVIRONMENT | {
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
+    }
     settings = {
         "TABLE_NAME": table,
         "FEEE_KEY_SECRET_ARN": stack.outputs["FeeeKeySecretArn"],
@@ -123,9 +133,9 @@ def _service(stack: LocalStack, table: str) -> Service:
 
 
 def _drained(stack: LocalStack, table: str, finished: int, due: int) -> Run:
-    settled = _Settled()
+    settled = Settled()
     with metered() as meter:
-        wired = _service(stack, table)
+        wired = service_on(stack, table)
         service = replace(wired, drain_pace=_PACE, ports=replace(wired.ports, telemetry=settled))
     _make_due(stack, service, due)
     meter.forget()
@@ -147,15 +157,17 @@ def _drained(stack: LocalStack, table: str, finished: int, due: int) -> Run:
     )
 
 
-class _Settled:
+class Settled:
     """Telemetry that remembers when each order was cancelled."""
 
     def __init__(self) -> None:
         self.at: list[float] = []
+        self.by_order: dict[str, float] = {}
 
     def attempted(self, row: Cancellation) -> None:
         if row.state is State.CANCELLED:
             self.at.append(time.monotonic())
+            self.by_order[row.order_no] = time.time()
 
     def started(self) -> None:
         """Nothing is measured here."""
