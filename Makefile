@@ -86,13 +86,17 @@ build: setup ## Build what would be deployed, into a folder of .local/builds
 	@$(RUN) -m local.build
 
 lock: $(UV) ## Resolve every requirement again and write the lock files
-	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/stand-in requirements/checkov requirements/aws requirements/operator requirements/dev; do \
+	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/stand-in requirements/checkov requirements/aws requirements/operator requirements/sbom requirements/dev; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --output-file "$$name.txt" "$$name.in"; \
 	done
 
 deploy: .tools/sam/ready .tools/operator/ready ## From here to a stack that cancels (STACK=, REGION=, PROFILE=, PARAMETERS=); again: update
 	@.tools/operator/bin/python -m deploy
+
+.PHONY: package
+package: .tools/sam/ready .tools/operator/ready .tools/sbom/ready ## A folder that installs the service without this repository: artifacts, checksums, SBOM, notices
+	@.tools/operator/bin/python -m deploy.package
 
 undeploy: .tools/operator/ready ## Say what stays and what it costs, ask, and remove the rest of the stack
 	@.tools/operator/bin/python -m deploy.undeploy
@@ -105,13 +109,14 @@ setup: .venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .
 .tools/checkov/ready: requirements/checkov.txt
 .tools/aws/ready: requirements/aws.txt
 .tools/operator/ready: requirements/operator.txt
+.tools/sbom/ready: requirements/sbom.txt
 
 # What another make in this folder has made meanwhile isn't made again.
 ONCE = $(PYTHON) -I local/lock.py $@ $^ -- $(SHELL) $(.SHELLFLAGS)
 
 # One environment for each lock file, named as it is: SAM CLI, the emulator and checkov pin libraries that the project
 # also uses. The AWS CLI is what the tests run the documents' commands with.
-.venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .tools/aws/ready .tools/operator/ready: | $(UV)
+.venv/ready .tools/sam/ready .tools/emulator/ready .tools/checkov/ready .tools/aws/ready .tools/operator/ready .tools/sbom/ready: | $(UV)
 	@$(ONCE) 'echo "Installing $< (once) ..."; \
 	  $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(@D); \
 	  $(UV) pip install --quiet --python $(@D) --require-hashes --requirement $<; \
@@ -126,6 +131,6 @@ $(UV): requirements/uv.txt
 	  touch $@'
 
 clean: ## Remove everything that was built or installed here
-	rm -rf .venv .tools .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .tools .aws-sam dist .local .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 .PHONY: help memory dashboard demo local simulator docs sam-local sam-api image check test test-long pythons bench bench-json profile imports lint format build lock deploy undeploy setup clean

@@ -1,0 +1,96 @@
+"""`make package`: a folder that installs the service without this repository.
+
+The same sources, with the same Python for the bytecode, give the same bytes.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+from cli.outcome import Exit, TroubleError
+from deploy.notices import bundled, notices
+from local.build import ROOT, build
+from local.errors import LocalError
+
+_SBOM = ROOT / ".tools/sbom/bin/cyclonedx-py"
+_ARTIFACT = re.compile(r"^( +(?:CodeUri|ContentUri): )(\w+)$", re.MULTILINE)
+_BESIDE = re.compile(r"^( +(?:LicenseUrl|ReadmeUrl): ).*/([^/\n]+)$", re.MULTILINE)
+_COPIED = ("LICENSE", "README.md", "samconfig.toml")
+_THE_ZIPS_DATE = (1980, 1, 1, 0, 0, 0)
+_INSTALL = """# Installing
+
+With SAM CLI and credentials of your account, in this folder:
+
+    sha256sum --check SHA256SUMS
+    sam deploy --guided
+
+Then put feee.io's key into the secret of output FeeeKeySecretArn, as {"key": "..."}. README.md has the rest.
+
+To publish it in the Serverless Application Repository, with a bucket that it may read:
+
+    sam package --template-file template.yaml --s3-bucket <bucket> --output-template-file packaged.yaml
+    sam publish --template packaged.yaml
+"""
+
+
+def package(built: Path, to: Path) -> None:
+    """Write the release of this build into a folder, which is emptied first. Raises TroubleError."""
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir(parents=True)
+    template = (built / "template.yaml").read_text()
+    for artifact in {found[2] for found in _ARTIFACT.finditer(template)}:
+        _zip(built / artifact, to / f"{artifact}.zip")
+    (to / "template.yaml").write_text(_BESIDE.sub(r"\1\2", _ARTIFACT.sub(r"\1\2.zip", template)))
+    for name in _COPIED:
+        shutil.copyfile(ROOT / name, to / name)
+    (to / "INSTALL.md").write_text(_INSTALL)
+    (to / "NOTICES.txt").write_text(notices(bundled(built / "DependenciesLayer")))
+    _write_sbom(to / "sbom.cdx.json")
+    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(to.iterdir())]
+    (to / "SHA256SUMS").write_text("".join(sums))
+
+
+def version() -> str:
+    """The project's."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
+def _zip(folder: Path, to: Path) -> None:
+    """Readable for Lambda, whoever made the files."""
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(str(file.relative_to(folder)), _THE_ZIPS_DATE)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+
+
+def _write_sbom(to: Path) -> None:
+    """CycloneDX, of what the layer's lock file names."""
+    lock = ROOT / "layers/dependencies/requirements.txt"
+    options = ["--pyproject", str(ROOT / "pyproject.toml"), "--short-PURLs", "--output-reproducible"]
+    command = [str(_SBOM), "requirements", *options, "--output-file", str(to), str(lock)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise TroubleError(f"The SBOM can't be written: {done.stderr.strip()}")
+
+
+def main() -> int:
+    """The exit status."""
+    to = ROOT / "dist" / f"feee-cancel-{version()}"
+    try:
+        package(build().parent, to)
+    except (TroubleError, LocalError) as error:
+        print(error, file=sys.stderr)
+        return Exit.TROUBLE
+    print(f"Written: {to.relative_to(ROOT)}; its INSTALL.md says how it is installed and published.")
+    return Exit.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

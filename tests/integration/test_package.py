@@ -1,0 +1,99 @@
+"""`make package`: a release that SAM reads, whose checksums hold, and that has every bundled package's licence."""
+
+import hashlib
+import json
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cli.outcome import TroubleError
+from deploy.notices import bundled, notices
+from deploy.package import package, version
+from local.build import SAM, build
+from tests.template import ROOT, TEMPLATE
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    subprocess.run(["make", "-s", ".tools/sbom/ready"], cwd=ROOT, check=True)
+    folder = tmp_path_factory.mktemp("release") / "feee-cancel"
+    package(build().parent, folder)
+    return folder
+
+
+def test_every_file_has_its_checksum(release: Path) -> None:
+    sums = dict(line.split("  ")[::-1] for line in (release / "SHA256SUMS").read_text().splitlines())
+    files = {file.name: file for file in release.iterdir() if file.name != "SHA256SUMS"}
+    assert sums == {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+
+
+def test_the_template_names_what_is_beside_it(release: Path) -> None:
+    text = (release / "template.yaml").read_text()
+    named = re.findall(r"(?:CodeUri|ContentUri|LicenseUrl|ReadmeUrl): (.*)", text)
+    assert len(named) == 9
+    assert [name for name in named if not (release / name).is_file()] == []
+    environment = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1", "PATH": "/usr/bin:/bin"}
+    command = [str(SAM), "validate", "--template-file", "template.yaml", "--lint"]
+    done = subprocess.run(command, cwd=release, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_artifacts_hold_what_was_built_and_lambda_may_read_it(release: Path) -> None:
+    built = build().parent
+    for archive in release.glob("*.zip"):
+        with zipfile.ZipFile(archive) as opened:
+            files = {
+                str(path.relative_to(built / archive.stem))
+                for path in (built / archive.stem).rglob("*")
+                if path.is_file()
+            }
+            assert set(opened.namelist()) == files
+            assert {info.external_attr >> 16 for info in opened.infolist()} == {0o644}
+            assert {info.date_time for info in opened.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_same_build_gives_the_same_bytes(release: Path, tmp_path: Path) -> None:
+    package(build().parent, tmp_path / "again")
+    assert (tmp_path / "again/SHA256SUMS").read_text() == (release / "SHA256SUMS").read_text()
+
+
+def test_every_bundled_package_has_its_licence_and_is_in_the_sbom(release: Path) -> None:
+    packages = bundled(build().parent / "DependenciesLayer")
+    sbom = json.loads((release / "sbom.cdx.json").read_text())
+    assert sbom["bomFormat"] == "CycloneDX"
+    assert sbom["metadata"]["component"]["version"] == version()
+    components = {(one["name"].lower(), one["version"]) for one in sbom["components"]}
+    assert {(one.name.lower().replace("_", "-"), one.version) for one in packages} == components
+    text = (release / "NOTICES.txt").read_text()
+    for one in packages:
+        assert f"{one.name} {one.version}\n" in text
+        assert re.search(
+            r"Permission is hereby granted|Apache License|PYTHON SOFTWARE FOUNDATION|MIT No Attribution",
+            "".join(one.texts),
+        )
+
+
+def test_a_package_without_a_licence_stops_it(tmp_path: Path) -> None:
+    folder = tmp_path / "python/odd-1.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Name: odd\nVersion: 1\n")
+    (folder / "NOTICE").write_text("not a licence")
+    with pytest.raises(TroubleError, match="odd 1 brings no licence's text"):
+        bundled(tmp_path)
+    (folder / "LICENSE").write_text("Do as you like.")
+    assert "odd 1\n" in notices(bundled(tmp_path))
+
+
+def test_the_metadata_is_what_the_serverless_application_repository_asks_for() -> None:
+    """AWS SAM template Metadata section properties (SAM's guide)."""
+    about = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]
+    assert re.fullmatch(r"[a-zA-Z0-9\-]{1,140}", about["Name"])
+    assert 0 < len(about["Description"]) <= 256
+    assert re.fullmatch(r"[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?", about["Author"])
+    assert (about["SpdxLicenseId"], about["SemanticVersion"]) == ("Apache-2.0", version())
+    assert len(about["Labels"]) <= 10
+    assert all(re.fullmatch(r"[a-zA-Z0-9+\-_:/@]{1,127}", label) for label in about["Labels"])
+    assert {about["LicenseUrl"], about["ReadmeUrl"]} <= {path.name for path in ROOT.iterdir()}
