@@ -24,6 +24,16 @@ def outputs(user: User) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
+def test_it_goes_on_where_it_was_interrupted(user: User) -> None:
+    """Ctrl-C in the midst of it, wherever that is; without a terminal nobody is asked for the key."""
+    parameters = f"STACK=interrupted PARAMETERS=FeeeBaseUrl={user.stack.simulator.url}"
+    user.types(f"! timeout --foreground -s INT 12 make deploy {parameters}")
+    seen = user.types(f"make deploy {parameters} </dev/null")
+    assert "./feee-cancel set-key --stack interrupted" in seen
+    assert "The API is at " in seen
+    user.types("YES=1 make undeploy STACK=interrupted")
+
+
 def written_by(user: User) -> str:
     """What the deployment left in the working copy."""
     files = Path(user.types("pwd"), ".local").rglob("*.log")
