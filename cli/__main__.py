@@ -6,39 +6,57 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 from cli import orders
 from cli.arguments import parser
+from cli.board import Screen as Board
+from cli.cancel import cancel_many, cancel_one
+from cli.completion import script
 from cli.diagnosis import diagnose
 from cli.doctor import Deployment, deployment
+from cli.export import export
+from cli.fleet import Fleet, follow
+from cli.history import history
 from cli.learn import Wanted, learn
+from cli.order_numbers import given
 from cli.outcome import Exit, Outcome, TroubleError
+from cli.progress import Bar
 from cli.redrive import redrive
 from cli.screen import Terminal, agrees, say, tolerate_any_text
 from cli.set_key import set_key
 from cli.set_webhook_secret import set_webhook_secret
-from cli.stack import Stack, deployed, local
+from cli.stack import Api, Stack, deployed, local
 from cli.text import Words, for_scripts, lines
 from cli.trouble import EXPECTED, said, unexpected
-from cli.watch import Screen, watch
+from cli.watch import watch
 from feee_cancel_client import running
 
 FILE = Path(__file__).resolve().parents[1] / running.FILE
 """Where `make local` says what it runs."""
 
 
-def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
+def run(asked: Namespace, stack: Stack, screen: Terminal) -> Outcome:
     """The command's outcome."""
     api, now = stack.api, time.time()
     commands: dict[str, Callable[[], Outcome]] = {
-        "cancel": lambda: orders.cancel(api, asked.order_no, not_before=asked.not_before, reason=asked.reason, now=now),
+        "cancel": lambda: _cancel(asked, api, screen),
         "show": lambda: orders.show(api, asked.order_no, now=now),
-        "list": lambda: orders.listed(api, state=asked.state, limit=asked.limit, now=now),
+        "list": lambda: orders.listed(
+            api,
+            state=asked.state,
+            limit=asked.limit,
+            now=now,
+            keep=orders.wanted(reason=asked.reason, by=asked.by, older=asked.older, newer=asked.newer, now=now),
+            wide=asked.wide,
+        ),
         "withdraw": lambda: orders.withdraw(api, asked.order_no, now=now),
         "lookup": lambda: orders.lookup(api, asked.order_no, now=now),
-        "watch": lambda: watch(api, asked.order_no, screen=screen, now=time.time, patience=asked.timeout),
+        "watch": lambda: _watch(asked, api, screen),
+        "export": lambda: _export(asked, api, screen, now),
+        "history": lambda: history(stack, asked.order_no, days=asked.days, now=now),
         "redrive": lambda: redrive(
             stack, asked.queue, agree=_agreed if asked.yes else _ask, discard=asked.discard, now=now
         ),
@@ -54,6 +72,34 @@ def run(asked: Namespace, stack: Stack, screen: Screen) -> Outcome:
         ),
     }
     return commands[asked.command]()
+
+
+def _cancel(asked: Namespace, api: Api, screen: Terminal) -> Outcome:
+    members = {"not_before": asked.not_before, "reason": asked.reason}
+    if asked.file is None and len(asked.order_nos) == 1:
+        return cancel_one(api, asked.order_nos[0], **members, screen=screen, watched=asked.watch)
+    order_nos = given(asked.order_nos, asked.file, asked.column)
+    console, errors = screen.table, screen.errors
+    return cancel_many(api, order_nos, **members, console=console, errors=errors, watched=asked.watch)
+
+
+def _watch(asked: Namespace, api: Api, screen: Terminal) -> Outcome:
+    if asked.order_no is not None:
+        return watch(api, asked.order_no, screen=screen, now=time.time, patience=asked.timeout)
+    fleet = Fleet(time.time())
+    with Board(screen.table) as board:
+        return follow(api, fleet, board, everything=True, now=time.time, sleep=time.sleep, patience=asked.timeout)
+
+
+def _export(asked: Namespace, api: Api, screen: Terminal, now: float) -> Outcome:
+    """What is for people goes to stderr, so that the rows alone are on stdout."""
+    until = asked.until if asked.until is not None else int(now)
+    query = {"state": asked.state, "since": asked.since or 0, "until": until}
+    form = "jsonl" if asked.json else asked.format
+    with Bar("exported", None, console=screen.errors) as bar:
+        outcome = export(api, sys.stdout, query={k: v for k, v in query.items() if v is not None}, form=form, bar=bar)
+    say(outcome.words, sys.stderr)
+    return replace(outcome, words=[], document={})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,12 +121,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    asked = parser(now=time.time()).parse_args(arguments)
+    understood = parser(now=time.time())
+    asked = understood.parse_args(arguments)
+    if asked.command == "completion":
+        sys.stdout.write(script(understood, asked.shell))
+        return Exit.DONE
     doctor = asked.command == "doctor" and not asked.learn
     where = {"profile": asked.profile, "region": asked.region}
     there = local(FILE) if asked.local else deployed(asked.stack, **where, whole=not doctor)
     outcome = diagnose(asked.stack, _reached(there), time.time) if doctor else _run(asked, there)
-    say(for_scripts(outcome.document) if asked.json else outcome.words)
+    say(for_scripts(outcome.document) if asked.json and outcome.document else outcome.words)
     return outcome.exit
 
 

@@ -3,11 +3,15 @@
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cli.completion import SHELLS
+from cli.export import FINAL, FORMATS
 from cli.kinds import KINDS
+from cli.order_numbers import COLUMN
 from cli.screen import say
 from cli.stack import DEFAULT_NAME
 from feee_cancel.domain.cancellation import State
@@ -59,7 +63,14 @@ def parser(*, now: float) -> argparse.ArgumentParser:
             command.add_argument("order_no", type=_order_no, metavar="ORDER_NO", help="feee.io's order number")
         return command
 
-    cancel = add("cancel", "ask for an order to be cancelled; asking again is safe")
+    cancel = add("cancel", "ask for orders to be cancelled; asking again is safe", order=False)
+    which = cancel.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "order_nos", type=_order_no, nargs="*", default=[], metavar="ORDER_NO", help="feee.io's order numbers"
+    )
+    which.add_argument("--file", help="a text with a number in each line, a table with a column of them, or -")
+    cancel.add_argument("--column", default=COLUMN, metavar="NAME", help=f"the table's column ({COLUMN})")
+    cancel.add_argument("--watch", action="store_true", help="follow them until all are final; Ctrl-C leaves them")
     cancel.add_argument(
         "--not-before",
         type=lambda text: moment(text, now=now),
@@ -72,10 +83,19 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     listed = add("list", "list cancellations, the latest due first; what needs attention first", order=False)
     listed.add_argument("--state", choices=[str(state) for state in State], help="only those in this state")
     listed.add_argument("--limit", type=_count, default=25, metavar="N", help="the most to list (25)")
+    listed.add_argument("--reason", metavar="TEXT", help="only those of this reason, or asked for with this in it")
+    listed.add_argument("--by", metavar="TEXT", help="only those asked by whoever has this in the name")
+    listed.add_argument("--older", type=_age, metavar="AGE", help="only those asked for so long ago: 30m, 2h, 3d")
+    listed.add_argument("--newer", type=_age, metavar="AGE", help="only those asked for since: 30m, 2h, 3d")
+    listed.add_argument("--wide", action="store_true", help="who asked, when, what for, and reasons in words too")
     add("withdraw", "withdraw a request that still waits")
     add("lookup", "ask feee.io what a cancel would do now; changes nothing")
-    watch = add("watch", "follow a cancellation until it is final")
+    watch = add("watch", "follow a cancellation, or all that aren't final, until they are", order=False)
+    watch.add_argument(
+        "order_no", type=_order_no, nargs="?", metavar="ORDER_NO", help="feee.io's order number; without: all of them"
+    )
     watch.add_argument("--timeout", type=_count, metavar="SECONDS", help="stop watching after this time, with status 3")
+    _add_records(add, now)
     redrive = add("redrive", "process again what failed and is in a queue", order=False)
     redrive.add_argument("queue", choices=KINDS, metavar="QUEUE", help=", ".join(KINDS))
     redrive.add_argument("--yes", action="store_true", help="don't ask")
@@ -101,6 +121,19 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     return top
 
 
+def _add_records(add: Callable[..., argparse.ArgumentParser], now: float) -> None:
+    """The commands about what was, and the one for shells."""
+    exported = add("export", "write what became final in a period; progress goes to stderr", order=False)
+    exported.add_argument("--state", choices=FINAL, help="only those in this state")
+    for name, about in (("--since", "settled then or later"), ("--until", "settled before then (now)")):
+        exported.add_argument(name, type=lambda text: any_moment(text, now=now), metavar="TIME", help=about)
+    exported.add_argument("--format", choices=FORMATS, default="csv", help="for spreadsheets, or JSON in each line")
+    story = add("history", "what happened to an order, step by step, from the logs and the table")
+    story.add_argument("--days", type=_count, metavar="N", help="read the logs of so many days")
+    completion = add("completion", "print what a shell needs to complete these commands", order=False)
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
+
+
 def moment(text: str, *, now: float) -> int:
     """Unix seconds of a time: as such, in ISO 8601, or ahead of now; by the service's rule neither past nor far ahead.
 
@@ -114,6 +147,16 @@ def moment(text: str, *, now: float) -> int:
         raise argparse.ArgumentTypeError(
             f"{text!r} isn't a time: {int(now) + 3_600}, 2026-12-24T22:00 (here: {_zone(now)}), "
             "2026-12-24T22:00+08:00, 20261224 or +30m"
+        ) from None
+
+
+def any_moment(text: str, *, now: float) -> int:
+    """Unix seconds of a time, a past one too."""
+    try:
+        return max(0, _seconds(text, now))
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} isn't a time: 1764547200, 2026-11-01 or 2026-11-01T00:00+08:00"
         ) from None
 
 
@@ -146,6 +189,12 @@ def _order_no(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} isn't an order number: 1 to 32 digits, as feee.io gave it"
         ) from None
+
+
+def _age(text: str) -> int:
+    if ago := _AHEAD.fullmatch(f"+{text}"):
+        return int(ago[1]) * _SECONDS[ago[2]]
+    raise argparse.ArgumentTypeError(f"{text!r} isn't an age: 45s, 30m, 2h or 3d")
 
 
 def _count(text: str) -> int:

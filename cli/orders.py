@@ -1,6 +1,7 @@
 """The commands about orders: each is one call of the API, or a few for a long list."""
 
 import json
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -9,6 +10,8 @@ from cli import words
 from cli.outcome import Exit, Outcome
 from cli.stack import Api
 from feee_cancel_client import ApiAnswer, ForeignAnswerError
+
+Keep = Callable[[Mapping[str, Any]], bool]
 
 _PAGE = 100
 _PROBLEM = "urn:feee-cancel:problem:"
@@ -62,23 +65,45 @@ def lookup(api: Api, order_no: str, *, now: float) -> Outcome:
     return Outcome(found, answer.body, words.lookup(answer.body, now=now))
 
 
-def listed(api: Api, *, state: str | None, limit: int, now: float) -> Outcome:
-    """The first of the list, the latest due first."""
+def listed(
+    api: Api, *, state: str | None, limit: int, now: float, keep: Keep | None = None, wide: bool = False
+) -> Outcome:
+    """The first of the list that `keep` keeps, the latest due first."""
     rows: list[Any] = []
     cursor: str | None = None
     while len(rows) < limit:
-        asked = {"state": state, "limit": min(limit - len(rows), _PAGE), "cursor": cursor}
+        asked = {"state": state, "limit": _PAGE if keep else min(limit - len(rows), _PAGE), "cursor": cursor}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
         answer = ask(api, "GET", f"/cancellations?{query}")
         if answer.status != HTTPStatus.OK:
             return refused(answer)
         known(answer, "cancellations")
-        rows += answer.body["cancellations"]
+        rows += filter(keep, answer.body["cancellations"])
         cursor = answer.body.get("next_cursor")
         if cursor is None:
             break
-    more = [f"There are more: --limit {4 * limit}."] if cursor else []
-    return Outcome(Exit.DONE, {"cancellations": rows, "more": bool(cursor)}, [*words.table(rows, now=now), *more])
+    more = bool(cursor) or len(rows) > limit
+    del rows[limit:]
+    further = [f"There are more: --limit {4 * limit}."] if more else []
+    said = [*words.table(rows, now=now, wide=wide), *further]
+    return Outcome(Exit.DONE, {"cancellations": rows, "more": more}, said)
+
+
+def wanted(*, reason: str | None, by: str | None, older: int | None, newer: int | None, now: float) -> Keep | None:
+    """What the list is to keep: by its reason or what was asked for, who asked, and its age in seconds. None: all."""
+    if (reason, by, older, newer) == (None, None, None, None):
+        return None
+
+    def keep(row: Mapping[str, Any]) -> bool:
+        age = now - row["requested_at"]
+        return (
+            (reason is None or reason == row.get("state_reason") or reason.lower() in row.get("reason", "").lower())
+            and (by is None or by.lower() in row.get("requested_by", "").lower())
+            and (older is None or age >= older)
+            and (newer is None or age <= newer)
+        )
+
+    return keep
 
 
 def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswer:

@@ -44,6 +44,8 @@ class Terminal:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        self.table = Console(quiet=quiet)
+        self.errors = Console(stderr=True, quiet=quiet)
 
     def line(self, text: str) -> None:
         """Print it."""

@@ -34,6 +34,9 @@ WHY_NOT: Mapping[str, str] = {
     "nothing_paid": "it is cancelled already, and nothing had been paid",
 }
 _COLUMNS = "{:<24}{:<12}{:<18}{:<21}{}"
+_HEADINGS = ("order", "state", "why", "when", "refund (TRX)")
+_WIDE = "{:<24}{:<12}{:<18}{:<21}{:<14}{:<21}{:<7}{:<46}{:<20}{}"
+_WIDE_HEADINGS = (*_HEADINGS, "asked at", "tries", "asked by", "for", "in words")
 
 
 def headline(row: Mapping[str, Any], *, now: float) -> str:
@@ -62,10 +65,11 @@ def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
     return [headline(row, now=now), *shown]
 
 
-def table(rows: list[Mapping[str, Any]], *, now: float) -> list[str]:
-    """A line for each cancellation."""
-    heading = _COLUMNS.format("order", "state", "why", "when", "refund (TRX)")
-    lines = [_COLUMNS.format(*_cells(row, now=now)).rstrip() for row in rows]
+def table(rows: list[Mapping[str, Any]], *, now: float, wide: bool = False) -> list[str]:
+    """A line for each cancellation; `wide` adds who asked, when and what for, the attempts, and the reason in words."""
+    columns, cells = (_WIDE, _wide_cells) if wide else (_COLUMNS, _cells)
+    heading = columns.format(*(_WIDE_HEADINGS if wide else _HEADINGS))
+    lines = [columns.format(*cells(row, now=now)).rstrip() for row in rows]
     return [heading, *lines] if rows else ["None."]
 
 
@@ -95,6 +99,13 @@ def until(seconds: float, *, now: float) -> str:
 def _cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
     ends = at(row["settled_at"])[:-6] if "settled_at" in row else until(row["due_at"], now=now)
     return row["order_no"], row["state"], row.get("state_reason", ""), ends, row.get("refund_amount") or ""
+
+
+def _wide_cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
+    reason = row.get("state_reason", "")
+    asked = at(row["requested_at"])[:-6], row["attempt"]
+    said = row.get("requested_by", "").rpartition(":")[2], row.get("reason", "")
+    return *_cells(row, now=now), *asked, *said, WHY.get(reason, reason)
 
 
 def _by(row: Mapping[str, Any]) -> str:

@@ -35,18 +35,19 @@ def _routes(service: Service) -> Routes:
     def cancel(request: Request) -> Reply:
         document = cancellations.document(request)
         row = service.request(document, requested_by=request.caller, seconds_left=request.seconds_left)
-        logger.info("requested", extra={"order_no": row.order_no, "state": row.state, "reason": row.state_reason})
+        said = {"order_no": row.order_no, "state": row.state, "state_reason": row.state_reason, "due_at": row.due_at}
+        logger.info("requested", extra={**said, "requested_by": request.caller})
         return cancellations.requested(row, request, now=service.ports.now())
 
     def cancel_batch(request: Request) -> Reply:
         document = cancellations.document(request, most=cancellations.MAX_BATCH_DOCUMENT)
         enqueued = service.enqueue_batch(document, requested_by=request.caller)
-        logger.info("requested a batch", extra={"orders": len(enqueued)})
         return cancellations.batch(document, enqueued)
 
     def withdraw(request: Request) -> Reply:
         row = service.withdraw(request.order_no)
-        logger.info("asked to withdraw", extra={"order_no": request.order_no, "state": row.state if row else None})
+        said = {"order_no": request.order_no, "state": row.state if row else None, "requested_by": request.caller}
+        logger.info("asked to withdraw", extra=said)
         return cancellations.withdrawn(row)
 
     def find(request: Request) -> Reply:

@@ -24,7 +24,8 @@ def create(receiver: Receiver) -> Handler:
 
     def receive(request: Request) -> Reply:
         row = receiver.receive(request.headers, webhooks.raw_body(request))
-        logger.info("received", extra={"order_no": row and row.order_no, "state": row and row.state})
+        said = {"order_no": row and row.order_no, "state": row and row.state, "requested_by": row and row.requested_by}
+        logger.info("received", extra=said)
         return webhooks.received(row)
 
     @receiver.published

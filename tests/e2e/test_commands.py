@@ -88,6 +88,25 @@ def test_an_order_is_watched_until_it_is_cancelled(
     assert f"{order_no} is waiting: for the time that was asked for." in told
 
 
+def test_the_orders_of_a_file_are_cancelled_watched_exported_and_each_has_its_story(
+    stack: LocalStack, command: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order_nos, file, began = [order(stack) for _ in range(30)], tmp_path / "orders.csv", int(time.time())
+    file.write_text("\n".join(["trx,order_no", *(f"3.92,{order_no}" for order_no in order_nos)]))
+    followed = command("cancel", "--file", str(file), "--reason", "=1+1", "--watch")
+    assert (followed.exit, followed.document["final"]) == (Exit.DONE, {"cancelled": 30})
+    assert "30 orders: 30 accepted, 0 final already." in capsys.readouterr().out
+    assert command("cancel", "--file", str(file)).exit is Exit.DONE
+    capsys.readouterr()
+    assert command("export", "--state", "cancelled", "--since", str(began), "--until", "+1m").exit is Exit.DONE
+    written = capsys.readouterr().out.splitlines()
+    assert {line.partition(",")[0] for line in written[1:]} >= set(order_nos)
+    assert sum(",'=1+1," in line for line in written) == 30
+    story = wait_for(lambda: "\n".join(command("history", order_nos[0]).words), lambda said: "ended: cancelled" in said)
+    assert "asked feee.io to cancel the order: it showed the order" in story
+    assert "asked for it to be cancelled" in story.splitlines()[0]
+
+
 def queued(stack: LocalStack, queue: str) -> list[str]:
     """The bodies in a queue, which stay in it; ten at the most."""
     asked = {"QueueUrl": stack.outputs[queue], "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}

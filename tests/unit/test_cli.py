@@ -54,7 +54,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     [
         "",
         "cancel",
-        "cancel 1 2",
+        "cancel 1 --file x",
         "list --state open",
         "list --limit 0",
         "list --limit ²",

@@ -94,6 +94,7 @@ def held(body: str, **attributes: str) -> Callable[[], Stack]:
 SETTLED = json.dumps({"order_no": "1", "state": "failed", "settled_at": HOSTILE})
 FOREIGN = json.dumps({"DDBStreamBatchInfo": {"streamArn": HOSTILE, "shardId": "1", "startSequenceNumber": "1" * 21,
                                              "endSequenceNumber": "1" * 21}})  # fmt: skip
+OPEN: dict[str, object] = {"cancellations": [ROW | {"state": "waiting", "due_at": NOW}]}
 EVERY = {
     f"show {ORDER_NO}": answers(ROW),
     f"cancel {ORDER_NO}": answers(ROW),
@@ -102,6 +103,11 @@ EVERY = {
     f"watch {ORDER_NO} --timeout 1": answers(ROW, ROW, ROW),
     f"watch {ORDER_NO}": answers(ROW | {"state": "cancelled"}),
     "list": answers({"cancellations": [ROW, ROW | {"state": HOSTILE, "settled_at": NOW}]}),
+    "export": answers({"cancellations": [ROW, ROW | {"state": HOSTILE, "settled_at": NOW, "reason": HOSTILE}]}),
+    "export --format jsonl": answers({"cancellations": [ROW | {"state": HOSTILE}]}),
+    "export ": lambda: stack(FakeApi([ApiAnswer(403, {}, {"message": HOSTILE})])),
+    f"history {ORDER_NO}": lambda: stack(FakeApi([ApiAnswer(200, {}, ROW)]), logs=None),
+    "watch --timeout 1": answers(*[OPEN] * 9),
     f"show {ORDER_NO} ": lambda: stack(FakeApi([problem(404, HOSTILE)])),
     f"withdraw {ORDER_NO} ": lambda: stack(FakeApi([ApiAnswer(403, {}, {"message": HOSTILE})])),
     f"lookup {ORDER_NO} ": lambda: stack(FakeApi([client_error(HOSTILE, HOSTILE)])),
@@ -137,7 +143,9 @@ def test_every_command_shows_it(
 def test_every_command_is_among_them() -> None:
     (commands,) = parser(now=NOW)._subparsers._group_actions  # type: ignore[union-attr]
     shown = {line.split()[0] for line in EVERY}
-    assert {*(commands.choices or [])} - shown <= {"doctor", "set-key", "set-webhook-secret"}, "show it here, too"
+    assert {*(commands.choices or [])} - shown <= {"completion", "doctor", "set-key", "set-webhook-secret"}, (
+        "show it here, too"
+    )
 
 
 def test_it_is_no_markup_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,8 @@ def contained_attempt(due: Due, ports: Ports) -> Cancellation | None:
     done, attempted = contained(_attempt, due.order_no, ports)
     if not done:
         contained(_postpone, due.order_no, ports)
+    if attempted:
+        logger.info("attempted", extra=_told(attempted))
     return attempted
 
 
@@ -91,6 +93,19 @@ def contained(work: Callable[[], T], order_no: str, ports: Ports) -> tuple[bool,
         logger.error("an attempt crashed; it will be made again", extra=crash)  # noqa: TRY400 - without the message
         ports.telemetry.crashed()
     return False, None
+
+
+def _told(row: Cancellation) -> dict[str, object]:
+    """What a reader of the log needs to know of how an attempt ended."""
+    due = {} if row.state.final else {"due_at": row.due_at}
+    return {
+        "order_no": row.order_no,
+        "attempt": row.attempt,
+        "state": row.state,
+        "state_reason": row.state_reason,
+        "requested_by": row.requested_by,
+        **due,
+    }
 
 
 def _others_shown(

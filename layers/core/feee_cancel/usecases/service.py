@@ -151,7 +151,10 @@ class Service:
         self, asked: Sequence[Asked], requested_by: str | None, sent_at: float | None = None
     ) -> list[Enqueued]:
         with ThreadPoolExecutor(_WRITES_SIDE_BY_SIDE) as executor:
-            return enqueue_all(asked, self.ports, executor, requested_by=requested_by, sent_at=sent_at)
+            enqueued = enqueue_all(asked, self.ports, executor, requested_by=requested_by, sent_at=sent_at)
+        order_nos = [row.order_no for row in enqueued if isinstance(row, Cancellation)]
+        logger.info("enqueued", extra={"order_nos": order_nos, "requested_by": requested_by})
+        return enqueued
 
 
 def _all_written(taken: Sequence[Enqueued]) -> bool:

@@ -1,0 +1,123 @@
+"""What became final in a period, row by row, for a spreadsheet or a program; progress goes to stderr."""
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import IO, Any
+from urllib.parse import urlencode
+
+from cli import orders
+from cli.outcome import Exit, Outcome
+from cli.patience import NoUseError, patiently
+from cli.progress import Bar
+from cli.stack import Api
+from cli.text import for_scripts, lines, visible
+
+FORMATS = ("csv", "jsonl")
+FINAL = ("cancelled", "rejected", "withdrawn", "failed")
+_PAGE = 100
+_APART_SECONDS = 0.5
+"""Between pages: ApiRateLimit is two a second."""
+_TIMES = ("requested_at", "settled_at", "refund_time")
+_COLUMNS = (
+    "order_no",
+    "state",
+    "state_reason",
+    "requested_by",
+    "reason",
+    "requested_at",
+    "settled_at",
+    "refund_time",
+    "pay_amount",
+    "refund_amount",
+    "partly_filled",
+)
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A cell that begins with one of these is run as a formula by spreadsheets (OWASP, CSV injection)."""
+
+Row = Mapping[str, Any]
+
+
+def export(
+    api: Api,
+    out: IO[str],
+    *,
+    query: Mapping[str, object],
+    form: str,
+    bar: Bar,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Write the rows of this query of the list, each state by itself, the earliest settled first.
+
+    What was written stays, whatever happens.
+    """
+    write = {"csv": _csv, "jsonl": _json_lines}[form](out)
+    refunded, count = Decimal(0), 0
+    try:
+        for row in _rows(api, query, bar, sleep):
+            write(row)
+            count += 1
+            refunded += Decimal(str(row.get("refund_amount", 0))) if row["state"] == "cancelled" else 0
+            bar.at(count)
+    except NoUseError as error:
+        return Outcome(
+            error.outcome.exit, error.outcome.document, [f"After {count:,} rows:", *lines(error.outcome.words)]
+        )
+    out.flush()
+    zone = datetime.now().astimezone().strftime("%z")
+    document = {"rows": count, "refunded": refunded}
+    return Outcome(Exit.DONE, document, f"{count:,} rows, {refunded:f} TRX refunded; times are in UTC{zone}.")
+
+
+def _rows(api: Api, query: Mapping[str, object], bar: Bar, sleep: Callable[[float], None]) -> Iterator[Row]:
+    cursor, count = None, 0
+    while True:
+        asked = {
+            name: value for name, value in {**query, "limit": _PAGE, "cursor": cursor}.items() if value is not None
+        }
+        body = patiently(
+            lambda: orders.ask(api, "GET", f"/cancellations?{urlencode(asked)}"),  # noqa: B023 - called at once
+            sleep=sleep,
+            refused=orders.refused,
+            tell=lambda why: bar.at(count, why),  # noqa: B023 - called at once
+        ).body
+        yield from body["cancellations"]
+        count += len(body["cancellations"])
+        cursor = body.get("next_cursor")
+        if cursor is None:
+            return
+        sleep(_APART_SECONDS)
+
+
+def _csv(out: IO[str]) -> Callable[[Row], None]:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+
+    def write(row: Row) -> None:
+        writer.writerow([_cell(name, row.get(name)) for name in _COLUMNS])
+
+    return write
+
+
+def _json_lines(out: IO[str]) -> Callable[[Row], None]:
+    def write(row: Row) -> None:
+        out.write(f"{for_scripts(row)}\n")
+
+    return write
+
+
+def _cell(name: str, value: object) -> str:
+    """Exact, and a text to a spreadsheet: what it would run begins with an apostrophe."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int() if name in _TIMES:
+            return datetime.fromtimestamp(value).astimezone().isoformat() if value else ""
+        case Decimal():
+            return f"{value:f}"
+    text = visible(str(value))
+    return f"'{text}" if str(value).startswith(_FORMULAS) else text

@@ -1,0 +1,240 @@
+"""Many cancellations followed at once: what the list shows of them, again and again, until none is left."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from cli import orders, words
+from cli.outcome import Exit, Outcome
+from cli.patience import NoUseError
+from cli.stack import Api
+from feee_cancel.domain.cancellation import StateReason
+from feee_cancel_client import ApiAnswer, NoAnswerError
+
+Row = Mapping[str, Any]
+
+_UNFINISHED = ("cancelling", "waiting", "refunding")
+_FINAL = ("failed", "rejected", "withdrawn", "cancelled")
+_PAGE = 100
+_BEFORE_SECONDS = 120
+"""This machine's clock and the service's may be so far apart, and the index behind."""
+_APART_SECONDS, _REST_SECONDS, _AFTER_TROUBLE_SECONDS = 0.5, 2.0, 5.0
+"""Between calls, which leaves others a share of the API's rate; between looks; and after trouble."""
+_MISSED = 2
+"""Looks in which an order shows nowhere, after which it is looked for by itself."""
+_OVERDUE_SECONDS = 60
+_LATE_REFUND_SECONDS = 1_200
+_TROUBLED = frozenset(
+    {
+        StateReason.MISCONFIGURED,
+        StateReason.UNREACHABLE,
+        StateReason.OUTCOME_UNKNOWN,
+        StateReason.CANCEL_REFUSED,
+        StateReason.ORDER_REFUSED,
+    }
+)
+_PASSES = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
+
+
+class Board(Protocol):
+    """Where it is shown."""
+
+    def show(self, fleet: "Fleet", now: float, note: str = "") -> None:
+        """How it stands; `note` is trouble that passes."""
+        ...
+
+    def reading(self, fleet: "Fleet", now: float) -> None:
+        """Another page of the list was read, of perhaps a hundred."""
+        ...
+
+    def settled(self, row: Row, now: float) -> None:
+        """One of them became final."""
+        ...
+
+
+@dataclass
+class Fleet:
+    """`open` are the rows that aren't final, as last seen; `final` those that are. `began_at` is in unix seconds."""
+
+    began_at: float
+    open: dict[str, Row] = field(default_factory=dict)
+    final: dict[str, Row] = field(default_factory=dict)
+    missed: Counter[str] = field(default_factory=Counter)
+    settled_here: int = 0
+
+    def by_attention(self, now: float) -> list[Row]:
+        """What needs attention first: doubt, trouble and delay, then what is due next."""
+        return sorted(self.open.values(), key=lambda row: (-concern(row, now), row.get("due_at", 0)))
+
+    def refunded(self) -> Decimal:
+        """TRX that came back, as far as is known."""
+        return sum((Decimal(str(row.get("refund_amount", 0))) for row in self.final.values()), Decimal(0))
+
+    def left_seconds(self, now: float) -> float | None:
+        """About how long the rest takes: at the pace so far, and not before the last is due. None: nobody knows."""
+        took = now - self.began_at
+        paced = len(self.open) * took / self.settled_here if self.settled_here and took > 0 else None
+        last_due = max((row["due_at"] - now for row in self.open.values() if "due_at" in row), default=0.0)
+        return paced if paced is None else max(paced, last_due, 0.0)
+
+
+def concern(row: Row, now: float) -> int:
+    """How much a row needs a human: 3 a cancel in doubt, 2 trouble, 1 delay, 0 none."""
+    if row.get("in_doubt"):
+        return 3
+    if row.get("state_reason") in _TROUBLED:
+        return 2
+    late = row["state"] == "refunding" and now - row.get("requested_at", now) > _LATE_REFUND_SECONDS
+    return int(late or now - row.get("due_at", now) > _OVERDUE_SECONDS)
+
+
+def follow(
+    api: Api,
+    fleet: Fleet,
+    board: Board,
+    *,
+    everything: bool,
+    now: Callable[[], float],
+    sleep: Callable[[float], None],
+    patience: float | None = None,
+) -> Outcome:
+    """Follow the fleet until all of it is final; with `everything`, what isn't final joins it as it is seen.
+
+    Ctrl-C ends it, and so does `patience` (seconds): the cancellations go on by themselves.
+    """
+    ends = now() + patience if patience is not None else None
+    fresh = everything
+    try:
+        while fresh or fleet.open:
+            began = now()
+            try:
+                calls = _look(api, fleet, board, everything=everything, now=now, sleep=sleep)
+                wait = max(_REST_SECONDS, calls * _APART_SECONDS)
+                fresh = False
+                board.show(fleet, now())
+            except _PassesError as error:
+                board.show(fleet, now(), f"No answer for now ({error}); trying again.")
+                wait = _AFTER_TROUBLE_SECONDS
+            if ends is not None and now() + wait > ends:
+                return _ended(fleet, Exit.PENDING, "Stopped watching")
+            if fleet.open or fresh:
+                sleep(max(0.0, wait - (now() - began)))
+    except NoUseError as error:
+        return error.outcome
+    except KeyboardInterrupt:
+        return _ended(fleet, Exit.INTERRUPTED, "Stopped watching")
+    return _ended(fleet, _exit(fleet), "Done")
+
+
+class _PassesError(Exception):
+    """No answer, for now."""
+
+
+def _look(
+    api: Api,
+    fleet: Fleet,
+    board: Board,
+    *,
+    everything: bool,
+    now: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> int:
+    """Bring the rows up to date. Returns how many calls it took."""
+    calls, seen = 0, set[str]()
+    for state in _UNFINISHED:
+        for page in _pages(api, {"state": state}, sleep):
+            calls += 1
+            for row in page:
+                if everything or row["order_no"] in fleet.open:
+                    seen.add(row["order_no"])
+                    fleet.open[row["order_no"]] = row
+            board.reading(fleet, now())
+    since = int(fleet.began_at - _BEFORE_SECONDS)
+    for state in _FINAL if fleet.open else ():
+        for page in _pages(api, {"state": state, "since": max(since, _last_settled(fleet, state))}, sleep):
+            calls += 1
+            for row in page:
+                if row["order_no"] in fleet.open and row["order_no"] not in seen:
+                    _finished(fleet, board, row, now())
+    return calls + _look_for_missing(api, fleet, board, seen, now())
+
+
+def _last_settled(fleet: Fleet, state: str) -> int:
+    """From where on there may be news: what settled before is seen, but for the index's delay."""
+    latest = max((row.get("settled_at", 0) for row in fleet.final.values() if row["state"] == state), default=0)
+    return int(latest) - _BEFORE_SECONDS
+
+
+def _look_for_missing(api: Api, fleet: Fleet, board: Board, seen: set[str], now: float) -> int:
+    """An order between two states shows in neither list for a moment; one that stays away is read by itself."""
+    fleet.missed = Counter({order_no: fleet.missed[order_no] + 1 for order_no in fleet.open if order_no not in seen})
+    long = [order_no for order_no, times in fleet.missed.items() if times >= _MISSED][:_PAGE]
+    for order_no in long:
+        row = _answered(lambda order_no=order_no: orders.look(api, order_no))  # type: ignore[misc]
+        if row["state"] in _FINAL:
+            _finished(fleet, board, row, now)
+        else:
+            fleet.open[order_no] = row
+    return len(long)
+
+
+def _finished(fleet: Fleet, board: Board, row: Row, now: float) -> None:
+    fleet.open.pop(row["order_no"])
+    fleet.final[row["order_no"]] = row
+    fleet.settled_here += 1
+    board.settled(row, now)
+
+
+def _pages(api: Api, query: Mapping[str, object], sleep: Callable[[float], None]) -> Iterator[list[Row]]:
+    cursor: str | None = None
+    while True:
+        asked = {**query, "limit": _PAGE, **({"cursor": cursor} if cursor else {})}
+        body = _answered(lambda: orders.ask(api, "GET", f"/cancellations?{urlencode(asked)}"))  # noqa: B023 - called at once
+        yield body["cancellations"]
+        cursor = body.get("next_cursor")
+        if cursor is None:
+            return
+        sleep(_APART_SECONDS)
+
+
+def _answered(call: Callable[[], ApiAnswer]) -> dict[str, Any]:
+    try:
+        answer = call()
+    except NoAnswerError as error:
+        raise _PassesError(str(error)) from error
+    if answer.status in _PASSES:
+        raise _PassesError(f"HTTP status {answer.status}")
+    if answer.status != HTTPStatus.OK:
+        raise NoUseError(orders.refused(answer))
+    return answer.body
+
+
+def _exit(fleet: Fleet) -> Exit:
+    return Exit.DONE if {row["state"] for row in fleet.final.values()} <= {"cancelled"} else Exit.NO
+
+
+def _ended(fleet: Fleet, status: Exit, how: str) -> Outcome:
+    counts = Counter(row["state"] for row in fleet.final.values())
+    goes_on = f" {len(fleet.open):,} aren't final; they go on by themselves." if fleet.open else ""
+    rows = [*fleet.open.values(), *fleet.final.values()]
+    document = {"open": len(fleet.open), "final": dict(counts), "refunded": fleet.refunded(), "cancellations": rows}
+    return Outcome(status, document, f"{how}: {tally(fleet)}.{goes_on}")
+
+
+def tally(fleet: Fleet) -> str:
+    """How many of them are what, and the money."""
+    counts = Counter(row["state"] for row in (*fleet.final.values(), *fleet.open.values()))
+    states = [f"{counts[state]:,} {state}" for state in ("cancelled", *_FINAL[:3], *_UNFINISHED) if counts[state]]
+    money = fleet.refunded()
+    back = f"; {money:f} TRX came back" if money else ""
+    return f"{len(fleet.final):,} of {len(fleet.final) + len(fleet.open):,} final: {', '.join(states) or 'none'}{back}"
+
+
+def why(row: Row) -> str:
+    """The plain words of its reason."""
+    reason = row.get("state_reason", "")
+    return words.WHY.get(reason, reason)

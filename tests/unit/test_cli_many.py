@@ -1,0 +1,457 @@
+"""The commands for many orders, over the API's own handler and the fake table: 1, 100 and 10,000 of them."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from rich.console import Console
+
+from cli import cancel, orders
+from cli.arguments import parser
+from cli.board import Screen
+from cli.bulk import ask_all, summary
+from cli.completion import script
+from cli.export import export
+from cli.fleet import Fleet, concern, follow
+from cli.order_numbers import given
+from cli.outcome import Exit, Outcome, TroubleError
+from cli.progress import Bar
+from cli.text import lines
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel_client import ApiAnswer, NoAnswerError
+from functions.api.app import create
+from tests.builders import NOW, row
+from tests.cli import problem
+from tests.events import Context, at, post, sample
+from tests.fakes import Clock, FakeFeee, FakeTable, ports, service
+
+
+@dataclass
+class HandlerApi:
+    """The API's handler, called as the commands call the API. `trouble` comes first, one for each call."""
+
+    table: FakeTable
+    clock: Clock
+    trouble: list[ApiAnswer | Exception] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.handler = create(service(ports(FakeFeee(), self.table, clock=self.clock)))
+
+    def call(self, method: str, path: str, body: bytes | None = None, **_: Any) -> ApiAnswer:
+        self.calls.append(f"{method} {path}")
+        if self.trouble:
+            trouble = self.trouble.pop(0)
+            if isinstance(trouble, Exception):
+                raise trouble
+            return trouble
+        answer = self.handler(self._event(method, path, body), Context())
+        return ApiAnswer(answer["statusCode"], answer["headers"], json.loads(answer["body"], parse_float=Decimal))
+
+    @staticmethod
+    def _event(method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        url = urlsplit(path)
+        if method == "POST":
+            return post((body or b"").decode(), path="batch" if url.path.endswith("/batch") else "")
+        if url.query or url.path == "/cancellations":
+            return sample("api-list") | {"multiValueQueryStringParameters": parse_qs(url.query) or None}
+        return at(url.path, order_no=url.path.rpartition("/")[2])
+
+
+def words_of(outcome: Outcome) -> str:
+    return "\n".join(lines(outcome.words))
+
+
+def numbers(count: int) -> list[str]:
+    return [str(2304170329503866885309 + n) for n in range(count)]
+
+
+def console(*, terminal: bool = False) -> tuple[Console, StringIO]:
+    out = StringIO()
+    return Console(file=out, force_terminal=terminal, width=120, height=30), out
+
+
+def asked_all(api: HandlerApi, order_nos: list[str], **members: object) -> Any:
+    shown, _ = console()
+    with Bar("asked for", len(order_nos), console=shown, now=api.clock) as bar:
+        return ask_all(api, order_nos, members=members, bar=bar, sleep=api.clock.sleep)
+
+
+@pytest.mark.parametrize("count", [2, 100, 10_000])
+def test_many_are_asked_for_in_batches_at_the_apis_rate(count: int) -> None:
+    api = HandlerApi(FakeTable(), Clock())
+    outcome = summary(asked_all(api, numbers(count), reason="unfilled"))
+    assert outcome.exit is Exit.PENDING
+    assert words_of(outcome) == f"{count:,} orders: {count:,} accepted, 0 final already."
+    batches = -(-count // 100)
+    assert (len(api.table.rows), len(api.calls)) == (count, batches)
+    assert api.clock.time - NOW == batches - 1
+    assert {one.reason for one in api.table.rows.values()} == {"unfilled"}
+    again = summary(asked_all(api, numbers(count)))
+    assert (again.exit, len(api.table.rows)) == (Exit.PENDING, count)
+
+
+def test_what_passes_is_waited_for_and_what_was_not_written_is_asked_for_again() -> None:
+    done = row(order_no=numbers(1)[0], state=State.CANCELLED, state_reason=StateReason.REFUNDED, due_at=NOW)
+    rejected = row(order_no=numbers(2)[1], state=State.REJECTED, state_reason=StateReason.FILLED, due_at=NOW)
+    lost = [{"order_no": number, "result": "refused", "detail": "couldn't be written"} for number in numbers(150)[:100]]
+    trouble: list[ApiAnswer | Exception] = [
+        ApiAnswer(429, {"Retry-After": "3"}, {}),
+        ApiAnswer(503, {}, {}),
+        NoAnswerError("reset"),
+        ApiAnswer(202, {}, {"results": lost}),
+    ]
+    api = HandlerApi(FakeTable(done, rejected), Clock(), trouble)
+    asked = asked_all(api, numbers(150))
+    outcome = summary(asked)
+    assert (len(asked.taken), len(asked.final), asked.left) == (148, 2, {})
+    assert (outcome.exit, api.clock.time - NOW) == (Exit.PENDING, 3 + 2 + 4 + 1 + 2)
+    assert "1 rejected: the energy was delegated" in words_of(outcome)
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        ([ApiAnswer(403, {}, {"message": "Forbidden"})], Exit.TROUBLE),
+        ([problem(400, "reason is too long")], Exit.USAGE),
+        ([ApiAnswer(503, {}, {})] * 12, Exit.TROUBLE),
+        ([NoAnswerError("no route")] * 12, Exit.TROUBLE),
+    ],
+)
+def test_what_does_not_pass_stops_it_and_says_who_was_not_accepted(answers: list[Any], status: Exit) -> None:
+    api = HandlerApi(FakeTable(), Clock(), list(answers))
+    outcome = summary(asked_all(api, numbers(30)))
+    assert outcome.exit is status
+    assert "30 weren't accepted. Ask again with the same command" in words_of(outcome)
+    assert "and 20 more" in words_of(outcome)
+    assert len(outcome.document["not_accepted"]) == 30
+
+
+def test_ctrl_c_keeps_what_was_accepted_and_the_same_command_goes_on() -> None:
+    api = HandlerApi(FakeTable(), Clock())
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    shown, _ = console()
+    with Bar("asked for", 250, console=shown) as bar:
+        asked = ask_all(api, numbers(250), members={}, bar=bar, sleep=lambda s: interrupted(s) if s else None)
+    assert (asked.exit, len(asked.taken), len(asked.left)) == (Exit.INTERRUPTED, 100, 150)
+    assert asked_all(api, numbers(250)).exit is Exit.PENDING
+    assert len(api.table.rows) == 250
+
+
+def test_an_order_that_is_never_written_is_named_in_the_end() -> None:
+    refused = ApiAnswer(202, {}, {"results": [{"result": "refused", "detail": "couldn't be written"}]})
+    api = HandlerApi(FakeTable(), Clock(), [refused] * 8)
+    outcome = summary(asked_all(api, ["23"]))
+    assert (outcome.exit, outcome.document["not_accepted"]) == (Exit.TROUBLE, {"23": "couldn't be written"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("23\n 24 \n\n# a remark\n23\n", ["23", "24"]),
+        ("\ufefforder_no\r\n23\r\n", ["23"]),
+        ('trx,order_no\n1.5,"23"\n2,24\n', ["23", "24"]),
+        ('trx;order_no\n1;="2304170329503866885309"\n2;\'24\n', ["2304170329503866885309", "24"]),
+        ("order_no\tx\n23\t1\n", ["23"]),
+    ],
+)
+def test_a_file_is_a_text_or_a_table(tmp_path: Path, text: str, expected: list[str]) -> None:
+    file = tmp_path / "orders.csv"
+    for encoding in ("utf-8", "utf-16"):
+        file.write_bytes(text.removeprefix("\ufeff").encode(encoding))
+        assert given([], str(file), "order_no") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no order number"),
+        ("23\n2.30417E+21\nabc\x1b[2J", r"line 2: 2.30417E\+21 was rounded by a spreadsheet"),
+        ("23\nabc\x1b[2J", r"line 2: 'abc\?\[2J' isn't 1 to 32 digits"),
+        ("id,trx\n1,2", "no column 'order_no'; it has id, trx"),
+        ("\n".join("x" * 9), "and 4 more"),
+    ],
+)
+def test_a_file_with_anything_else_is_refused_before_anything_is_sent(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "orders.txt"
+    file.write_text(text)
+    with pytest.raises(TroubleError, match=said):
+        given([], str(file), "order_no")
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TroubleError, match="No such file"):
+        given([], str(tmp_path / "none"), "order_no")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\x80")))
+    with pytest.raises(TroubleError, match="standard input isn't text in UTF-8"):
+        given([], "-", "order_no")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"23\n")))
+    assert given([], "-", "order_no") == ["23"]
+
+
+def settle(table: FakeTable, order_no: str, now: float, state: State = State.CANCELLED) -> None:
+    settled: dict[str, Any] = {"due_at": int(now), "settled_at": int(now), "pay_amount": Decimal("3.92")}
+    reason = StateReason.REFUNDED if state is State.CANCELLED else StateReason.FILLED
+    refund = Decimal("3.92") if state is State.CANCELLED else Decimal(0)
+    table.rows[order_no] = replace(
+        table.rows[order_no], state=state, state_reason=reason, refund_amount=refund, **settled
+    )
+
+
+def drain(table: FakeTable, clock: Clock, each_second: float) -> Callable[[float], None]:
+    """Sleeping settles so many orders a second."""
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        left = [number for number, one in table.rows.items() if not one.state.final]
+        for order_no in left[: int(seconds * each_second + 0.5)]:
+            settle(table, order_no, clock.time, State.REJECTED if order_no.endswith("00") else State.CANCELLED)
+
+    return sleep
+
+
+@pytest.mark.parametrize(("count", "terminal"), [(1, False), (100, True), (100, False), (10_000, True)])
+def test_all_are_followed_until_they_are_final(count: int, *, terminal: bool) -> None:
+    clock = Clock()
+    api = HandlerApi(FakeTable(), clock)
+    asked = asked_all(api, numbers(count))
+    fleet = Fleet(clock.time, open=dict(asked.taken))
+    shown, out = console(terminal=terminal)
+    with Screen(shown) as board:
+        outcome = follow(
+            api, fleet, board, everything=False, now=clock, sleep=drain(api.table, clock, max(3, count / 60))
+        )
+    cancelled = sum(one.state is State.CANCELLED for one in api.table.rows.values())
+    assert outcome.document["final"].get("cancelled", 0) == cancelled
+    assert outcome.document["refunded"] == Decimal("3.92") * cancelled
+    assert (len(fleet.final), fleet.open) == (count, {})
+    assert outcome.exit is (Exit.DONE if cancelled == count else Exit.NO)
+    assert f"{count:,} of {count:,} final" in words_of(outcome)
+    if terminal:
+        assert "Ctrl-C stops watching" in out.getvalue()
+        assert "Reading the list ..." in out.getvalue()
+    else:
+        assert out.getvalue().count("the refund shows, 3.92 TRX came back.") == cancelled
+        assert "\x1b" not in out.getvalue()
+
+
+def test_an_estimate_is_by_the_pace_so_far_and_by_what_is_due_last() -> None:
+    fleet = Fleet(NOW, open={"1": {"state": "waiting", "due_at": NOW + 20}, "2": {"state": "refunding"}})
+    assert fleet.left_seconds(NOW + 10) is None
+    fleet.settled_here = 4
+    assert fleet.left_seconds(NOW + 20) == 10
+    assert fleet.left_seconds(NOW + 10) == 10
+
+
+def test_everything_that_is_not_final_is_watched_and_what_needs_attention_comes_first() -> None:
+    clock = Clock()
+    rows = [
+        row(order_no="1", state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 9),
+        row(order_no="2", state=State.WAITING, state_reason=StateReason.UNREACHABLE, due_at=NOW + 20),
+        row(order_no="3", state=State.WAITING, state_reason=StateReason.OUTCOME_UNKNOWN, due_at=NOW + 30),
+        row(order_no="4", state=State.REFUNDING, due_at=NOW + 9, requested_at=NOW - 2_000),
+        row(order_no="5", state=State.CANCELLING, due_at=NOW - 90),
+        row(order_no="6", state=State.CANCELLED, due_at=NOW),
+    ]
+    api = HandlerApi(FakeTable(*rows), clock)
+    fleet = Fleet(clock.time)
+    shown, out = console()
+    with Screen(shown) as board:
+        outcome = follow(api, fleet, board, everything=True, now=clock, sleep=clock.sleep, patience=3)
+    assert (outcome.exit, outcome.document["open"]) == (Exit.PENDING, 5)
+    assert [one["order_no"] for one in fleet.by_attention(NOW)] == ["3", "2", "5", "4", "1"]
+    assert "5 aren't final; they go on by themselves." in words_of(outcome)
+    assert "1 cancelling, 3 waiting, 1 refunding" in out.getvalue()
+    assert concern({"state": "waiting", "due_at": NOW}, NOW) == 0
+
+
+def test_trouble_that_passes_is_waited_for_and_ctrl_c_leaves_them_to_the_service() -> None:
+    clock = Clock()
+    waiting = row(order_no="1", state=State.WAITING, due_at=NOW + 9)
+    api = HandlerApi(FakeTable(waiting), clock, [ApiAnswer(503, {}, {}), NoAnswerError("reset")])
+    rests: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        clock.sleep(seconds)
+        if len(rests) == 5:
+            raise KeyboardInterrupt
+
+    shown, out = console()
+    outcome = follow(api, Fleet(NOW), Screen(shown), everything=True, now=clock, sleep=sleep)
+    assert (outcome.exit, rests[:2]) == (Exit.INTERRUPTED, [5.0, 5.0])
+    assert "No answer for now (HTTP status 503); trying again." in out.getvalue()
+    denied = HandlerApi(FakeTable(waiting), clock, [ApiAnswer(403, {}, {})])
+    assert follow(denied, Fleet(NOW), Screen(shown), everything=True, now=clock, sleep=sleep).exit is Exit.TROUBLE
+    nothing = HandlerApi(FakeTable(), clock)
+    assert follow(nothing, Fleet(NOW), Screen(shown), everything=True, now=clock, sleep=sleep).exit is Exit.DONE
+
+
+def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
+    clock = Clock()
+    api = HandlerApi(FakeTable(), clock)
+    fleet = Fleet(NOW, open={"1": {"order_no": "1", "state": "waiting"}})
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        clock.sleep(seconds)
+        if len(looks) == 2:  # settled long ago, by the index, whose clock isn't ours
+            api.table.rows["1"] = row(order_no="1", state=State.CANCELLED, due_at=NOW - 9_999, settled_at=NOW - 9_999)
+
+    api.trouble = []
+    api.table.rows["1"] = row(order_no="1", state=State.CANCELLING)
+    listed = api.call
+    api.call = lambda m, p, b=None, **k: (  # type: ignore[method-assign]
+        ApiAnswer(200, {}, {"cancellations": []}) if "?" in p else listed(m, p, b, **k)
+    )
+    shown, _ = console()
+    outcome = follow(api, fleet, Screen(shown), everything=False, now=clock, sleep=sleep)
+    assert (outcome.exit, outcome.document["final"]) == (Exit.DONE, {"cancelled": 1})
+
+
+def test_one_order_is_cancelled_and_watched_as_before() -> None:
+    answered = {"order_no": "1", "state": "cancelled", "requested_at": NOW, "gives_up_at": NOW, "attempt": 1}
+
+    class Once:
+        def call(self, *_: Any, **__: Any) -> ApiAnswer:
+            return ApiAnswer(200, {}, answered)
+
+    outcome = cancel.cancel_one(Once(), "1", not_before=None, reason=None, screen=None, watched=True)  # type: ignore[arg-type]
+    assert outcome.exit is Exit.DONE
+
+
+def test_many_that_are_final_already_are_not_watched() -> None:
+    rows = [row(order_no=number, state=State.CANCELLED, due_at=NOW) for number in numbers(3)]
+    api = HandlerApi(FakeTable(*rows), Clock())
+    shown, out = console()
+    options: dict[str, Any] = {"not_before": None, "reason": "x", "console": shown, "errors": shown, "watched": True}
+    assert cancel.cancel_many(api, numbers(3), **options).exit is Exit.DONE
+    assert out.getvalue() == "asked for: 3 of 3\n"
+
+
+@pytest.fixture
+def month() -> tuple[HandlerApi, list[Cancellation]]:
+    rows = [
+        row(
+            order_no=number,
+            state=State.CANCELLED,
+            state_reason=StateReason.REFUNDED,
+            due_at=NOW + place,
+            settled_at=NOW + place,
+            requested_by="arn:aws:iam::123456789012:user/treasury",
+            reason='=HYPERLINK("http://x")' if place == 0 else "-5\nx",
+            pay_amount=Decimal("4.26127"),
+            refund_amount=Decimal("0.000001") if place == 0 else Decimal("4.26127"),
+            refund_time=NOW + place if place else 0,
+            partly_filled=place == 0,
+        )
+        for place, number in enumerate(numbers(250))
+    ]
+    return HandlerApi(FakeTable(*rows), Clock()), rows
+
+
+def exported(api: HandlerApi, form: str, **query: object) -> tuple[Any, str, str]:
+    out = StringIO()
+    shown, said = console()
+    with Bar("exported", None, console=shown, now=api.clock) as bar:
+        outcome = export(api, out, query=query, form=form, bar=bar, sleep=api.clock.sleep)
+    return outcome, out.getvalue(), said.getvalue()
+
+
+def test_a_period_is_exported_exactly_and_no_spreadsheet_runs_it(
+    month: tuple[HandlerApi, list[Cancellation]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    api, rows = month
+    api.trouble = [ApiAnswer(429, {}, {})]
+    outcome, text, _ = exported(api, "csv", state="cancelled", since=NOW, until=NOW + 240)
+    lines = list(csv.DictReader(StringIO(text)))
+    assert [line["order_no"] for line in lines] == [one.order_no for one in rows[:240]]
+    assert lines[0]["reason"] == '\'=HYPERLINK("http://x")'
+    assert lines[1]["reason"] == "'-5\\nx"
+    assert (lines[0]["refund_amount"], lines[1]["refund_amount"]) == ("0.000001", "4.26127")
+    assert (lines[0]["partly_filled"], lines[1]["partly_filled"]) == ("yes", "no")
+    assert lines[0]["refund_time"] == ""
+    assert lines[0]["settled_at"][10] == "T"
+    assert lines[0]["settled_at"][-6] in "+-"
+    assert outcome.document == {"rows": 240, "refunded": Decimal("4.26127") * 239 + Decimal("0.000001")}
+    assert "times are in UTC" in words_of(outcome)
+
+
+def test_json_lines_have_the_apis_members(month: tuple[HandlerApi, list[Cancellation]]) -> None:
+    api, rows = month
+    outcome, text, _ = exported(api, "jsonl", since=NOW + 1)
+    documents = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
+    assert [one["order_no"] for one in documents] == [one.order_no for one in rows[1:]]
+    assert (documents[0]["refund_amount"], outcome.exit) == (Decimal("4.26127"), Exit.DONE)
+    api.trouble = [ApiAnswer(403, {}, {"message": "Forbidden"})]
+    denied, _, _ = exported(api, "jsonl", since=NOW)
+    assert (denied.exit, words_of(denied)[:14]) == (Exit.TROUBLE, "After 0 rows:\n")
+
+
+def test_the_list_is_filtered_by_reason_asker_and_age_and_may_be_wide() -> None:
+    rows = [
+        row(order_no=str(n), state=State.WAITING, state_reason=StateReason.TOO_EARLY, requested_at=NOW - n * 60)
+        for n in range(150)
+    ]
+    rows[120] = replace(rows[120], reason="unfilled", requested_by="arn:aws:iam::123456789012:user/treasury")
+    api = HandlerApi(FakeTable(*rows), Clock())
+
+    def kept(**wanted: Any) -> list[str]:
+        options = {"reason": None, "by": None, "older": None, "newer": None} | wanted
+        keep = orders.wanted(**options, now=NOW)
+        listed = orders.listed(api, state="waiting", limit=100, now=NOW, keep=keep)
+        return [one["order_no"] for one in listed.document["cancellations"]]
+
+    assert kept(reason="UNFILLED") == kept(by="treasury") == ["120"]
+    assert len(kept(reason="too_early")) == 100
+    assert len(kept(newer=600)) == 11
+    assert len(kept(older=8_400)) == 10
+    keep = orders.wanted(reason=None, by="t", older=None, newer=None, now=NOW)
+    wide = words_of(orders.listed(api, state=None, limit=1, now=NOW, keep=keep, wide=True))
+    assert "feee.io cancels orders older than five minutes only" in wide
+    assert "user/treasury" in wide
+
+
+def test_a_period_may_be_past_and_begins_with_its_day() -> None:
+    at = int(datetime(2026, 11, 1).astimezone().timestamp())
+    for text in ("2026-11-01", "20261101", str(at)):
+        asked = parser(now=at + 86_400).parse_args(["export", "--since", text])
+        assert (asked.since, asked.until) == (at, None)
+    with pytest.raises(SystemExit):
+        parser(now=at).parse_args(["export", "--since", "november"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_commands_options_and_choices(shell: str) -> None:
+    text = script(parser(now=NOW), shell)
+    if shell == "zsh":
+        assert text.startswith("autoload -Uz compinit bashcompinit")
+        return
+
+    def completed(*words: str) -> set[str]:
+        asked = f'COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; _feee_cancel; echo "${{COMPREPLY[@]}}"'
+        run = subprocess.run(["bash", "-c", f"{text}\n{asked}"], capture_output=True, text=True, check=True)
+        assert not run.stderr
+        return set(run.stdout.split())
+
+    assert {"cancel", "completion"} <= completed("feee-cancel", "c")
+    assert completed("feee-cancel", "list", "--st") == {"--state", "--stack"}
+    assert completed("feee-cancel", "export", "--format", "''") == {"csv", "jsonl"}
+    assert "UndeliveredTicks" in completed("feee-cancel", "redrive", "U")
+    assert "given" not in text
