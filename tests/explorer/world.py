@@ -1,10 +1,16 @@
 """The world that schedules are played in: feee.io with its books, the table, clocks, and what holds after each step."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
+from botocore.exceptions import EndpointConnectionError
+
+from feee_cancel.adapters.announcer import Announcer
+from feee_cancel.adapters.items import to_item
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.usecases.attempt import LEASE_SECONDS, contained_attempt
@@ -15,6 +21,7 @@ from tests.fakes import Clock, FakeMessages, FakeTable, ports
 
 _TABLE = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_BEFORE, Fault.DIES_AFTER)
 _FEEE = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_AFTER, Fault.REFUSED)
+_BUS = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_BEFORE, Fault.DIES_AFTER)
 _READS = frozenset({"find", "page", "seen", "unsettled"})
 MAX_ROUNDS = 60
 """Ticks until everything is settled once no fault happens any more."""
@@ -102,12 +109,35 @@ class LaggingTable(FakeTable):
 
     before: tuple[Cancellation, ...] = ()
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream: list[tuple[Cancellation | None, Cancellation]] = []
+
     def _written(self, row: Cancellation) -> Cancellation:
         self.before = tuple(self.rows.values())
+        self.stream.append((self.rows.get(row.order_no), row))
         return super()._written(row)
 
     def lagging(self) -> FakeTable:
         return FakeTable(*self.before)
+
+
+class SteppedBus:
+    """EventBridge's client: notes what was settled in which events."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, int]] = []
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        fault = called("put events", _BUS)
+        if fault is not Fault.FAILS_BEFORE:
+            details = [json.loads(entry["Detail"]) for entry in Entries]
+            self.events += [(detail["state"], detail["settled_at"]) for detail in details]
+        if fault is Fault.DIES_AFTER:
+            raise Death
+        if fault:
+            raise EndpointConnectionError(endpoint_url="https://events")
+        return {"Entries": [{} for _ in Entries]}
 
 
 class World:
@@ -121,6 +151,9 @@ class World:
         self.accepted = False
         self.final: Cancellation | None = None
         self.asked_again = False
+        self.bus = SteppedBus()
+        self.announced = 0
+        self.notified = False
 
     def ports(self, skew: float = 0) -> Ports:
         """An actor's, whose clock is off by so many seconds."""
@@ -149,6 +182,14 @@ class World:
             return
         for row in due:
             contained_attempt(row, ports)
+
+    def announce(self) -> None:
+        """What the notifier does with the records of the stream that it isn't done with."""
+        self.notified = True
+        records = [_record(number, *change) for number, change in enumerate(self.table.stream)][self.announced :]
+        announcer: Any = Announcer(self.bus, "bus", "arn:table")  # type: ignore[arg-type] # a fake of the client
+        failed = announcer.announce(records)
+        self.announced += len(records) if failed is None else int(failed) - self.announced
 
     def let_a_lease_end(self) -> None:
         """Time passes, but never within a call: an attempt ends long before its lease, a stalled process may not."""
@@ -181,12 +222,29 @@ class World:
         for _ in range(MAX_ROUNDS):
             row = self.table.rows.get(ORDER_NO)
             if row is None or row.state.final:
-                return
+                return self._announce_the_rest() if self.notified else None
             self.books.refund()
             self.clock.time = max(self.clock.time, row.due_at)
             self.drain_once(plain)
             self.check()
         raise AssertionError(f"never final: {self.table.rows[ORDER_NO]}")
+
+    def _announce_the_rest(self) -> None:
+        """Every end is announced, once at least and in order."""
+        self.announce()
+        ends = [(now.state, now.settled_at) for was, now in self.table.stream if now.state.final and not _ended(was)]
+        told = [event for event, before in pairwise([*self.bus.events, None]) if event != before]
+        assert told == ends, "an end wasn't announced, or in another order"
+
+
+def _record(number: int, was: Cancellation | None, now: Cancellation) -> dict[str, Any]:
+    """A record of the table's stream."""
+    old = {"OldImage": to_item(was)} if was else {}
+    return {"dynamodb": {"SequenceNumber": str(number), "NewImage": to_item(now), **old}}
+
+
+def _ended(row: Cancellation | None) -> bool:
+    return row is not None and row.state.final
 
 
 Actors = Callable[[World], list[Callable[[], object]]]

@@ -156,8 +156,9 @@ def test_what_ended_otherwise_begins_afresh_and_its_attempts_go_on(
     table.settle(
         new(state=state, due_at=NOW, code=5, msg="no", settled_at=NOW, expires_at=NOW, state_reason=StateReason.FILLED)
     )
-    assert table.start(new(), rejected_by=NOW) == (new(attempt=2, in_doubt_after=1), True)
-    assert table.find(new().order_no) == new(attempt=2, in_doubt_after=1)
+    afresh = new(attempt=2, in_doubt_after=1, ended_before=NOW)
+    assert table.start(new(), rejected_by=NOW) == (afresh, True)
+    assert table.find(new().order_no) == afresh
 
 
 def test_what_begins_afresh_no_longer_expires(dynamodb: tuple[Any, str], new: Rows) -> None:

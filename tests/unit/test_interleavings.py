@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.cancellation import Cancellation, Requested, State
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.enqueue import deduplicate, enqueue
 from feee_cancel.usecases.ports import TableUnavailableError
@@ -22,6 +22,7 @@ from tests.builders import NOW, ORDER_NO
 from tests.explorer.explore import explore, wander
 from tests.explorer.scheduler import Plan
 from tests.explorer.world import Actors, LaggingTable, SideBySideError, World, played
+from tests.fakes import FakeFeee, ports
 
 Work = Callable[[], object]
 
@@ -52,18 +53,23 @@ def asks(world: World, asked: CancellationRequest = ASKED, *, skew: float = 0, a
     return work
 
 
-def sends(world: World, asked: CancellationRequest = ASKED, *, again: bool = False) -> Work:
-    """A sender of a webhook, or its redelivery: the same message."""
+def sends(world: World, message: str = "webhook:1", *, at: int = NOW) -> Work:
+    """A sender of a webhook, or its redelivery: the same message, which changes nothing. `at`: when it was signed."""
 
     def work() -> None:
-        world.asked_again |= again
-        ports = world.ports()
+        own = world.ports()
         with suppress(TableUnavailableError):
-            row = deduplicate("webhook:1", ports, partial(enqueue, asked, ports, requested_by="webhook:1"))
+            row = deduplicate(message, own, partial(enqueue, ASKED, own, requested_by=message, sent_at=at))
             if row:
                 accepted(world, row)
 
     return work
+
+
+def booked(world: World) -> World:
+    """Somebody asked for a later time before."""
+    enqueue(LATER, ports(FakeFeee(), world.table), requested_by="somebody")
+    return world
 
 
 def takes_back(world: World) -> Work:
@@ -95,7 +101,7 @@ SCENARIOS: dict[str, Actors] = {
     "a request and the drain": lambda world: [asks(world), drains(world), drains(world, skew=5)],
     "two requests": lambda world: [asks(world), asks(world, skew=-5, again=True)],
     "a request and a withdrawal": lambda world: [asks(world), takes_back(world), drains(world)],
-    "a webhook, its redelivery, the drain": lambda world: [sends(world), sends(world, again=True), drains(world)],
+    "a webhook, its redelivery, the drain": lambda world: [sends(world), sends(world, at=NOW + 5), drains(world)],
     "a webhook, a withdrawal, the drain": lambda world: [sends(world), takes_back(world), drains(world)],
     "a deferral in doubt": lambda world: [asks(world), asks(world, LATER, again=True), takes_back(world)],
     "an order that is filled": lambda world: [asks(world), is_filled(world), drains(world)],
@@ -108,6 +114,17 @@ SCENARIOS: dict[str, Actors] = {
         drains(world),
         takes_back(world),
     ],
+    "a webhook, a withdrawal, its redelivery": lambda world: [
+        sends(world),
+        takes_back(world),
+        sends(world, at=NOW + 5),
+    ],
+    "a withdrawal, and an older message": lambda world: [
+        takes_back(booked(world)),
+        sends(world, "webhook:2", at=NOW - 5),
+        drains(world),
+    ],
+    "a request, a withdrawal, the notifier": lambda world: [asks(world), takes_back(world), world.announce],
     "two drains": lambda world: [sends(world), drains(world, skew=5), drains(world, skew=-5)],
 }
 
@@ -168,9 +185,16 @@ class StartsOverWhatIsThere(LaggingTable):
         return self._written(row), True
 
 
+class RevivesWhatEnded(LaggingTable):
+    def start(self, row: Cancellation, **named: Any) -> tuple[Cancellation, bool]:
+        return super().start(row, **named | {"request": Requested()})
+
+
 @pytest.mark.parametrize(
     ("table", "name"),
     [
+        (RevivesWhatEnded, "a webhook, a withdrawal, its redelivery"),
+        (RevivesWhatEnded, "a withdrawal, and an older message"),
         (ForgetsTheDoubt, "a rate limit, then a withdrawal"),
         (ClaimsWhatIsClaimed, "a stalled drain"),
         (SettlesForOthers, "a stalled attempt"),

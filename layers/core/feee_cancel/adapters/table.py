@@ -173,7 +173,7 @@ class CancellationTable(TableIndex):
         except TableUnavailableError as error:
             there = self._read_after(error, order_no)
             if there.get("token") != token and not (if_new and there):
-                raise UnknownWriteError(str(error)) from error
+                raise UnknownWriteError(str(error)) from error.__cause__
             found = [there]
         return found[0], found[0].get("token") == token
 
@@ -182,7 +182,7 @@ class CancellationTable(TableIndex):
         try:
             return self._read(order_no)
         except TableUnavailableError:
-            raise UnknownWriteError(str(error)) from error
+            raise UnknownWriteError(str(error)) from error.__cause__
 
     def _read(self, order_no: str) -> Item:
         with translated(f"order {order_no}"):
