@@ -348,6 +348,16 @@ def test_an_odd_answer_is_an_answer_in_time_and_the_next_call_gets_its_own(
         assert (its_own.kind, its_own.request_id) == (ORDER, f"r-{number}")
 
 
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"), [("429 -", "7", 7), ("503 -", "9999", 300), ("503 -", "x", 0)]
+)
+def test_how_long_feee_io_asks_to_wait_is_in_the_answer(
+    server: OddServer, feee: FeeeClient, status: str, header: str, seconds: float
+) -> None:
+    server.play(ORDER_NO, framed(HTML, f"Retry-After: {header}", status=f"HTTP/1.1 {status}"))
+    assert feee.cancel(ORDER_NO, deadline=time.monotonic() + SECONDS).retry_after == seconds
+
+
 def test_a_connection_that_was_reset_while_it_rested_is_not_used(server: OddServer, feee: FeeeClient) -> None:
     server.play(ORDER_NO, WHOLE, End.RESET)
     assert feee.cancel(ORDER_NO, deadline=soon()).kind is ORDER

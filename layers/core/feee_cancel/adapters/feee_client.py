@@ -3,9 +3,10 @@
 import json
 import logging
 import ssl
+import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from feee_cancel.adapters.connection import CLOCKS, Call, Connection, Connection
 from feee_cancel.adapters.feee_answer import MAX_BODY, interpret
 from feee_cancel.adapters.resolver import Lookup, Resolver, look_up
 from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.times import retry_after
 from feee_cancel.usecases.ports import KeySource, SecretUnavailableError
 
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost", "host.docker.internal"})
@@ -142,9 +144,10 @@ class FeeeClient:
         try:
             response, body = self._received(connection, request, key)
             said = response.headers.get("Content-Type", "")
+            rest = retry_after(response.headers.get("Retry-After", ""), now=time.time())
             answer = interpret(response.status, body, request.order_no, key, content_type=said, seconds=call.seconds)
             clean = response.clean and answer.kind is AnswerKind.ORDER  # the only answer that is known to be its own
-            return answer
+            return replace(answer, retry_after=rest)
         finally:
             self._connections.put_back(connection, clean=clean)
 

@@ -28,7 +28,8 @@ class AnswerKind(OpenEnum):
 class Answer:
     """`code`, `msg` and `request_id` are feee.io's, word for word; `detail` is ours, for people.
 
-    `seconds` is how long the call took; None if none was made.
+    `seconds` is how long the call took; None if none was made. For `retry_after` seconds feee.io asks not to be
+    called again, as far as that is believed.
     """
 
     kind: AnswerKind
@@ -38,4 +39,5 @@ class Answer:
     msg: str | None = None
     request_id: str | None = None
     detail: str | None = None
+    retry_after: float = 0
     seconds: float | None = field(default=None, compare=False)

@@ -128,7 +128,8 @@ def decide(
         step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)
         if others_shown:
             changes["in_doubt_after"] = None  # it is no order of this key, so this key can't have cancelled it
-    return _settle(row, step, changes, now=now, policy=policy, jitter=jitter)
+    asked_to_wait = max(answer.retry_after for answer in (cancel, query) if answer)
+    return _settle(row, step, changes, now=now, policy=policy, jitter=jitter, at_least=asked_to_wait)
 
 
 def hinges_on_others(
@@ -214,8 +215,16 @@ def _from_answers(cancel: Answer | None, query: Answer | None) -> Step:
 
 
 def _settle(
-    row: Cancellation, step: Step, changes: dict[str, Any], *, now: float, policy: Policy, jitter: float
+    row: Cancellation,
+    step: Step,
+    changes: dict[str, Any],
+    *,
+    now: float,
+    policy: Policy,
+    jitter: float,
+    at_least: float,
 ) -> Cancellation:
+    """The row as it is after this step; it waits for as many seconds as feee.io asks for, `at_least`."""
     if not step.state.final and now >= row.gives_up_at:
         step = Step(State.FAILED, StateReason.GAVE_UP)
     changes |= {"state": step.state, "state_reason": step.reason, "refusals": step.refusals}
@@ -224,8 +233,8 @@ def _settle(
     waits = policy.backoff[step.reason if step.due_at is None else StateReason.OUTCOME_UNKNOWN].wait(
         changes["tries"], jitter
     )
-    soon = math.ceil(now + waits)
-    due_at = soon if step.due_at is None else step.due_at
+    soon = math.ceil(now + max(waits, at_least))
+    due_at = soon if step.due_at is None else max(step.due_at, math.ceil(now + at_least))
     if changes["in_doubt_after"] is not None:
         due_at = min(due_at, soon)
     return replace(row, due_at=min(due_at, row.gives_up_at), **changes)

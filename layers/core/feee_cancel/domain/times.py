@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 
@@ -12,6 +13,8 @@ SENT_AGAIN = 600
 more (its guide, asynchronous invocation), by senders of webhooks after five seconds and five minutes (the example in
 Standard Webhooks)."""
 
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_MAX_RETRY_AFTER = 300.0
 _MAX_AHEAD = 30 * 86_400
 _EARLIEST, _LATEST = 10**9, 10**11
 """A time before 2001 is a date without its dashes, one after 5138 isn't in seconds."""
@@ -35,6 +38,18 @@ def parse_not_before(value: object, *, now: float, earliest: float | None = None
     if value < (now - CLOCKS_DIFFER if earliest is None else earliest):
         raise PastTimeError("not_before", f"must not be in the past; {_readable(value)}")
     return value
+
+
+def retry_after(header: str, *, now: float) -> float:
+    """Seconds that a `Retry-After` asks to wait (RFC 9110: seconds, or a date); 0 for none, or one that can't be read.
+
+    At most five minutes: whoever asks for more is asked again all the same.
+    """
+    try:
+        seconds = float(header) if _SECONDS.fullmatch(header) else parsedate_to_datetime(header).timestamp() - now
+    except (ValueError, OverflowError):
+        return 0
+    return min(max(0.0, seconds), _MAX_RETRY_AFTER)
 
 
 def scheduled_at(execution_id: str) -> float | None:

@@ -137,9 +137,11 @@ def _only_looks(row: Cancellation, now: float) -> bool:
 
 
 def _try(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:
-    """Cancel, and after any answer but an order, query."""
+    """Cancel, and after any answer but an order, query, unless feee.io asks not to be called for a while."""
     cancel = _cancel(ports.feee, row.order_no, deadline)
-    query = None if cancel.kind in _TELLS_ALL else ports.feee.query(row.order_no, deadline=deadline)
+    query = (
+        None if cancel.kind in _TELLS_ALL or cancel.retry_after else ports.feee.query(row.order_no, deadline=deadline)
+    )
     return cancel, query
 
 

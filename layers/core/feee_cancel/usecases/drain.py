@@ -21,6 +21,11 @@ LEASE_SECONDS = 10
 REST_SECONDS = 30
 """How long the drain rests once feee.io seems to be down."""
 
+_PATIENCE_SECONDS = 10
+"""A rest that feee.io asks for and that is longer ends the drain."""
+_MOST_REST_SECONDS = 100
+"""A lease that ends much later would be taken for one of a clock that is wrong."""
+
 _SCAN_SECONDS = 1.0
 _EXTEND_SECONDS = 3.0
 _AHEAD = 10
@@ -107,7 +112,11 @@ class Drain:
 
     def _may_begin(self) -> bool:
         self._extend_lease()
-        return self._holds_lease and self._failures < _FAILURES and self._elapsed() < self._deadline
+        return self._holds_lease and not self._must_rest() and self._elapsed() < self._deadline
+
+    def _must_rest(self) -> bool:
+        """Whether feee.io is taken to be down, or asks for a rest."""
+        return self._failures >= _FAILURES or self._pace.rests_for() > _PATIENCE_SECONDS
 
     def _due(self) -> list[Due]:
         """What is due within the horizon and wasn't begun in this run: the index may still show it as it was."""
@@ -152,9 +161,12 @@ class Drain:
 
     def _stop(self) -> None:
         """End before everything is done: rest if feee.io is down, or else let the next drain go on at once."""
-        if self._failures >= _FAILURES:
-            logger.warning("feee.io gives no usable answers; the drain rests", extra={"seconds": REST_SECONDS})
-            self._lease.extend(now=self._now(), lease_until=math.ceil(self._now() + REST_SECONDS), until=0)
+        if self._must_rest():
+            seconds = min(max(REST_SECONDS, math.ceil(self._pace.rests_for())), _MOST_REST_SECONDS)
+            logger.warning(
+                "feee.io gives no usable answers, or asks for a rest; the drain rests", extra={"seconds": seconds}
+            )
+            self._lease.extend(now=self._now(), lease_until=math.ceil(self._now() + seconds), until=0)
             return
         while not self._lease.release():
             self._hold(self._lease.extend)

@@ -3,8 +3,11 @@
 import threading
 from collections.abc import Callable
 
-from feee_cancel.domain.answer import Answer
+from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.usecases.ports import Feee
+
+_ABOUT_ALL = frozenset({AnswerKind.RATE_EXCEEDED, AnswerKind.NO_USABLE_ANSWER})
+"""A rest that one of these asks for is for the key, or for feee.io as a whole."""
 
 
 class Pace:
@@ -20,11 +23,22 @@ class Pace:
         self._sleep = sleep
         self._called_at = monotonic()
         self._next_at = self._called_at + interval
+        self._rests_until = self._called_at
         self._lock = threading.Lock()
 
     def opens_in(self) -> float:
-        """Seconds until the next place that nobody has."""
-        return max(0.0, self._next_at - self._monotonic())
+        """Seconds until the next place that nobody has, and that isn't within a rest."""
+        return max(0.0, max(self._next_at, self._rests_until) - self._monotonic())
+
+    def rests_for(self) -> float:
+        """Seconds for which feee.io asks not to be called at all."""
+        return max(0.0, self._rests_until - self._monotonic())
+
+    def heard(self, answer: Answer) -> Answer:
+        """Take note of the rest that an answer asks for, if it isn't about its order alone. Returns the answer."""
+        if answer.retry_after and answer.kind in _ABOUT_ALL:
+            self._rests_until = max(self._rests_until, self._monotonic() + answer.retry_after)
+        return answer
 
     def reserve(self) -> float:
         """Take the next place. Returns when it is."""
@@ -53,12 +67,12 @@ class PacedFeee:
     def cancel(self, order_no: str, *, deadline: float) -> Answer:
         """Ask for the order to be cancelled, when this call's time comes."""
         self._wait()
-        return self._feee.cancel(order_no, deadline=deadline)
+        return self._pace.heard(self._feee.cancel(order_no, deadline=deadline))
 
     def query(self, order_no: str, *, deadline: float) -> Answer:
         """Ask how the order stands, when this call's time comes."""
         self._wait()
-        return self._feee.query(order_no, deadline=deadline)
+        return self._pace.heard(self._feee.query(order_no, deadline=deadline))
 
     def _wait(self) -> None:
         at, self._first = self._first, None
