@@ -156,9 +156,9 @@ def test_what_ended_otherwise_begins_afresh_and_its_attempts_go_on(
     table.settle(
         new(state=state, due_at=NOW, code=5, msg="no", settled_at=NOW, expires_at=NOW, state_reason=StateReason.FILLED)
     )
-    afresh = new(attempt=2, in_doubt_after=1, ended_before=NOW)
-    assert table.start(new(), rejected_by=NOW) == (afresh, True)
-    assert table.find(new().order_no) == afresh
+    again = new(attempt=2, in_doubt_after=1, ended_before=NOW)
+    assert table.start(new(), rejected_by=NOW) == (again, True)
+    assert table.find(new().order_no) == again
 
 
 def test_what_begins_afresh_no_longer_expires(dynamodb: tuple[Any, str], new: Rows) -> None:
