@@ -21,7 +21,8 @@ from local.stack import LocalStack
 LOST = 0.02
 _READ_SECONDS = 2.0
 """`read_timeout` of the clients: for so long each waits for the answer that is lost."""
-_FIRST_IN, _A_SECOND = 5, 4
+_FIRST_IN, _A_SECOND = 15, 4
+_BAR = "p50 ≤ 0.5 s, p99 ≤ 3 s"
 _PACE = 9
 
 
@@ -32,6 +33,9 @@ def lossy(stack: LocalStack, count: int = 100, *, lost: float = LOST) -> Row:
     table = wired.ports.cancellations
     assert isinstance(table, CancellationTable)
     due_at = _ask(stack, table, count)
+    figure = f"Eligibility to settled, {lost:.0%} of DynamoDB's answers lost"
+    if time.time() > min(due_at.values()):
+        return Row(figure, "not measured: this machine is too busy", _BAR)
     client: Any = table._client  # noqa: SLF001 - there is no other way in
     session = client._endpoint.http_session  # noqa: SLF001
     session.send = _losing(session.send, random.Random(0), lost)
@@ -44,8 +48,7 @@ def lossy(stack: LocalStack, count: int = 100, *, lost: float = LOST) -> Row:
     p50, p99 = median(late), percentile(late, 99)
     measured = f"p50 {p50:.2f} s, p99 {p99:.2f} s   of {count} orders, at most {max(late):.1f} s"
     met = p50 <= 0.5 and p99 <= 3  # noqa: PLR2004 - the bar
-    figure = f"Eligibility to settled, {lost:.0%} of DynamoDB's answers lost"
-    return Row(figure, measured, "p50 ≤ 0.5 s, p99 ≤ 3 s", met, {"seconds": late})
+    return Row(figure, measured, _BAR, met, {"seconds": late})
 
 
 def _losing(send: Callable[[Any], Any], chance: random.Random, lost: float) -> Callable[[Any], Any]:
@@ -62,7 +65,7 @@ def _losing(send: Callable[[Any], Any], chance: random.Random, lost: float) -> C
 def _ask(stack: LocalStack, table: CancellationTable, count: int) -> dict[str, int]:
     """When each order is due."""
     order_nos = [str(stack.simulator.orders.create(age=3600).detail.document()["order_no"]) for _ in range(count)]
-    first = int(time.time()) + _FIRST_IN + count // 50
+    first = int(time.time()) + _FIRST_IN
     due_at = {order_no: first + index // _A_SECOND for index, order_no in enumerate(order_nos)}
     for order_no, at in due_at.items():
         row = Cancellation(
