@@ -77,10 +77,10 @@ def _picture(fleet: Fleet, now: float, note: str, *, rows: int) -> Group:
         due = words.until(row["due_at"], now=now) if "due_at" in row else ""
         urgent = "bold red" if concern(row, now) else ""
         cells = (why(row), due, str(row.get("attempt", "")), str(row.get("refund_amount") or ""))
-        state = Text(row["state"], style=COLOURS.get(row["state"], ""))
+        state = Text(visible(row["state"]), style=COLOURS.get(row["state"], ""))
         table.add_row(Text(visible(row["order_no"])), state, *(Text(visible(cell), style=urgent) for cell in cells))
     more = f"and {len(ordered) - rows:,} more" if len(ordered) > rows else ""
-    lines = [Text(text) for text in (f"{tally(fleet)}{_left(fleet, now)}", note) if text]
+    lines = [Text(visible(text)) for text in (f"{tally(fleet)}{_left(fleet, now)}", note) if text]
     return Group(
         table, Text(more, style="dim"), *lines, Text("Ctrl-C stops watching; the cancellations go on.", style="dim")
     )

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.text import visible
 
 _EVERY_SECONDS = 5.0
 
@@ -25,7 +28,7 @@ class Bar:
     def at(self, done: int, note: str = "") -> None:
         """So many are done."""
         if self._console.is_terminal:
-            self._bar.update(self._task, completed=done, note=note)
+            self._bar.update(self._task, completed=done, note=escape(visible(note)))
         elif self._now() - self._said_at >= _EVERY_SECONDS or done == self._total:
             self._say(done, note)
 
@@ -42,5 +45,5 @@ class Bar:
         of = f" of {self._total:,}" if self._total is not None else ""
         text = f"{self._what}: {done:,}{of}{f', {note}' if note else ''}"
         if text != self._said:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(visible(text), highlight=False, markup=False, soft_wrap=True)
         self._said, self._said_at = text, self._now()

@@ -17,7 +17,10 @@ from rich.console import Console
 
 from cli import __main__ as command_line
 from cli.arguments import parser
+from cli.board import _picture
+from cli.fleet import Fleet
 from cli.outcome import TroubleError
+from cli.progress import Bar
 from cli.screen import Terminal, say
 from cli.stack import Stack
 from cli.text import for_scripts, lines, visible, wrapped
@@ -179,3 +182,14 @@ def test_aws_words_are_others_words_too() -> None:
 def test_what_cloudformation_repeats_is_shown_so_too(capsys: pytest.CaptureFixture[str]) -> None:
     shown(Console())(f"failed: {HOSTILE.replace(chr(0xD800), '')}")
     assert not UNFIT & {ord(character) for character in capsys.readouterr().out.replace("\n", "")}
+
+
+def test_a_live_table_and_a_bar_show_it_too() -> None:
+    output = StringIO()
+    console = Console(file=output, force_terminal=True, width=2_000, color_system=None)
+    hostile = ROW | {"state": HOSTILE, "order_no": HOSTILE}
+    console.print(_picture(Fleet(NOW, open={ORDER_NO: hostile}), NOW, HOSTILE, rows=5))
+    with Bar("asked for", 2, console=Console(file=output)) as bar:
+        bar.at(2, HOSTILE)
+    assert not UNFIT & {ord(character) for character in output.getvalue().replace("\n", "")}
+    assert "[red]not red[/]" in output.getvalue()
