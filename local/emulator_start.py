@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment
 from ministack.core import iam_evaluator, responses, router, sigv4  # type: ignore[import-not-found]
 from ministack.services import apigateway_v1  # type: ignore[import-not-found]
-from ministack.services.cloudformation import changesets, engine, handlers  # type: ignore[import-not-found] # noqa: F401
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # type: ignore[import-not-found] # noqa: F401
 
 from local.guard import refusal, without_cors
 
@@ -161,7 +161,16 @@ def let_conditions_join() -> None:
             vars(module)["_evaluate_conditions"] = evaluate
 
 
+def let_queries_be_saved() -> None:
+    """CloudFormation's saved queries, which MiniStack doesn't know: here they are names and nothing more."""
+    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {  # noqa: SLF001 - there is no other way in
+        "create": lambda logical_id, _properties, stack: (f"{stack}-{logical_id}", {}),
+        "delete": lambda _id, _properties: None,
+    }
+
+
 if __name__ == "__main__":
     let_conditions_join()
+    let_queries_be_saved()
     ministack.app = app
     ministack.main()

@@ -1,11 +1,16 @@
 """Rows and the drain's lease, put into the deployed table as no request could in the time of a test."""
 
+import os
+import subprocess
+import sys
 import time
 from typing import Any
+from uuid import uuid4
 
 from feee_cancel.adapters.items import number
+from local.build import ROOT
+from local.identity import CREDENTIALS, REGION
 from local.stack import LocalStack
-from tests.e2e.waiting import wait_for
 
 
 def put(stack: LocalStack, order_no: str, state: str, **fields: Any) -> None:
@@ -17,14 +22,44 @@ def put(stack: LocalStack, order_no: str, state: str, **fields: Any) -> None:
     stack.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item=key | item)
 
 
+_CRASHING = """
+import functions.schedule.app as app
+from feee_cancel.usecases import attempt
+from tests.events import Context
+
+def crash(*_, **__):
+    raise ValueError("a fault of ours")
+
+attempt.attempt = crash
+app.lambda_handler({}, Context())
+"""
+
+
 def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
-    """Let the drain meet a row that it can't read; then the row is gone, so that the drain ends."""
-    put(stack, order_no, "waiting", tries="unreadable")
-    table, key = {"TableName": stack.outputs["TableName"]}, {"order_no": {"S": order_no}}
-    function = stack.outputs["ScheduleFunctionName"]
-    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
-    wait_for(lambda: stack.client("dynamodb").get_item(**table, Key=key)["Item"], lambda item: "postponed" in item)
-    stack.client("dynamodb").delete_item(**table, Key=key)
+    """Let the drain's own code crash over a row, and put what it logs into the function's log.
+
+    No row and no answer is known that it crashes over, so that the fault is put into its code, in a process of its own.
+    """
+    logs, group = stack.client("logs"), f"/aws/lambda/{stack.outputs['ScheduleFunctionName']}"
+    name = {"FunctionName": stack.outputs["ScheduleFunctionName"]}
+    variables = stack.client("lambda").get_function_configuration(**name)["Environment"]["Variables"]
+    credentials = {
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
+    }
+    hold_the_lease(stack, 0)
+    put(stack, order_no, "waiting")
+    path = {"PYTHONPATH": os.pathsep.join(["layers/core", "."])}
+    ran = subprocess.run(
+        [sys.executable, "-c", _CRASHING], env=variables | credentials | path, cwd=ROOT, capture_output=True, check=True
+    )
+    at, stream = int(time.time() * 1000), uuid4().hex
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    events = [{"timestamp": at, "message": line} for line in ran.stdout.decode().splitlines()]
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    stack.client("dynamodb").delete_item(TableName=stack.outputs["TableName"], Key={"order_no": {"S": order_no}})
 
 
 def hold_the_lease(stack: LocalStack, seconds: int) -> None:

@@ -152,7 +152,7 @@ def test_an_order_that_nobody_tries_any_more(stack: LocalStack, operator: Operat
     assert "can be cancelled" in operator("./feee-cancel lookup", order_no=stuck)
     wait_for(
         lambda: operator.logged("logged ScheduleFunction '{ $.order_no", order_no=stuck),
-        lambda said: {json.loads(line)["code"] for line in said} == {20009, 0},
+        lambda said: {20009, 0} <= {json.loads(line).get("code") for line in said},
     )
     feee.behave()
     assert f"{stuck} is cancelled" in operator("./feee-cancel cancel", order_no=stuck)
@@ -236,9 +236,10 @@ def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, o
     invoke_the_drain(stack, "{}")
     is_finished(stack, stuck[1])
     is_finished(stack, stuck[2])
+    tuning = variable(stack, "TUNING")
     operator("set_parameter DrainPace 8")
     wait_for(lambda: variable(stack, "DRAIN_PACE"), lambda pace: pace == "8")
-    assert variable(stack, "MISCONFIGURED_BACKOFF") == "8-8", "the other parameters are as they were"
+    assert variable(stack, "TUNING") == tuning, "the other parameters are as they were"
 
 
 def variable(stack: LocalStack, name: str) -> str:
@@ -450,7 +451,7 @@ def test_dynamodb_refuses_so_the_api_does(stack: LocalStack, operator: Operator)
         *_, line = wait_for(
             lambda: operator.logged('logged ApiFunction "$ERRORS"'), lambda lines: len(lines) > len(before)
         )
-        assert "TableUnavailableError" in line
+        assert "UnknownWriteError" in line, "the write was refused, and so was the look at what became of it"
         assert "ThrottlingException" in line
     wait_for(renewed(stack, lambda: stack.api.get(refused).status), lambda status: status == 404)  # wasn't accepted
     assert f"{refused} is cancelled" in operator("./feee-cancel cancel", order_no=refused)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from flask import Flask, Response, request
@@ -210,8 +211,11 @@ def test_a_reader_may_have_had_enough(tmp_path: Path) -> None:
 def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
     app = Flask(__name__)
 
+    asked = Event()
+
     @app.post("/")
     def slow() -> str:
+        asked.set()
         time.sleep(3)
         return ""
 
@@ -220,7 +224,7 @@ def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
         variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **AWAY, **KEYS, **REGION}
         variables["AWS_ENDPOINT_URL"] = listener.url
         with subprocess.Popen([ROOT / "feee-cancel", "list"], env=variables, stderr=subprocess.PIPE, text=True) as it:
-            time.sleep(2)
+            assert asked.wait(30)
             it.send_signal(signal.SIGINT)
             assert it.stderr is not None
             assert (it.wait(30), it.stderr.read()) == (130, "Interrupted.\n")

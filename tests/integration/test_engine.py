@@ -11,7 +11,7 @@ from local.build import ROOT
 
 @pytest.mark.parametrize("module", ["local.sam", "local.sam_api", "local.image", "benchmarks.import_time"])
 def test_without_an_engine_one_line_says_what_to_install(module: str) -> None:
-    nothing = {"PATH": "/nonexistent", "PYTHONPATH": os.pathsep.join(["layers/core", "."])}
+    nothing = {"PATH": "/nonexistent", "PYTHONPATH": os.pathsep.join(["layers/core", "client", "."])}
     done = subprocess.run(
         [sys.executable, "-m", module], cwd=ROOT, env=nothing, capture_output=True, text=True, check=False
     )
