@@ -12,6 +12,7 @@ import pytest
 from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.usecases.ports import TableUnavailableError
 from functions.api.app import create
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
 from tests.events import Context, at, post, sample
@@ -241,6 +242,21 @@ def test_an_order_of_a_batch_of_which_nobody_knows_whether_it_was_written_is_unk
     status, body, _ = call(sample("api-batch"), table=table)
     (first, *_) = body["results"]
     assert (status, first["result"], "asking again is safe" in first["detail"]) == (202, "unknown", True)
+
+
+def test_an_order_of_a_batch_that_could_not_be_written_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise TableUnavailableError("no-such-table")
+
+    table = FakeTable()
+    monkeypatch.setattr(table, "start", gone)
+    status, body, _ = call(sample("api-batch"), table=table)
+    (first, *_) = body["results"]
+    assert (status, first["result"], first["detail"]) == (
+        202,
+        "refused",
+        "couldn't be written, so it wasn't accepted; try again",
+    )
 
 
 def test_an_error_that_nobody_expected_is_a_500_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

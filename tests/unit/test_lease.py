@@ -1,4 +1,4 @@
-"""A lease that another drain releases just while it is asked for."""
+"""A lease that another drain releases just while it is asked for, or asked to be kept."""
 
 from typing import Any
 
@@ -25,3 +25,8 @@ class FakeTable:
 def test_a_lease_that_ended_meanwhile_is_acquired() -> None:
     lease = TableLease(FakeTable(), "table")  # type: ignore[arg-type] # a fake of the client
     assert lease.acquire(now=NOW, lease_until=NOW + 10, until=NOW + 3) == 5
+
+
+def test_a_drain_that_ended_meanwhile_is_started_again() -> None:
+    lease = TableLease(FakeTable(), "table")  # type: ignore[arg-type] # a fake of the client
+    assert lease.may_wake(NOW + 3, now=NOW)
