@@ -40,7 +40,7 @@ def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
 
     No row and no answer is known that it crashes over, so that the fault is put into its code, in a process of its own.
     """
-    logs, group = stack.client("logs"), f"/aws/lambda/{stack.outputs['ScheduleFunctionName']}"
+    logs, group = stack.client("logs"), stack.outputs["ScheduleFunctionLogGroup"]
     name = {"FunctionName": stack.outputs["ScheduleFunctionName"]}
     variables = stack.client("lambda").get_function_configuration(**name)["Environment"]["Variables"]
     credentials = {
@@ -51,10 +51,10 @@ def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
     }
     hold_the_lease(stack, 0)
     put(stack, order_no, "waiting")
-    path = {"PYTHONPATH": os.pathsep.join(["layers/core", "."])}
-    ran = subprocess.run(
-        [sys.executable, "-c", _CRASHING], env=variables | credentials | path, cwd=ROOT, capture_output=True, check=True
-    )
+    path = {"PYTHONPATH": os.pathsep.join(["layers/core", "."]), "AWS_LAMBDA_FUNCTION_NAME": name["FunctionName"]}
+    environment = variables | credentials | path
+    ran = subprocess.run([sys.executable, "-c", _CRASHING], env=environment, cwd=ROOT, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr.decode()
     at, stream = int(time.time() * 1000), uuid4().hex
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
     events = [{"timestamp": at, "message": line} for line in ran.stdout.decode().splitlines()]
