@@ -11,6 +11,7 @@ from feee_cancel.adapters.items import number
 from local.build import ROOT
 from local.identity import CREDENTIALS, REGION
 from local.stack import LocalStack
+from tests.e2e.waiting import wait_for
 
 
 def put(stack: LocalStack, order_no: str, state: str, **fields: Any) -> None:
@@ -49,15 +50,22 @@ def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
         "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
         "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
     }
-    hold_the_lease(stack, 0)
-    put(stack, order_no, "waiting")
     path = {"PYTHONPATH": os.pathsep.join(["layers/core", "."]), "AWS_LAMBDA_FUNCTION_NAME": name["FunctionName"]}
     environment = variables | credentials | path
-    ran = subprocess.run([sys.executable, "-c", _CRASHING], env=environment, cwd=ROOT, capture_output=True, check=False)
-    assert ran.returncode == 0, ran.stderr.decode()
+
+    def drained() -> str:
+        hold_the_lease(stack, 0)
+        put(stack, order_no, "waiting")
+        command = [sys.executable, "-c", _CRASHING]
+        ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    # A drain of the stack's own may have been faster with the row.
+    said = wait_for(drained, lambda told: "an attempt crashed" in told)
     at, stream = int(time.time() * 1000), uuid4().hex
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    events = [{"timestamp": at, "message": line} for line in ran.stdout.decode().splitlines()]
+    events = [{"timestamp": at, "message": line} for line in said.splitlines()]
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
     stack.client("dynamodb").delete_item(TableName=stack.outputs["TableName"], Key={"order_no": {"S": order_no}})
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -223,7 +224,15 @@ def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
     with listening(listener):
         variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **AWAY, **KEYS, **REGION}
         variables["AWS_ENDPOINT_URL"] = listener.url
-        with subprocess.Popen([ROOT / "feee-cancel", "list"], env=variables, stderr=subprocess.PIPE, text=True) as it:
+        heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a shell starts with & ignores Ctrl-C
+        command = [str(ROOT / "feee-cancel"), "list"]
+        with subprocess.Popen(
+            command,
+            env=variables,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=heeding,  # noqa: PLW1509 - it calls nothing that another thread may hold
+        ) as it:
             assert asked.wait(30)
             it.send_signal(signal.SIGINT)
             assert it.stderr is not None
