@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.order import Order
 
 NOW = 1_724_319_451
@@ -57,3 +57,9 @@ def row(**fields: Any) -> Cancellation:
         "attempt": 1,
     }
     return Cancellation(**(values | fields))
+
+
+def waiting(eligible_in: int, **fields: Any) -> Cancellation:
+    """A cancellation that "me" asked for and that waits until the order is eligible, unless the case says otherwise."""
+    due = {"due_at": NOW + eligible_in, "eligible_at": NOW + eligible_in}
+    return row(state=State.WAITING, state_reason=StateReason.TOO_EARLY, requested_by="me", **due, **fields)

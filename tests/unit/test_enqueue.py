@@ -15,16 +15,10 @@ from feee_cancel.usecases.enqueue import enqueue, enqueue_all
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.withdraw import withdraw
-from tests.builders import NOW, ORDER_NO, order, row
+from tests.builders import NOW, ORDER_NO, order, row, waiting
 from tests.fakes import FakeFeee, FakeTable, InlineExecutor, ports
 
-WAITING = row(
-    state=State.WAITING,
-    state_reason=StateReason.TOO_EARLY,
-    due_at=NOW + 200,
-    eligible_at=NOW + 200,
-    requested_by="me",
-)
+WAITING = waiting(200)
 
 
 def taken(table: FakeTable, not_before: int | None = None) -> Cancellation:

@@ -11,7 +11,7 @@ from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
-from tests.builders import NOW, ORDER_NO, answer, refused, row, shown
+from tests.builders import NOW, ORDER_NO, answer, refused, row, shown, waiting
 from tests.fakes import Clock, FakeFeee, FakeTable, ports
 
 CANCELLED = shown(status=12, refund_amount=Decimal("3.92"))
@@ -81,14 +81,7 @@ def test_a_time_that_is_past_is_now() -> None:
         row(state=State.CANCELLED),
         row(),
         row(state=State.REFUNDING, due_at=NOW + 5),
-        row(
-            state=State.WAITING,
-            state_reason=StateReason.TOO_EARLY,
-            due_at=NOW + 5,
-            eligible_at=NOW + 5,
-            requested_by="me",
-            reason="unfilled",
-        ),
+        waiting(5, reason="unfilled"),
     ],
 )
 def test_asking_again_while_it_is_under_way_or_cancelled_calls_nobody(there: Cancellation) -> None:
@@ -180,14 +173,7 @@ def test_a_claim_lost_to_another_returns_the_row_as_it_is() -> None:
     assert feee.calls == []
 
 
-WAITING = row(
-    state=State.WAITING,
-    state_reason=StateReason.TOO_EARLY,
-    due_at=NOW + 200,
-    eligible_at=NOW + 200,
-    requested_by="me",
-    reason="unfilled",
-)
+WAITING = waiting(200, reason="unfilled")
 
 
 @pytest.mark.parametrize(
