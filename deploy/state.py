@@ -30,7 +30,7 @@ class Stack:
 
     def prepare(self) -> None:
         """Wait until nothing goes on, and clear away what an earlier deployment left. Raises TroubleError."""
-        self._settle()
+        self.settle()
         stack = self.now()
         if stack is None:
             return
@@ -48,7 +48,7 @@ class Stack:
         elif status == "UPDATE_ROLLBACK_FAILED":
             self._show("An earlier update failed, and so did the way back; that is finished first.")
             self._client.continue_update_rollback(StackName=self._name)
-            self._settle()
+            self.settle()
             self._is_now("UPDATE_ROLLBACK_COMPLETE")
 
     def delete(self) -> None:
@@ -56,6 +56,12 @@ class Stack:
         stack = self.now()
         if stack is None:
             return
+        if stack.get("EnableTerminationProtection"):
+            raise TroubleError(
+                f"Stack {self._name} is protected from being deleted. Nothing was changed. To end that: "
+                "aws cloudformation update-termination-protection --no-enable-termination-protection "
+                f"--stack-name {self._name}"
+            )
         events = Events(self._client, stack["StackId"])
         self._client.delete_stack(StackName=self._name)
         told = follow(events, lambda: not self._goes_on(stack["StackId"]), self._show)
@@ -64,8 +70,8 @@ class Stack:
             cause = first_cause(told) or left.get("StackStatusReason", "AWS gives no reason.")
             raise TroubleError(f"The stack isn't removed ({left['StackStatus']}). The cause:\n{cause}")
 
-    def _settle(self) -> None:
-        """Wait while CloudFormation works on it."""
+    def settle(self) -> None:
+        """Wait while CloudFormation works on it: until then it neither updates nor deletes it."""
         stack = self.now()
         if stack is None or not self._goes_on(stack["StackId"]):
             return

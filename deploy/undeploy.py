@@ -17,6 +17,7 @@ _TABLE_DOLLARS = 0.25 + 0.20
 """For each GB a month: DynamoDB's storage and its point-in-time recovery (us-east-1)."""
 _SECRET_DOLLARS = 0.40
 """A month for each secret."""
+_NOT_THERE = {"DELETE_COMPLETE", "CREATE_FAILED"}
 _UNSETTLED = ("waiting", "cancelling", "refunding")
 
 
@@ -31,7 +32,8 @@ def undeploy(asked: Wanted, console: Console) -> None:
         return
     if not is_ours(there):
         raise TroubleError(f"Stack {asked.stack} isn't this project's. Nothing was changed.")
-    for line in _says(session, there):
+    stack.settle()
+    for line in _says(session, stack.now() or there):
         show(line)
     if not _agreed(f"Remove stack {asked.stack} from {session.region_name}?"):
         show("Nothing was changed.")
@@ -49,7 +51,9 @@ def _says(session: Any, stack: Mapping[str, Any]) -> Iterator[str]:
     secrets = held.get("AWS::SecretsManager::Secret", [])
     for table in tables:
         yield from _orders(session, table)
-    if given.get("DataDeletionPolicy") == "Delete":
+    if not tables and not secrets:
+        yield "It has no table and no secret of its own."
+    elif given.get("DataDeletionPolicy") == "Delete":
         yield "DataDeletionPolicy is Delete: the table and the secrets are deleted with the stack, for good."
     else:
         yield "These stay:"
@@ -62,26 +66,34 @@ def _says(session: Any, stack: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _held(session: Any, name: str) -> dict[str, list[str]]:
-    """The physical ids of the stack's resources, by type."""
+    """The physical ids of the stack's resources, by type.
+
+    CloudFormation lists those too that a rollback or an earlier deletion took away, or that never came to be.
+    """
     held: dict[str, list[str]] = {}
     pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
     for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
-        held.setdefault(resource["ResourceType"], []).append(resource.get("PhysicalResourceId", ""))
+        there = resource.get("PhysicalResourceId", "")
+        if there and resource["ResourceStatus"] not in _NOT_THERE:
+            held.setdefault(resource["ResourceType"], []).append(there)
     return held
 
 
 def _orders(session: Any, table: str) -> Iterator[str]:
     """A warning where cancellations would be left to themselves."""
     count = sum(
-        session.client("dynamodb").query(
+        page["Count"]
+        for state in _UNSETTLED
+        for page in session.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
             TableName=table,
             IndexName="state-due_at",
             Select="COUNT",
             KeyConditionExpression="#state = :state",
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues={":state": {"S": state}},
-        )["Count"]
-        for state in _UNSETTLED
+        )
     )
     if count:
         yield f"{count} cancellations aren't settled yet. Without the stack nobody sees them through."

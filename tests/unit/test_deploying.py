@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cli.outcome import Exit, TroubleError
 from cli.stack import Stack as Reached
@@ -33,6 +34,7 @@ class FakeCloudFormation:
     description: str = OURS
     outputs: list[dict[str, str]] = field(default_factory=lambda: OUTPUTS)
     after_delete: str | None = None
+    protected: bool = False
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
@@ -40,9 +42,13 @@ class FakeCloudFormation:
             raise client_error("ValidationError")
         up = status.endswith("COMPLETE") and status not in {"ROLLBACK_COMPLETE", "DELETE_COMPLETE"}
         outputs = {"Outputs": self.outputs} if up else {}
-        return {"Stacks": [{"StackId": ID, "StackStatus": status, "Description": self.description, **outputs}]}
+        stack = {"StackName": "feee-cancel", "StackId": ID, "StackStatus": status, "Description": self.description}
+        return {"Stacks": [{**stack, "EnableTerminationProtection": self.protected, **outputs}]}
 
     def delete_stack(self, **_: str) -> None:
+        """AWS: "Stack [...] cannot be deleted while in status UPDATE_IN_PROGRESS", a ValidationError."""
+        if (self.statuses[0] or "").endswith("_IN_PROGRESS") or self.protected:
+            raise client_error("ValidationError")
         self.done.append("delete")
         self.statuses = [self.after_delete]
 
@@ -127,6 +133,13 @@ def test_a_stack_of_somebody_else_is_left_alone(there: FakeCloudFormation) -> No
 def test_a_stack_that_cannot_be_removed_says_why() -> None:
     cloudformation = FakeCloudFormation(["ROLLBACK_COMPLETE"], after_delete="DELETE_FAILED")
     with pytest.raises(TroubleError, match=r"isn't removed \(DELETE_FAILED\)"):
+        prepared(cloudformation)
+
+
+def test_a_stack_that_is_protected_stays_and_the_words_say_how_that_ends() -> None:
+    """Protect CloudFormation stacks from being deleted: the deletion fails, and the stack remains unchanged."""
+    cloudformation = FakeCloudFormation(["ROLLBACK_COMPLETE"], protected=True)
+    with pytest.raises(TroubleError, match="--no-enable-termination-protection --stack-name feee-cancel"):
         prepared(cloudformation)
 
 
@@ -262,6 +275,73 @@ def test_undeploy_needs_somebody_who_says_yes(monkeypatch: pytest.MonkeyPatch) -
         undeploy._agreed("Remove?")
     monkeypatch.setenv("YES", "1")
     assert undeploy._agreed("Remove?")
+
+
+class FakeAccount:
+    """A boto3 session whose clients are this one, or the CloudFormation given; `resources` are those listed."""
+
+    region_name = "eu-west-1"
+
+    def __init__(self, resources: list[dict[str, str]], cloudformation: FakeCloudFormation | None = None) -> None:
+        self._resources = resources
+        self._cloudformation = cloudformation
+
+    def client(self, service: str) -> Any:
+        return self._cloudformation if service == "cloudformation" and self._cloudformation else self
+
+    def get_paginator(self, _: str) -> "FakeAccount":
+        return self
+
+    def paginate(self, *, StackName: str = "", TableName: str = "", **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
+        if StackName:
+            yield {"StackResourceSummaries": self._resources}
+        elif TableName != "there":
+            raise client_error("ResourceNotFoundException")
+        else:
+            yield from ({"Count": count} for count in (3_000, 1))
+
+    def describe_table(self, **_: str) -> dict[str, Any]:
+        return {"Table": {"TableSizeBytes": 1_000_000_000, "ItemCount": 2}}
+
+
+def resource(kind: str, status: str, physical: str | None = "there") -> dict[str, str]:
+    named = {} if physical is None else {"PhysicalResourceId": physical}
+    return {"ResourceType": kind, "ResourceStatus": status, **named}
+
+
+def test_undeploy_says_what_stays_of_a_stack_that_is_up() -> None:
+    """DynamoDB counts by pages of 1 MB."""
+    held = [
+        resource("AWS::DynamoDB::Table", "UPDATE_COMPLETE"),
+        resource("AWS::SecretsManager::Secret", "CREATE_COMPLETE"),
+    ]
+    said = "\n".join(undeploy._says(FakeAccount(held), {"StackName": "feee-cancel"}))
+    assert "9003 cancellations aren't settled yet" in said
+    assert "table there: 2 cancellations, 1.000 GB, $0.45 a month" in said
+    assert "secret there: $0.40 a month" in said
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        resource("AWS::DynamoDB::Table", "DELETE_COMPLETE", "gone"),
+        resource("AWS::DynamoDB::Table", "CREATE_FAILED", "never"),
+        resource("AWS::DynamoDB::Table", "CREATE_FAILED", None),
+    ],
+)
+def test_undeploy_removes_what_a_failed_creation_left(table: dict[str, str]) -> None:
+    """ListStackResources lists resources that a rollback has deleted, too."""
+    assert "no table and no secret" in "\n".join(undeploy._says(FakeAccount([table]), {"StackName": "feee-cancel"}))
+
+
+def test_undeploy_waits_until_cloudformation_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CloudFormation deletes no stack that it is updating."""
+    cloudformation = FakeCloudFormation([*["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"] * 4, "UPDATE_COMPLETE"])
+    monkeypatch.setattr(undeploy, "signed_in", lambda *_: FakeAccount([], cloudformation))
+    monkeypatch.setattr(undeploy, "_says", lambda *_: iter(()))
+    monkeypatch.setenv("YES", "1")
+    undeploy.undeploy(Wanted("feee-cancel", None, None, {}), Console(quiet=True))
+    assert cloudformation.done == ["delete"]
 
 
 @pytest.mark.parametrize(
