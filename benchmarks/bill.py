@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.table import Row
-from tests.template import TEMPLATE, resources
+from tests.template import TEMPLATE, transformed
 
 PRICES_OF = "list prices of us-east-1 as of 2025, without the free tier; check them before you rely on them"
 
@@ -106,11 +107,33 @@ def idle_month(read_units: float) -> dict[str, float]:
         "read units": TICKS * read_units,
         "GB of logs": TICKS * TICK_LOG_BYTES / 1e9,
         "custom metrics, a month": len(TICK_METRICS),
-        "alarms, a month": len(resources("AWS::CloudWatch::Alarm")) if default("Alarms") else 0,
-        "dashboards, a month": len(resources("AWS::CloudWatch::Dashboard")) if default("Dashboard") else 0,
-        "secrets, a month": 2,
+        "alarms, a month": made("AWS::CloudWatch::Alarm"),
+        "dashboards, a month": made("AWS::CloudWatch::Dashboard"),
+        "secrets, a month": made("AWS::SecretsManager::Secret"),
         "KMS requests": PRINCIPALS * SECRET_READS,
     }
+
+
+def made(kind: str) -> int:
+    """How many resources of a type the template makes with its parameters at their defaults."""
+    resources = [one for one in transformed()["Resources"].values() if one["Type"] == kind]
+    return sum(_holds({"Condition": one["Condition"]}) if "Condition" in one else True for one in resources)
+
+
+def _holds(condition: Any) -> Any:
+    """A condition's value at the defaults; a list of them is one text, as it is given."""
+    match condition:
+        case {"Condition": name}:
+            return _holds(TEMPLATE["Conditions"][name])
+        case {"Fn::Equals": [one, other]}:
+            return _holds(one) == _holds(other)
+        case {"Fn::Not": [inner]}:
+            return not _holds(inner)
+        case {"Fn::And": parts}:
+            return all(map(_holds, parts))
+        case {"Ref": name} | {"Fn::Join": [_, {"Ref": name}]}:
+            return TEMPLATE["Parameters"][name]["Default"]
+    return condition
 
 
 def default(parameter: str) -> bool:

@@ -62,8 +62,24 @@ def test_the_bill_is_what_was_used_times_the_prices() -> None:
 def test_the_bill_is_what_was_promised() -> None:
     """A million cancels with metrics at most $12, an idle month with all alarms at most $3."""
     assert bill.cost(bill.million(0.106, 5, 0)) <= 12
+    assert bill.cost(bill.million(0.106, 6, 0)) <= 12, "a row of more than 1 KB takes a unit more"
     assert bill.cost(bill.idle_month(1.5)) <= 3
-    assert bill.idle_month(1.5)["alarms, a month"] == len(alarms())
+
+
+def test_the_bill_counts_what_the_template_makes_by_default() -> None:
+    """One alarm, one secret are for SettledWebhookUrl; the dashboard is for who asks for it."""
+    made = [bill.made(f"AWS::{kind}") for kind in ("CloudWatch::Alarm", "CloudWatch::Dashboard")]
+    assert [*made, bill.made("AWS::SecretsManager::Secret")] == [len(alarms()) - 1, 0, 2]
+    assert bill.made("AWS::Logs::QueryDefinition") == 5
+
+
+def test_the_pages_say_what_it_costs() -> None:
+    decision = "decisions/0015-alarms-on-what-a-human-has-to-do.md"
+    idle, million = bill.cost(bill.idle_month(1.5)), bill.cost(bill.million(0.106, 5, 0))
+    pages = {name: (ROOT / "docs" / name).read_text() for name in ("performance.md", "several-accounts.md", decision)}
+    assert [name for name, text in pages.items() if f"${idle:.2f}" not in text] == []
+    assert [name for name in ("performance.md", decision) if f"${million:.2f}" not in pages[name]] == []
+    assert f"${bill.cost(bill.million(0.106, 6, 0)):.2f}" in pages["performance.md"], "with rows of more than 1 KB"
 
 
 def test_x_ray_traces_the_first_of_each_second_and_a_twentieth_of_the_others() -> None:
