@@ -17,7 +17,7 @@ from tests.builders import NOW, ORDER_NO, refused, shown
 from tests.cli import OUTPUTS, FakeApi, problem, row, stack
 from tests.events import Context, post
 from tests.fakes import Clock, FakeFeee, FakeTable, ports, service
-from tests.template import resources
+from tests.template import TEMPLATE, resources
 
 
 @dataclass
@@ -126,3 +126,14 @@ def test_the_saved_queries_read_every_function_and_name_what_is_logged() -> None
     for query in queries.values():
         text = json.dumps(query["LogGroupNames"])
         assert {name for name in logs if name in text} == logs
+
+
+def test_the_saved_queries_are_there_whatever_the_parameters() -> None:
+    kept = [one for one in TEMPLATE["Resources"].values() if one["Type"] == "AWS::Logs::QueryDefinition"]
+    assert [one for one in kept if "Condition" in one] == []
+
+
+def test_the_query_for_errors_finds_a_function_that_lambda_ended() -> None:
+    """Lambda: telemetry schema, Status. "Task timed out" isn't written any more (DataBiosphere/azul#8140)."""
+    text = resources("AWS::Logs::QueryDefinition")["ErrorsQuery"]["QueryString"]
+    assert 'record.status in ["timeout", "error"]' in text
