@@ -1,4 +1,4 @@
-"""What AWS documents and an emulator forgives, as checks on what is really resource_rules.
+"""What AWS documents and an emulator forgives, as checks on what is really deployed.
 
 Each rule is a function of the transformed template; what it yields are the faults, in words, and its docstring names
 AWS's page. They run before each local deployment, and the tests show each of them red on a small bad document.
@@ -7,11 +7,11 @@ AWS's page. They run before each local deployment, and the tests show each of th
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from local.rules import imported, resource_rules
+from local.rules import accepted, imported, resource_rules
 
 Rule = Callable[[Mapping[str, Any]], Iterator[str]]
 
-RULES: tuple[Rule, ...] = (*imported.RULES, *resource_rules.RULES)
+RULES: tuple[Rule, ...] = (*imported.RULES, *resource_rules.RULES, *accepted.RULES)
 
 
 def faults(template: Mapping[str, Any]) -> list[str]:

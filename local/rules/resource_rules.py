@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.rules.imported import ANY, documents, operations
-from local.rules.transformed import branches, listed, of_type
+from local.rules.transformed import branches, listed, of_type, statements_of
 
 OUTLIVES_A_FAILED_CREATION = {
     "ApiGatewayAccount": "deleting it changes nothing: the account goes on with the role",
@@ -144,7 +144,7 @@ def secrets_are_named_in_full(template: Mapping[str, Any]) -> Iterator[str]:
 def readers_of_a_secret_may_decrypt_it(template: Mapping[str, Any]) -> Iterator[str]:
     """Under a customer-managed key its reader needs kms:Decrypt (Secrets Manager: permissions for the KMS key)."""
     for role in of_type(template, "AWS::IAM::Role"):
-        statements = _statements_of(template, role)
+        statements = statements_of(template, role)
         actions = {action for statement in statements for action in listed(statement["Action"])}
         read = [one["Resource"] for one in statements if "secretsmanager:GetSecretValue" in listed(one["Action"])]
         given = any("Fn::If" in secret for secret in read)  # the stack's own secrets are under AWS's key
@@ -182,16 +182,8 @@ def a_function_that_invokes_itself_is_allowed_to(template: Mapping[str, Any]) ->
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         role = function["Role"]["Fn::GetAtt"][0]
         itself = {"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": {"Fn::GetAtt": [name, "Arn"]}}
-        if itself in _statements_of(template, role) and function.get("RecursiveLoop") != "Allow":
+        if itself in statements_of(template, role) and function.get("RecursiveLoop") != "Allow":
             yield f"{name} invokes itself, and is stopped for it"
-
-
-def _statements_of(template: Mapping[str, Any], role: str) -> list[Any]:
-    """What a role allows, by policies of its own or attached ones."""
-    documents = [policy["PolicyDocument"] for policy in template["Resources"][role]["Properties"].get("Policies", [])]
-    attached = of_type(template, "AWS::IAM::Policy").values()
-    documents += [policy["PolicyDocument"] for policy in attached if {"Ref": role} in policy["Roles"]]
-    return [statement for document in documents for statement in document["Statement"]]
 
 
 def indexes_project_no_more_than_dynamodb_allows(template: Mapping[str, Any]) -> Iterator[str]:

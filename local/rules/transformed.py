@@ -47,6 +47,14 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def statements_of(template: Mapping[str, Any], role: str) -> list[Any]:
+    """What a role allows, by policies of its own or attached ones."""
+    documents = [policy["PolicyDocument"] for policy in template["Resources"][role]["Properties"].get("Policies", [])]
+    attached = of_type(template, "AWS::IAM::Policy").values()
+    documents += [policy["PolicyDocument"] for policy in attached if {"Ref": role} in policy["Roles"]]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
 def branches(value: Any) -> Iterator[Any]:
     """What a value can become: itself, or either side of an `Fn::If`."""
     match value:

@@ -5,13 +5,14 @@ What isn't said otherwise is on the page *Amazon API Gateway important notes*, i
 
 import copy
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.rules import RULES, Rule, faults, imported, resource_rules
+from local.rules import RULES, Rule, accepted, faults, imported, resource_rules
 from local.rules import transformed as sam
 from tests.template import ROOT, TEMPLATE, resources, transformed
 
@@ -327,6 +328,111 @@ def test_it_is_within_the_quotas() -> None:
     assert len((ROOT / "template.yaml").read_bytes()) < 1_000_000, "what CloudFormation accepts from a bucket"
 
 
+def test_a_queue_hides_a_message_as_long_as_its_function_works() -> None:
+    """Lambda: an SQS event source mapping is refused if the function's timeout exceeds the queue's."""
+    bad = changed(lambda template: properties(template, "DeliverFunction").update(Timeout=91))
+    assert "SettledEvents shows" in found(accepted.queues_hide_a_message_while_it_is_worked_on, bad)
+
+
+def test_a_queues_reader_may_read_it() -> None:
+    """SQS: configuring a queue to trigger a function: ReceiveMessage, DeleteMessage, GetQueueAttributes."""
+
+    def change(template: Any) -> None:
+        (policy,) = properties(template, "DeliverFunctionRole")["Policies"]
+        policy["PolicyDocument"]["Statement"][0]["Action"].remove("sqs:GetQueueAttributes")
+
+    assert "lacks sqs:GetQueueAttributes" in found(accepted.queues_may_be_read, changed(change))
+
+
+@pytest.mark.parametrize("role", ["ScheduleFunctionRole", "NotifyFunctionRole", "TickRole"])
+def test_what_failed_may_be_kept(role: str) -> None:
+    """Lambda: adding a destination, permissions; EventBridge Scheduler: configuring a dead-letter queue."""
+
+    def change(template: Any) -> None:
+        (policy,) = properties(template, role)["Policies"]
+        kept = [one for one in policy["PolicyDocument"]["Statement"] if one["Action"] != "sqs:SendMessage"]
+        policy["PolicyDocument"]["Statement"] = kept
+
+    assert f"{role} may not send" in found(accepted.what_failed_may_be_kept, changed(change))
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"Name": {"Fn::Sub": "${AWS::StackName}/" + "q" * 127}}, "too long a name"),
+        ({"QueryString": "fields @message" + " " * 10_000}, "10015 characters"),
+        ({"LogGroupNames": ["logs"] * 51}, "more log groups"),
+    ],
+)
+def test_a_saved_query_is_accepted(bad: dict[str, Any], words: str) -> None:
+    """AWS::Logs::QueryDefinition: Name 1 to 255, QueryString 1 to 10000; StartQuery: 50 log groups."""
+    template = changed(lambda template: properties(template, "ErrorsQuery").update(bad))
+    assert words in found(accepted.saved_queries_are_accepted, template)
+
+
+@pytest.mark.parametrize("policy", ["SecurityPolicy_TLS13_1_3_2025_09", "TLS_1_3"])
+def test_a_security_policy_comes_with_what_it_needs(policy: str) -> None:
+    """Security policies for REST APIs: an enhanced one needs an endpoint access mode."""
+    bad = changed(lambda template: properties(template, "Api").update(SecurityPolicy=policy))
+    assert policy in found(accepted.security_policies_come_with_what_they_need, bad)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("Name", "feee cancel"),
+        ("Description", "x" * 257),
+        ("Author", "The-Authors"),
+        ("Author", "a--b"),
+        ("SemanticVersion", "0.1"),
+        ("LicenseUrl", None),
+        ("Labels", ["feee.io"]),
+        ("Labels", ["feee"] * 11),
+    ],
+)
+def test_the_repository_accepts_the_metadata(member: str, value: object) -> None:
+    """AWS SAM template Metadata section properties."""
+
+    def change(template: Any) -> None:
+        template["Metadata"]["AWS::ServerlessRepo::Application"][member] = value
+
+    assert "the repository refuses" in found(accepted.the_repository_accepts_the_metadata, changed(change))
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("Tuning", {"AllowedPattern": "^[a-z]+$"}),
+        ("SubnetIds", {"Default": "subnet-1,eni-2"}),
+        ("Alarms", {"Default": "yes"}),
+        ("Alarms", {"Description": "x" * 4_001}),
+    ],
+)
+def test_a_parameter_accepts_its_own_default(name: str, bad: dict[str, str]) -> None:
+    """CloudFormation template Parameters syntax: AllowedPattern, AllowedValues, Description."""
+    template = changed(lambda template: template["Parameters"][name].update(bad))
+    assert name in found(accepted.parameters_accept_their_own_defaults, template)
+
+
+@pytest.mark.parametrize("name", ["Tuning", "SettledWebhookUrl", "FeeeBaseUrl", "FeeeKeySecretArn"])
+def test_variables_fit_whatever_is_given(name: str) -> None:
+    """Lambda quotas: 4 KB for all variables; CloudFormation quotas: a parameter's value may have as much."""
+    bad = changed(lambda template: template["Parameters"][name].pop("MaxLength"))
+    assert "DeliverFunction may have" in found(accepted.variables_fit_whatever_is_given, bad)
+
+
+def test_every_wait_can_be_tuned_at_once() -> None:
+    """With all names of the pattern and their longest numbers, Tuning is no longer than it may be."""
+    tuning = TEMPLATE["Parameters"]["Tuning"]
+    single, ranges = (
+        part.split("|") for part in re.findall(r"\(((?:[A-Za-z]+\|)+[A-Za-z]+)\)", tuning["AllowedPattern"])
+    )
+    longest = ",".join([f"{name}=9999999" for name in single] + [f"{name}=99999-99999" for name in ranges])
+    assert (len(single), len(ranges)) == (11, 6)
+    assert re.fullmatch(tuning["AllowedPattern"], longest)
+    assert len(longest) <= tuning["MaxLength"]
+
+
 def source_with(change: Change) -> Mapping[str, Any]:
     """What SAM makes of template.yaml after a change."""
     source = copy.deepcopy(dict(TEMPLATE))
@@ -361,6 +467,6 @@ def test_a_change_of_a_route_or_of_an_answer_reaches_the_stage() -> None:
 
 
 def test_no_parameter_changes_the_document_behind_the_stages_back() -> None:
-    """SAM's hash is of the document's text: what a parameter changes inside it wouldn't be resource_rules."""
+    """SAM's hash is of the document's text: what a parameter changes inside it wouldn't be deployed."""
     text = json.dumps(resources("AWS::ApiGateway::RestApi")["Api"]["Body"])
     assert not [name for name in (*TEMPLATE["Parameters"], *TEMPLATE["Conditions"]) if f'"{name}"' in text]

@@ -1,0 +1,173 @@
+"""Rules for what a service checks when a resource is created: a deployment that breaks one is rolled back."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local.rules.transformed import listed, of_type, statements_of
+
+QUEUE_ACTIONS = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
+LEGACY_POLICIES = {"TLS_1_0", "TLS_1_2"}
+LONGEST_STACK_NAME = 128
+LONGEST_QUERY_NAME, LONGEST_QUERY, MOST_LOG_GROUPS = 255, 10_000, 50
+LONGEST_DESCRIPTION, LONGEST_VALUE = 4_000, 4_096
+MOST_VARIABLES = 4 * 1024
+LONGEST = {"AWS::DynamoDB::Table": 255, "AWS::Lambda::Function": 64, "AWS::SQS::Queue": 160}
+"""What a reference to such a resource is at the most: a name, or a queue's URL, whose name has 80 characters."""
+LONGEST_ARN, LONGEST_NUMBER = 320, 10
+REPOSITORY = {
+    "Name": r"[a-zA-Z0-9\-]{1,140}",
+    "Description": r"(?s).{1,256}",
+    "Author": r"(?=.{1,127}$)[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?",
+    "SemanticVersion": r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?",
+    "SpdxLicenseId": r"[A-Za-z0-9.+-]+",
+    "LicenseUrl": r".+",
+}
+LABEL, MOST_LABELS = r"[a-zA-Z0-9+\-_:/@]{1,127}", 10
+
+
+def _role_of(template: Mapping[str, Any], function: str) -> str:
+    return str(of_type(template, "AWS::Lambda::Function")[function]["Role"]["Fn::GetAtt"][0])
+
+
+def _may(template: Mapping[str, Any], role: str, action: str, resource: Any) -> bool:
+    return any(
+        action in listed(one["Action"]) and resource in listed(one["Resource"])
+        for one in statements_of(template, role)
+        if one["Effect"] == "Allow"
+    )
+
+
+def _readers(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each queue that a function is invoked from, with the function."""
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        if "StartingPosition" not in mapping:  # that is a stream's
+            yield mapping["EventSourceArn"]["Fn::GetAtt"][0], mapping["FunctionName"]["Ref"]
+
+
+def queues_hide_a_message_while_it_is_worked_on(template: Mapping[str, Any]) -> Iterator[str]:
+    """Lambda refuses a mapping whose queue has less visibility timeout than the function has time.
+
+    Lambda: creating and configuring an SQS event source mapping; getlift/lift#388.
+    """
+    queues, functions = of_type(template, "AWS::SQS::Queue"), of_type(template, "AWS::Lambda::Function")
+    for queue, function in _readers(template):
+        if queues[queue].get("VisibilityTimeout", 30) < functions[function].get("Timeout", 3):
+            yield f"{queue} shows a message again while {function} works on it"
+
+
+def queues_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
+    """A mapping is refused if its function's role lacks one of three (SQS: configuring a queue to trigger Lambda)."""
+    for queue, function in _readers(template):
+        for action in sorted(QUEUE_ACTIONS):
+            if not _may(template, _role_of(template, function), f"sqs:{action}", {"Fn::GetAtt": [queue, "Arn"]}):
+                yield f"{function} lacks sqs:{action} on {queue}"
+
+
+def _kept(template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The role that sends what failed, and where to."""
+    for kind in ("AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping"):
+        for one in of_type(template, kind).values():
+            if failure := one.get("DestinationConfig", {}).get("OnFailure"):
+                yield _role_of(template, one["FunctionName"]["Ref"]), failure["Destination"]
+    for schedule in of_type(template, "AWS::Scheduler::Schedule").values():
+        if letters := schedule["Target"].get("DeadLetterConfig"):
+            yield schedule["Target"]["RoleArn"]["Fn::GetAtt"][0], letters["Arn"]
+
+
+def what_failed_may_be_kept(template: Mapping[str, Any]) -> Iterator[str]:
+    """Lambda and Scheduler put what failed into a queue with the function's or the schedule's role.
+
+    Lambda: adding a destination, permissions; EventBridge Scheduler: configuring a dead-letter queue.
+    """
+    for role, queue in _kept(template):
+        if not _may(template, role, "sqs:SendMessage", queue):
+            yield f"{role} may not send to {queue['Fn::GetAtt'][0]}"
+
+
+def saved_queries_are_accepted(template: Mapping[str, Any]) -> Iterator[str]:
+    """A name of 255 characters, with the stack's 128; a text of 10,000 (AWS::Logs::QueryDefinition); 50 log groups."""
+    for name, query in of_type(template, "AWS::Logs::QueryDefinition").items():
+        if _longest(template, query["Name"]) > LONGEST_QUERY_NAME:
+            yield f"{name} has too long a name for a stack with a long one"
+        if not 0 < len(query["QueryString"]) <= LONGEST_QUERY:
+            yield f"{name} has {len(query['QueryString'])} characters"
+        if len(query.get("LogGroupNames", [])) > MOST_LOG_GROUPS:
+            yield f"{name} reads more log groups than a query may"
+
+
+def security_policies_come_with_what_they_need(template: Mapping[str, Any]) -> Iterator[str]:
+    """One whose name begins with SecurityPolicy_ needs an endpoint access mode (security policies for REST APIs)."""
+    for name, api in of_type(template, "AWS::ApiGateway::RestApi").items():
+        policy = api.get("SecurityPolicy", "TLS_1_0")
+        enhanced = policy.startswith("SecurityPolicy_") and "EndpointAccessMode" in api
+        if policy not in LEGACY_POLICIES and not enhanced:
+            yield f"{name} has security policy {policy} without an access mode"
+
+
+def the_repository_accepts_the_metadata(template: Mapping[str, Any]) -> Iterator[str]:
+    """AWS SAM template Metadata section properties: what has to be there, its lengths and patterns."""
+    said = template.get("Metadata", {}).get("AWS::ServerlessRepo::Application", {})
+    for member, pattern in REPOSITORY.items():
+        if not re.fullmatch(pattern, str(said.get(member) or "")):
+            yield f"the repository refuses {member} {said.get(member)!r}"
+    labels = said.get("Labels", [])
+    if len(labels) > MOST_LABELS or not all(re.fullmatch(LABEL, label) for label in labels):
+        yield f"the repository refuses the labels {labels}"
+
+
+def parameters_accept_their_own_defaults(template: Mapping[str, Any]) -> Iterator[str]:
+    """A pattern has to match the whole value, of a list each (Parameters section syntax); 4,000 describe one."""
+    for name, parameter in template.get("Parameters", {}).items():
+        default = str(parameter.get("Default", ""))
+        each = default.split(",") if parameter["Type"] == "CommaDelimitedList" else [default]
+        if not all(re.fullmatch(parameter.get("AllowedPattern", "(?s).*"), one) for one in each):
+            yield f"{name} refuses its own default"
+        if default not in map(str, parameter.get("AllowedValues", [default])):
+            yield f"{name} doesn't allow its own default"
+        if len(parameter.get("Description", "")) > LONGEST_DESCRIPTION:
+            yield f"{name} has too long a description"
+
+
+def variables_fit_whatever_is_given(template: Mapping[str, Any]) -> Iterator[str]:
+    """All variables of a function together have 4 KB (Lambda quotas); a parameter may have as much alone."""
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        variables = function.get("Environment", {}).get("Variables", {})
+        length = sum(len(variable) + _longest(template, value) for variable, value in variables.items())
+        if length > MOST_VARIABLES:
+            yield f"{name} may have {length} bytes of variables"
+
+
+def _longest(template: Mapping[str, Any], value: Any) -> int:
+    """How long it becomes at the most."""
+    match value:
+        case {"Fn::If": [_, there, otherwise]}:
+            return max(_longest(template, there), _longest(template, otherwise))
+        case {"Fn::Sub": str(text)}:
+            names = re.findall(r"\$\{([^}]+)\}", text)
+            return len(re.sub(r"\$\{[^}]+\}", "", text)) + sum(_longest(template, {"Ref": name}) for name in names)
+        case {"Ref": "AWS::StackName"}:
+            return LONGEST_STACK_NAME
+        case {"Ref": name} if name in template.get("Parameters", {}):
+            return _longest_given(template["Parameters"][name])
+        case {"Ref": name}:
+            return LONGEST[template["Resources"][name]["Type"]]
+    return LONGEST_ARN if "Fn::GetAtt" in value else len(str(value))
+
+
+def _longest_given(parameter: Mapping[str, Any]) -> int:
+    if parameter["Type"] == "Number":
+        return LONGEST_NUMBER
+    return int(max(map(len, parameter.get("AllowedValues", [])), default=parameter.get("MaxLength", LONGEST_VALUE)))
+
+
+RULES = (
+    queues_hide_a_message_while_it_is_worked_on,
+    queues_may_be_read,
+    what_failed_may_be_kept,
+    saved_queries_are_accepted,
+    security_policies_come_with_what_they_need,
+    the_repository_accepts_the_metadata,
+    parameters_accept_their_own_defaults,
+    variables_fit_whatever_is_given,
+)
