@@ -15,7 +15,10 @@ _FIXES = {
     "or ask AWS for a higher quota (Service Quotas, Lambda, Concurrent executions).",
     r"CloudWatch Logs role ARN must be set": "API Gateway has no role to write logs with in this account and region: "
     "PARAMETERS=CreateApiGatewayLogRole=true.",
-    r"cannot be assumed by Lambda": "AWS hadn't spread the new role yet. Run it again: make deploy.",
+    r"cannot be assumed by Lambda|(execution role|role ARN) does not have (required )?permissions": (
+        "AWS hadn't spread the new role yet. Run it again: make deploy. If that doesn't help, a policy of the "
+        "organization denies it."
+    ),
     r"Rate exceeded|Throttl|TooManyRequests": "AWS limited the rate of requests. Run it again: make deploy.",
     r"not authorized to perform|AccessDenied|explicit deny": "These credentials lack the permission that AWS names. "
     "Ask for it, or deploy with others (PROFILE=).",
@@ -87,6 +90,23 @@ def first_cause(events: Sequence[dict[str, Any]]) -> str | None:
             said = f"{event['LogicalResourceId']} ({event['ResourceType']}) failed: {reason or 'AWS gives no reason.'}"
             return "\n".join(filter(None, [said, fix(reason)]))
     return None
+
+
+def refused(client: Any, stack: str) -> str | None:
+    """What CloudFormation found in the newest change set before it began, in its words; None if it doesn't say.
+
+    (Validate stack deployments: the change set says only that a validation failed, and DescribeEvents has the rest.)
+    """
+    try:
+        pages = client.get_paginator("list_change_sets").paginate(StackName=stack)
+        newest = max((one for page in pages for one in page["Summaries"]), key=lambda one: one["CreationTime"])
+        asked = {"ChangeSetName": newest["ChangeSetId"], "Filters": {"FailedEvents": True}}
+        pages = client.get_paginator("describe_events").paginate(**asked)
+        found = [event for page in pages for event in page["OperationEvents"] if "ValidationStatusReason" in event]
+    except (ClientError, ValueError):
+        return None
+    lines = [f"{one.get('LogicalResourceId', 'The template')}: {one['ValidationStatusReason']}" for one in found]
+    return "\n".join([*lines, *filter(None, [fix(" ".join(lines))])]) or None
 
 
 def fix(reason: str) -> str:

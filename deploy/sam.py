@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.outcome import TroubleError
-from deploy.events import Events, first_cause, fix, follow
+from deploy.events import Events, first_cause, fix, follow, refused
 from deploy.wanted import Wanted
 from local import private
 from local.build import ROOT, SAM
@@ -27,7 +27,9 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
     with LOG.open("a") as log, _started(_command(wanted, template, region), log) as process:
         told = follow(events, lambda: process.poll() is not None, show, lambda seconds: _rest(process, seconds))
     if process.returncode != 0:
-        cause = first_cause(told) or _said_last(LOG.read_text())
+        said = LOG.read_text()
+        early = refused(cloudformation, wanted.stack) if "EarlyValidation" in said else None
+        cause = first_cause(told) or early or _said_last(said)
         raise TroubleError(f"The deployment failed. The cause:\n{cause}\nAll that was said: {LOG.relative_to(ROOT)}")
 
 

@@ -12,7 +12,7 @@ from cli.stack import Stack as Reached
 from deploy import key, undeploy
 from deploy.__main__ import main
 from deploy.closing import closing
-from deploy.events import Events, first_cause, fix, follow
+from deploy.events import Events, first_cause, fix, follow, refused
 from deploy.sam import overrides
 from deploy.state import OURS, Stack
 from deploy.wanted import Wanted, known_parameters, wanted
@@ -175,12 +175,46 @@ def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
         ("feee-cancel-api already exists in stack", "STACK="),
         ("Rate exceeded", "Run it again"),
         ("The security group 'sg-1' does not exist", "SecurityGroupIds"),
+        ("The provided execution role does not have permissions to call CreateNetworkInterface on EC2", "Run it again"),
+        ("The provided execution role does not have permissions to call SendMessage on SQS", "Run it again"),
+        ("The role ARN does not have required permissions set to API Gateway", "Run it again"),
         ("Something nobody has seen", ""),
     ],
 )
 def test_a_cause_comes_with_what_fixes_it(reason: str, words: str) -> None:
     assert words in fix(reason)
     assert bool(fix(reason)) == bool(words)
+
+
+class FakeChangeSets:
+    """A stack with two change sets; the newer one was refused before it began, if AWS lets anybody ask about it."""
+
+    def __init__(self, events: list[dict[str, str]] | None) -> None:
+        self._events = events
+
+    def get_paginator(self, operation: str) -> Any:
+        return type("Paginator", (), {"paginate": staticmethod(getattr(self, operation))})
+
+    def list_change_sets(self, **_: str) -> list[dict[str, Any]]:
+        made = [{"ChangeSetId": f"arn:{when}", "CreationTime": when} for when in (1, 2)]
+        return [{"Summaries": made}]
+
+    def describe_events(self, *, ChangeSetName: str, Filters: dict[str, bool]) -> list[dict[str, Any]]:  # noqa: N803 - boto3's names
+        assert (ChangeSetName, Filters) == ("arn:2", {"FailedEvents": True})
+        if self._events is None:
+            raise client_error("AccessDenied")
+        return [{"OperationEvents": self._events}]
+
+
+def test_what_is_refused_before_it_begins_is_told_by_resource() -> None:
+    """Validate stack deployments; aws-sam-cli#9154: SAM repeats only that there was something."""
+    reason = "Resource of type 'AWS::CloudWatch::Alarm' with identifier 'feee-cancel-drain-late' already exists."
+    events = [{"LogicalResourceId": "DrainLateAlarm", "ValidationStatusReason": reason}, {"EventType": "STACK_EVENT"}]
+    told = refused(FakeChangeSets(events), "feee-cancel") or ""
+    assert told.startswith(f"DrainLateAlarm: {reason}\n")
+    assert "choose another STACK=" in told
+    assert refused(FakeChangeSets([]), "feee-cancel") is None
+    assert refused(FakeChangeSets(None), "feee-cancel") is None
 
 
 def test_what_is_wanted_has_defaults() -> None:
