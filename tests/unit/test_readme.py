@@ -31,6 +31,12 @@ def test_the_allow_list_is_named_before_the_first_call(text: str) -> None:
     assert text.index("`Feee.io Client/1.0.0 (https://feee.io)`") < text.index("make deploy   #")
 
 
+@pytest.mark.parametrize("text", [ENGLISH, CHINESE], ids=["English", "Chinese"])
+def test_what_a_deployment_sets_for_the_whole_account_is_said(text: str) -> None:
+    """AWS::ApiGateway::Account is one for each account and region."""
+    assert "CreateApiGatewayLogRole=false" in text
+
+
 def test_both_have_the_same_sections_and_tables() -> None:
     def shape(text: str) -> list[str]:
         plain = BLOCK.sub("", text)
