@@ -23,6 +23,23 @@ REPOSITORY = {
     "SpdxLicenseId": r"[A-Za-z0-9.+-]+",
     "LicenseUrl": r".+",
 }
+INDEXES = {
+    "state-due_at": {
+        *(
+            "state_reason",
+            "requested_at",
+            "requested_by",
+            "gives_up_at",
+            "eligible_at",
+            "settled_at",
+            "attempt",
+            "reason",
+        ),
+        *("pay_amount", "refund_amount", "refund_time", "partly_filled", "postponed", "rank"),
+    },
+    "state-rank": {"due_at", "state_reason", "postponed"},
+}
+"""The table's indexes with what they hold, as a stack that is deployed has them."""
 LABEL, MOST_LABELS = r"[a-zA-Z0-9+\-_:/@]{1,127}", 10
 
 
@@ -129,6 +146,18 @@ def parameters_accept_their_own_defaults(template: Mapping[str, Any]) -> Iterato
             yield f"{name} has too long a description"
 
 
+def indexes_stay_as_they_are(template: Mapping[str, Any]) -> Iterator[str]:
+    """An update can't change an index; it makes or drops one, not both (AWS::DynamoDB::Table GlobalSecondaryIndexes).
+
+    So other attributes take an index of another name beside the old one, and a deployment more to drop that.
+    """
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        for index in table.get("GlobalSecondaryIndexes", []):
+            held = INDEXES.get(index["IndexName"])
+            if held is not None and held != set(index["Projection"].get("NonKeyAttributes", [])):
+                yield f"an update of the stack can't change {name}'s index {index['IndexName']}"
+
+
 def variables_fit_whatever_is_given(template: Mapping[str, Any]) -> Iterator[str]:
     """All variables of a function together have 4 KB (Lambda quotas); a parameter may have as much alone."""
     for name, function in of_type(template, "AWS::Lambda::Function").items():
@@ -169,5 +198,6 @@ RULES = (
     security_policies_come_with_what_they_need,
     the_repository_accepts_the_metadata,
     parameters_accept_their_own_defaults,
+    indexes_stay_as_they_are,
     variables_fit_whatever_is_given,
 )

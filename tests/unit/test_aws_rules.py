@@ -414,6 +414,15 @@ def test_a_parameter_accepts_its_own_default(name: str, bad: dict[str, str]) -> 
     assert name in found(accepted.parameters_accept_their_own_defaults, template)
 
 
+def test_an_index_stays_as_it_is() -> None:
+    """AWS::DynamoDB::Table GlobalSecondaryIndexes: updates are not supported, but for one that is added or deleted."""
+
+    def change(template: Any) -> None:
+        properties(template, "CancellationTable")["GlobalSecondaryIndexes"][1]["Projection"]["NonKeyAttributes"].pop()
+
+    assert "state-rank" in found(accepted.indexes_stay_as_they_are, changed(change))
+
+
 @pytest.mark.parametrize("name", ["Tuning", "SettledWebhookUrl", "FeeeBaseUrl", "FeeeKeySecretArn"])
 def test_variables_fit_whatever_is_given(name: str) -> None:
     """Lambda quotas: 4 KB for all variables; CloudFormation quotas: a parameter's value may have as much."""
