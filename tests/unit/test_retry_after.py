@@ -1,5 +1,6 @@
 """A `Retry-After` of feee.io: believed within bounds, and honoured by the row, the attempt and the drain."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -37,11 +38,25 @@ DOWN = replace(answer(AnswerKind.NO_USABLE_ANSWER), retry_after=60)
         ("Fri, 31 Dec 9999 23:59:59 GMT", 300),
         ("Thu, 22 Aug 0001 09:38:31 +2359", 0),
         ("Thu, 99 Aug 2024 09:38:31 GMT", 0),
+        ("Thursday, 22-Aug-24 09:38:31 GMT", 60),
+        ("Thu, 22 Aug 2024 17:38:31 +0800", 60),
+        ("Thu, 22 Aug 2024 09:38:31 -0000", 60),
+        ("Thu Aug 22 09:38:31 2024", 60),
         ("\u0663", 0),
     ],
 )
 def test_it_is_seconds_or_a_date_and_believed_for_five_minutes(header: str, seconds: float) -> None:
     assert retry_after(header, now=NOW) == pytest.approx(seconds, abs=0.01)
+
+
+def test_a_date_without_a_zone_is_in_utc_wherever_this_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "America/New_York")
+            time.tzset()
+            assert retry_after("Thu Aug 22 09:38:31 2024", now=NOW) == pytest.approx(60, abs=0.01)
+    finally:
+        time.tzset()
 
 
 @pytest.mark.parametrize(

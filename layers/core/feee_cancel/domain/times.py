@@ -46,7 +46,7 @@ def retry_after(header: str, *, now: float) -> float:
     At most five minutes: whoever asks for more is asked again all the same.
     """
     try:
-        seconds = float(header) if _SECONDS.fullmatch(header) else parsedate_to_datetime(header).timestamp() - now
+        seconds = float(header) if _SECONDS.fullmatch(header) else _date(header) - now
     except (ValueError, OverflowError):
         return 0
     return min(max(0.0, seconds), _MAX_RETRY_AFTER)
@@ -59,6 +59,12 @@ def scheduled_at(execution_id: str) -> float | None:
         return datetime.fromisoformat(f"{found[1]}+00:00").timestamp() if found else None
     except ValueError:
         return None
+
+
+def _date(header: str) -> float:
+    """A date of HTTP, in unix seconds; one without a zone is in UTC (RFC 9110, obsolete formats). Raises ValueError."""
+    date = parsedate_to_datetime(header)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _readable(seconds: int) -> str:
