@@ -293,3 +293,20 @@ def test_a_row_that_a_drain_took_while_it_was_asked_for_sooner_is_left_to_the_dr
     feee = FakeFeee()
     assert ask(feee, TakenMeanwhile(later)).state is State.CANCELLING
     assert feee.calls == []
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        row(state=State.WAITING, state_reason=StateReason.UNREACHABLE, due_at=NOW, requested_by="me"),
+        row(state=State.WAITING, state_reason=StateReason.NOT_BEFORE, due_at=NOW + 9, not_before=NOW + 9),
+        row(state=State.CANCELLING, due_at=NOW),
+        row(state=State.REFUNDING, due_at=NOW),
+    ],
+)
+def test_a_request_that_is_on_record_stays_accepted_though_nothing_can_be_claimed(there: Cancellation) -> None:
+    feee, table, woken = FakeFeee(), FakeTable(there), list[int]()
+    table.trouble = {"claim"}
+    asked = ask(feee, table, woken=woken)
+    assert (asked, asked.due_at <= NOW) == (table.rows[ORDER_NO], True)
+    assert (feee.calls, woken) == ([], [NOW + 2])

@@ -1,5 +1,6 @@
 """A request to cancel an order: written before feee.io is called, and from then on never lost."""
 
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +20,8 @@ _INDEX_SECONDS = 2
 _TRIES = 5
 """So often a row is found changed before a request for it is refused."""
 
+logger = logging.getLogger(__name__)
+
 
 def request_cancellation(
     asked: CancellationRequest, ports: Ports, *, requested_by: str | None, deadline: float
@@ -37,7 +40,7 @@ def request_cancellation(
         row, claimed = _ask_again(there, record, ports, now=now)
     if claimed:
         row = _attempt(row, ports, deadline=deadline)
-    if row != there or started:
+    if row != there or started or row.due_at <= now:
         wake_for([row], ports)
     return row
 
@@ -185,7 +188,12 @@ def _ask_again(row: Cancellation, request: Requested, ports: Ports, *, now: floa
 
 
 def _claim(row: Cancellation, ports: Ports, *, now: float, due_by: float) -> tuple[Cancellation, bool]:
-    return ports.cancellations.claim(row.order_no, row.state, due_by=due_by, lease_until=lease_until(now))
+    """Claim a row whose request is accepted: if it can't be claimed, the drain goes on with it."""
+    try:
+        return ports.cancellations.claim(row.order_no, row.state, due_by=due_by, lease_until=lease_until(now))
+    except TableUnavailableError:
+        logger.exception("a row couldn't be claimed; the drain will do it", extra={"order_no": row.order_no})
+        return row, False
 
 
 def _attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:
