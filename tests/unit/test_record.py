@@ -247,3 +247,16 @@ def test_the_record_is_shown() -> None:
         {"requested_by": TREASURY, "requested_at": NOW, "not_before": NOW + 50, "reason": "unfilled"},
         {"requested_by": "webhook:shop:msg_1", "requested_at": NOW, "reason": "by webhook"},
     ]
+
+
+@pytest.mark.parametrize("way", ["post", "batch", "send"])
+@pytest.mark.parametrize("lease", [30, 0])
+def test_who_wants_it_now_is_not_accepted_while_an_attempt_only_looks_at_it(way: str, lease: int) -> None:
+    """The attempt writes the row anew when it ends: a request that is put on record meanwhile would be lost."""
+    looked_at = row(requested_by=TREASURY, not_before=NOW + 600, in_doubt_after=0, due_at=NOW + lease)
+    case = Case(FakeTable(looked_at))
+    ask = {"post": lambda: case.post(SHOP), "batch": lambda: case.batch(SHOP), "send": lambda: case.send("1", at=NOW)}
+    with pytest.raises(TableUnavailableError):
+        ask[way]()
+    assert case.row == looked_at
+    assert case.batch(SHOP, NOW + 900) == looked_at, "it changes nothing, so nothing is lost with it"

@@ -281,11 +281,12 @@ def test_a_cancel_made_again_that_is_refused_leaves_the_row_refunding() -> None:
 
 
 class TakenMeanwhile(FakeTable):
-    """Whoever reschedules a row finds that a drain has just claimed it."""
+    """Whoever reschedules a row finds that somebody else wanted it now, and that a drain has just claimed it."""
 
     def reschedule(self, row: Cancellation, **was: Any) -> tuple[Cancellation, bool]:
-        self.rows[row.order_no] = replace(self.rows[row.order_no], state=State.CANCELLING, due_at=NOW + 30)
-        return self.rows[row.order_no], False
+        claimed = replace(self.rows[row.order_no], state=State.CANCELLING, due_at=NOW + 30, not_before=None)
+        self.rows[row.order_no] = claimed
+        return claimed, False
 
 
 def test_a_row_that_a_drain_took_while_it_was_asked_for_sooner_is_left_to_the_drain() -> None:

@@ -34,6 +34,11 @@ def lease_until(now: float) -> int:
     return math.ceil(now + LEASE_SECONDS)
 
 
+def only_looks(row: Cancellation, now: float) -> bool:
+    """Whether the attempt is for the doubt alone: the order isn't to be cancelled yet."""
+    return row.state is State.CANCELLING and row.not_before is not None and row.not_before > now
+
+
 def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:
     """Take a claimed row one step further. Returns it as it then stands. Raises TableUnavailableError.
 
@@ -126,14 +131,9 @@ def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | Non
     """The answers to cancel and to query; None for what wasn't asked."""
     if row.state is State.REFUNDING:
         return _look_for_the_refund(row, ports, deadline)
-    if _only_looks(row, ports.now()):
+    if only_looks(row, ports.now()):
         return None, ports.feee.query(row.order_no, deadline=deadline)
     return _try(row, ports, deadline)
-
-
-def _only_looks(row: Cancellation, now: float) -> bool:
-    """Whether the attempt is for the doubt alone: the order isn't to be cancelled yet."""
-    return row.state is State.CANCELLING and row.not_before is not None and row.not_before > now
 
 
 def _try(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import TypeVar
 
-from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.usecases.ports import Intake, TableUnavailableError
@@ -37,7 +37,7 @@ def enqueue(
     now = intake.now()
     record = requested(asked, now=now, requested_by=requested_by, asker=asker, sent_at=sent_at)
     row, started = start(asked, intake, record, now=now)
-    return row if started or row.state is not State.WAITING else reschedule(row, record, intake, now=now)
+    return row if started else reschedule(row, record, intake, now=now)
 
 
 def enqueue_all(

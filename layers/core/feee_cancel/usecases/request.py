@@ -9,7 +9,7 @@ from feee_cancel.domain.cancellation import RESTARTABLE, UNDER_WAY, Cancellation
 from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.record import changes_nothing, noted, requests_of
-from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, contained, lease_until
+from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, contained, lease_until, only_looks
 from feee_cancel.usecases.ports import Intake, Ports, TableUnavailableError
 
 TICK_SECONDS = 120
@@ -105,10 +105,15 @@ def requested(
 def reschedule(row: Cancellation, request: Requested, intake: Intake, *, now: float) -> Cancellation:
     """Put a request for a waiting row on record, and reschedule the row to what all requests come to.
 
-    Returns the row as it now stands, which may be another's work. Raises TableUnavailableError.
+    Returns the row as it now stands, which may be another's work. Raises TableUnavailableError; for a row that doesn't
+    wait only if the attempt under way won't do what is asked for, and would write over it.
     """
     for _ in range(_TRIES):
-        if row.state is not State.WAITING or changes_nothing(row, request):
+        if changes_nothing(row, request):
+            return row
+        if row.state is not State.WAITING:
+            if only_looks(row, now) and noted(row, request).not_before != row.not_before:
+                raise TableUnavailableError(f"order {row.order_no}: its row is looked at just now")
             return row
         rescheduled = _rescheduled(row, noted(row, request), request, intake.policy, now=now)
         if rescheduled == row:
@@ -182,6 +187,7 @@ def _ask_again(row: Cancellation, request: Requested, ports: Ports, *, now: floa
             if waits or row.state is not State.WAITING or row.due_at > now:
                 return row, False
         return _claim(row, ports, now=now, due_by=max(now, row.due_at))
+    reschedule(row, request, ports, now=now)  # unless it would be lost
     if row.state in UNDER_WAY and row.due_at <= now:
         return _claim(row, ports, now=now, due_by=now)
     return row, False
