@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feee_cancel.domain.cancellation import Cancellation, Requested, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
@@ -144,6 +146,35 @@ def test_the_record_is_bounded_and_keeps_the_first_the_last_and_the_earliest() -
     assert there.not_before == NOW + 5
     assert noted(there, asks("now", None)).not_before is None
     assert requests_of(noted(there, asks("now", None)))[-1].requested_by == "now"
+
+
+def test_what_the_first_asker_has_put_off_never_holds_again_however_many_ask() -> None:
+    case = Case()
+    case.batch("first")
+    case.batch("first", NOW + 900)
+    for n in range(MOST):
+        case.batch(f"asker-{n}", NOW + 500 + n)
+    assert (case.row.due_at, case.row.not_before) == (NOW + 500, NOW + 500)
+    assert [one.not_before for one in requests_of(case.row)][:2] == [None, NOW + 900]
+
+
+REQUESTS = st.builds(
+    lambda by, message, at: Requested(requested_by=f"webhook:{message}", asker=by, requested_at=NOW, not_before=at),
+    st.sampled_from(["first", *(f"asker-{n}" for n in range(MOST))]),
+    st.integers(),
+    st.sampled_from([None, *range(NOW + 1, NOW + 9)]),
+)
+
+
+@given(st.lists(REQUESTS, min_size=2 * MOST, max_size=3 * MOST, unique_by=lambda request: request.requested_by))
+def test_of_any_requests_the_earliest_time_counts_that_an_asker_asked_for_last(asked: list[Requested]) -> None:
+    there = row(state=State.WAITING, requested_by="first", not_before=NOW)
+    lasts = {"first": there.not_before}
+    for request in asked:
+        there = noted(there, request)
+        lasts[who(request)] = request.not_before
+        assert there.not_before == min(lasts.values(), key=lambda at: at or 0)
+    assert len(there.requests) == MOST
 
 
 def test_a_message_that_is_older_than_the_withdrawal_revives_nothing() -> None:

@@ -89,12 +89,16 @@ def _last_of_each(requests: Sequence[Requested]) -> list[Requested]:
 
 
 def _bounded(requests: tuple[Requested, ...]) -> tuple[Requested, ...]:
-    """Without the oldest that its asker changed since, or else without the latest time: never the first or the last."""
+    """Without the oldest that its asker changed since, or else without the latest time.
+
+    Never without the first or the last, nor without what the first one's asker has changed it to.
+    """
     if len(requests) <= MOST:
         return requests
     counts = _last_of_each(requests)
     between = requests[1:-1]
     changed = [one for one in between if one not in counts]
-    leave_out = changed[0] if changed else max(between, key=lambda one: one.not_before or 0)
+    others = [one for one in between if who(one) != who(requests[0])]
+    leave_out = changed[0] if changed else max(others, key=lambda one: one.not_before or 0)
     at = requests.index(leave_out, 1)
     return requests[:at] + requests[at + 1 :]
