@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ WHOLE = framed(GOOD)
 
 
 def client(url: str, **options: Any) -> FeeeClient:
-    key: Callable[..., str] = lambda *, refresh=False: KEY  # noqa: E731
+    def key(*, refresh: bool = False) -> str:
+        return KEY
+
     return FeeeClient(url, **{"user_agent": "Feee.io Client/1.0.0", "key": key, **options})
 
 

@@ -9,6 +9,7 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
+from feee_cancel.usecases.attempt import attempt
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
@@ -245,8 +246,6 @@ def test_before_its_time_an_order_in_doubt_is_looked_at_and_not_cancelled(
     claimed, won = FakeTable(there).claim(ORDER_NO, State.WAITING, due_by=NOW, lease_until=NOW + 30)
     assert won
     feee = FakeFeee(query=[answer])
-    from feee_cancel.usecases.attempt import attempt  # noqa: PLC0415
-
     settled = attempt(claimed, ports(feee, FakeTable(claimed)), deadline=NOW + 100)
     assert feee.calls == ["query"]
     assert (settled.state, settled.state_reason, settled.due_at) == (state, reason, due_at)

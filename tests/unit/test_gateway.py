@@ -199,7 +199,8 @@ def test_records_of_the_stream_that_are_no_cancellation_are_passed_over() -> Non
     events = FakeEvents()
     images: list[Any] = [None, {}, {"state": None}, {"state": {"N": "1"}}, {"order_no": {"S": "message webhook:1"}}]
     records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": image}} for n, image in enumerate(images)]
-    answered = notify(Announcer(events, "bus", "table").announce)({"Records": records}, Context())  # type: ignore[arg-type]
+    announcer = Announcer(events, "bus", "table")  # type: ignore[arg-type] # a fake of the client
+    answered = notify(announcer.announce)({"Records": records}, Context())
     assert (answered, events.tried) == ({"batchItemFailures": []}, 0)
 
 

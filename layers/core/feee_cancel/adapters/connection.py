@@ -160,13 +160,13 @@ class Connection(HTTPConnection):
         """From now on, what is sent and received belongs to this call."""
         self._call = call
         self._unsent = b""
-        self.response_class = partial(Response, call)  # type: ignore[assignment]
+        self.response_class = partial(Response, call)  # type: ignore[assignment] # http.client only calls it
 
     def answer(self) -> Response:
         """Send the request. What comes back: not urllib3's response, which would log a head that it can't parse."""
         with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it closed
             self._send_all()
-        response: Response = http.client.HTTPConnection.getresponse(self)  # type: ignore[assignment]
+        response: Response = http.client.HTTPConnection.getresponse(self)  # type: ignore[assignment] # by response_class
         return response
 
     def _new_conn(self) -> socket.socket:
