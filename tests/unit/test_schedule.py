@@ -48,6 +48,19 @@ def test_where_how_things_stand_cannot_be_seen_the_drain_works_all_the_same() ->
     assert (table.rows[ORDER_NO].state, telemetry.backlogs) == (State.CANCELLED, [])
 
 
+def test_an_event_for_a_row_of_a_newer_version_comes_again() -> None:
+    there = row(state=State.read("paused"))
+    wired = ports(FakeFeee(), table := FakeTable(there))
+    handler = create(service(wired))
+    for _ in range(2):
+        with pytest.raises(TableUnavailableError, match="paused"):
+            handler({"order_no": ORDER_NO, "execution_id": "once"}, Context())
+    assert table.rows == {ORDER_NO: there}
+    table.rows.clear()
+    handler({"order_no": ORDER_NO, "execution_id": "once"}, Context())
+    assert table.rows[ORDER_NO].state is State.WAITING
+
+
 def test_an_invocation_with_no_time_left_begins_nothing() -> None:
     table = FakeTable(DUE)
     service(ports(FakeFeee(), table)).drain(until=0, seconds_left=20)

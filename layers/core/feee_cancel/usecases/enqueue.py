@@ -64,6 +64,16 @@ def enqueue_all(
     return enqueued
 
 
+def taken(row: Cancellation) -> Cancellation:
+    """The row that a message came to. Raises TableUnavailableError if this version doesn't know its state.
+
+    Nothing was changed then, and a message that is sent again mustn't be remembered as done.
+    """
+    if not row.state.is_known:
+        raise TableUnavailableError(f"order {row.order_no}: a newer version wrote its state, {row.state}")
+    return row
+
+
 def deduplicate(message: str, intake: Intake, work: Callable[[], T]) -> T | None:
     """Do the work of a message unless it was done before (None). What fails isn't remembered."""
     if intake.messages.seen(message):

@@ -23,7 +23,7 @@ from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
 from feee_cancel.usecases.backlog import report_backlog
 from feee_cancel.usecases.drain import Drain
-from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all
+from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all, taken
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import Diagnosis, DrainLease, Handler, Ports, TableUnavailableError
 from feee_cancel.usecases.request import are_asked, request_cancellation
@@ -157,9 +157,11 @@ class Service:
         return enqueued
 
 
-def _all_written(taken: Sequence[Enqueued]) -> bool:
+def _all_written(enqueued: Sequence[Enqueued]) -> bool:
     """Raises TableUnavailableError if an order couldn't be written: the event comes again."""
-    for one in taken:
+    for one in enqueued:
         if isinstance(one, TableUnavailableError):
             raise one
+        if isinstance(one, Cancellation):
+            taken(one)
     return True
