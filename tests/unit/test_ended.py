@@ -36,6 +36,8 @@ def why(**changes: object) -> str:
         {"business_status": None},
         {"sub_order": None},
         {"sub_order": [{**ENDED, "order_no": "2"}]},
+        {"is_split": 1, "sub_order": [{**ENDED, "order_no": "2", "sub_order": []}]},
+        {"freeze_time": "", "rent_expire_time": None},
         {"status": 2, "pay_time": 0, "pay_amount": 0, "refund_amount": 0, "refund_time": 0},
         {"status": 9, "business_status": 3, "refund_amount": 0, "rent_expire_time": CREATED + 900},
         {"pay_amount": 0, "refund_amount": 0},
@@ -63,6 +65,14 @@ def test_an_order_that_ended_long_ago_can_change_no_more(changes: dict[str, Any]
         ({"sub_order": "x"}, "can't be read"),
         ({"sub_order": [{}]}, "can't be read"),
         ({"sub_order": [{**ENDED, "status": 4}]}, "status is 4"),
+        ({"sub_order": [{**ENDED, "sub_order": [{**ENDED, "status": 4}]}]}, "status is 4"),
+        ({"sub_order": [{**ENDED, "sub_order": [{**ENDED, "sub_order": "[nested too deeply]"}]}]}, "can't be read"),
+        ({"sub_order": [{**ENDED, "refund_time": NOW}]}, "less than a day ago"),
+        ({"is_split": 1}, "can't be read: its parts aren't shown"),
+        ({"is_split": "yes"}, "can't be read: is_split"),
+        ({"business_status": "closed"}, "can't be read: business_status"),
+        ({"rent_expire_time": "2034-08-22"}, "can't be read: rent_expire_time"),
+        ({"freeze_time": [NOW]}, "can't be read: freeze_time"),
     ],
 )
 def test_in_doubt_an_order_may_change(changes: dict[str, Any], words: str) -> None:

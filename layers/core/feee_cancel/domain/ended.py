@@ -1,38 +1,51 @@
 """Whether an order ended so long ago, and so completely, that no call can change it any more."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from feee_cancel.domain.order import BusinessStatus, MalformedOrderError, Order, Status
+from feee_cancel.domain.order import ENDED_UNFILLED, BusinessStatus, MalformedOrderError, Order, Status
 
 LONG_AGO_SECONDS = 86_400
 _ENDED = frozenset({Status.CLOSED_UNPAID, Status.RECLAIMED, Status.CANCELLED, Status.REFUNDED})
+_TIMES = ("pay_time", "freeze_time", "rent_expire_time", "refund_time")
+_TELLING = (*_TIMES, "business_status", "is_split")
 _OVER = frozenset({None, BusinessStatus.FINISHED, BusinessStatus.CLOSED})
 
 
 def open_because(data: object, order_no: str, *, now: float) -> str:
-    """Why this order, as feee.io shows it, may still change; "" if it can't. In doubt it may."""
+    """Why this order, as feee.io shows it, may still change; "" if neither it nor a part of it can. In doubt it may."""
     try:
-        order = Order.parse(data)
-        parts = [Order.parse(part) for part in _parts(data)]
+        orders = [*_with_parts(data)]
     except MalformedOrderError as error:
         return f"it can't be read: {error}"
-    if order.order_no != order_no:
+    if orders[0].order_no != order_no:
         return "feee.io showed another order"
-    for one in (order, *parts):
+    for one in orders:
         if one.status not in _ENDED or one.business_status not in _OVER:
             return f"its status is {one.status}, its business_status {one.business_status}"
-    if order.status in {Status.CANCELLED, Status.REFUNDED} and not (order.refunded or order.nothing_paid):
+    if orders[0].status in ENDED_UNFILLED and not (orders[0].refunded or orders[0].nothing_paid):
         return "its refund doesn't show"
-    times = (order.pay_time, order.freeze_time, order.rent_expire_time, order.refund_time)
-    last = max(order.create_time, *(time or 0 for time in times))
-    if order.create_time <= 0 or last > now - LONG_AGO_SECONDS:
+    if any(one.create_time <= 0 or _last(one) > now - LONG_AGO_SECONDS for one in orders):
         return "it ended less than a day ago"
     return ""
 
 
-def _parts(data: Any) -> list[object]:
-    """The parts of a split order. Raises MalformedOrderError if they aren't a list."""
+def _with_parts(data: Any) -> Iterator[Order]:
+    """The order, its parts, and theirs. Raises MalformedOrderError for what isn't shown, or can't be read, of one."""
+    order = Order.parse(data)
+    for name in _TELLING:
+        if getattr(order, name) is None and data.get(name) not in (None, ""):
+            raise MalformedOrderError(f"{name} is not as documented")
     parts = data.get("sub_order") or []
     if not isinstance(parts, list):
         raise MalformedOrderError("sub_order is no list")
-    return parts
+    if order.is_split and not parts:
+        raise MalformedOrderError("its parts aren't shown")
+    yield order
+    for part in parts:
+        yield from _with_parts(part)
+
+
+def _last(order: Order) -> int:
+    """When something last happened to it, or will."""
+    return max(order.create_time, *(getattr(order, name) or 0 for name in _TIMES))
