@@ -123,6 +123,9 @@ def test_no_connection_and_no_key_are_told() -> None:
         {"account": 1},
         {"order_no": "x"},
         {"order_no": "1", "cancel": 1, "x": 1},
+        {"order_no": "1", "cancel": 1},
+        {"order_no": "1", "cancel": 1.0},
+        {"order_no": "1", "cancel": False},
         {"cancel": True},
     ],
 )

@@ -40,7 +40,7 @@ def diagnose(feee: FeeeClient, wanted: object, *, user_agent: str, now: float, d
     match wanted:
         case {"account": True, **others} if not others:
             return record_account(feee, deadline=deadline)
-        case {"order_no": number, **others} if others in ({}, {"cancel": True}):
+        case {"order_no": number, **others} if not others or (others.keys() == {"cancel"} and others["cancel"] is True):
             return record(feee, parse_order_no(number), cancel=bool(others), now=now, deadline=deadline)
     if wanted is not True:
         raise InvalidRequestError("diagnose", "must be true, or say what is to be recorded")
