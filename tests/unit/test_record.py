@@ -94,6 +94,14 @@ def test_the_earliest_time_that_anybody_asks_for_counts_and_each_may_change_thei
     assert case.row.gives_up_at == NOW + 20 + 86_400
 
 
+def test_the_first_asker_may_change_the_reason_and_what_is_brought_forward_gives_up_sooner() -> None:
+    case = Case()
+    case.batch(TREASURY, NOW + 30 * 86_400, "unfilled")
+    assert case.batch(SHOP, NOW + 30 * 86_400, "another").reason == "unfilled"
+    assert case.batch(TREASURY, NOW + 30 * 86_400, "too dear").reason == "too dear"
+    assert case.batch(SHOP).gives_up_at == case.ports.policy.ends_by(case.row) < NOW + 2 * 86_400
+
+
 def test_a_role_is_one_asker_whatever_its_session_and_a_schedule_whatever_its_run() -> None:
     def asks(by: str | None, asker: str | None = None) -> str:
         return who(Requested(requested_by=by, asker=asker))
@@ -194,7 +202,7 @@ def test_a_message_that_is_older_than_any_end_changes_nothing(state: State) -> N
     ended = row(state=state, due_at=NOW - 500, settled_at=NOW - 500)
     case = Case(FakeTable(ended))
     assert case.send("msg_1", at=NOW - 501) == ended
-    assert case.send("msg_1", at=NOW - 499).state is State.WAITING
+    assert case.send("msg_2", at=NOW - 500).state is State.WAITING
 
 
 def test_a_redelivery_revives_nothing_though_nobody_remembers_the_message() -> None:

@@ -181,6 +181,7 @@ WAITING = waiting(200, reason="unfilled")
     [
         (WAITING, NOW + 500, NOW + 500, "not_before"),
         (WAITING, NOW + 100, NOW + 200, "too_early"),
+        (WAITING, NOW + 200, NOW + 200, "too_early"),
         (replace(WAITING, due_at=NOW + 500, not_before=NOW + 500), None, NOW + 200, "too_early"),
         (replace(WAITING, due_at=NOW + 500, not_before=NOW + 500), NOW + 300, NOW + 300, "not_before"),
         (
@@ -213,6 +214,12 @@ def test_asking_again_moves_what_waits_but_never_before_feee_io_allows(
 def test_asking_again_without_a_time_brings_forward_what_feee_io_may_allow_now(there: Cancellation) -> None:
     settled = ask(FakeFeee(cancel=[CANCELLED]), FakeTable(there))
     assert (settled.state, settled.attempt) == (State.CANCELLED, 2)
+
+
+def test_asking_the_same_again_attempts_what_waits_after_an_attempt() -> None:
+    there = replace(WAITING, state_reason=StateReason.UNREACHABLE, due_at=NOW + 60, eligible_at=NOW - 5)
+    settled = ask(FakeFeee(cancel=[CANCELLED]), table := FakeTable(there))
+    assert (settled.state, settled.requests, table.writes) == (State.CANCELLED, (), 2)
 
 
 def test_asking_the_same_again_changes_nothing() -> None:

@@ -182,7 +182,7 @@ def _ask_again(row: Cancellation, request: Requested, ports: Ports, *, now: floa
     if row.state is State.WAITING:
         asked = noted(row, request)
         waits = _starts_at(asked, ports.policy, now=now) > now
-        if waits or asked.requests != row.requests or (row.not_before or 0) > now:
+        if waits or asked.requests != row.requests:
             row = reschedule(row, request, ports, now=now)
             if waits or row.state is not State.WAITING or row.due_at > now:
                 return row, False
