@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from feee_cancel.adapters.items import to_row
 from feee_cancel.adapters.representation import represent, to_json
-from feee_cancel.domain.cancellation import FINAL, Cancellation, State
+from feee_cancel.domain.cancellation import FINAL, UNREADABLE_TIME, Cancellation, State
 from feee_cancel.domain.foreign_events import UnknownEventError
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 SOURCE = "feee-cancel"
 DETAIL_TYPE = "Order Cancellation Settled"
 VERSION = "1"
-_LATEST = 253_402_300_799
-"""The last second that has a date."""
 MOST_EVENTS = 10
 MOST_BYTES = 240_000
 """EventBridge accepts at most 10 events in one call, whose sizes must sum up to less than 256 KB. The rest is left for
@@ -80,7 +78,7 @@ class Announcer:
 
     def _event(self, row: Cancellation, detail: Mapping[str, Any]) -> "PutEventsRequestEntryTypeDef":
         return {
-            "Time": datetime.fromtimestamp(min(max(0, row.settled_at or row.due_at), _LATEST), UTC),
+            "Time": datetime.fromtimestamp(min(max(0, row.settled_at or row.due_at), UNREADABLE_TIME), UTC),
             "Source": SOURCE,
             "DetailType": DETAIL_TYPE,
             "Detail": to_json(detail),

@@ -6,7 +6,7 @@ from typing import Any
 
 from feee_cancel.adapters.representation import known, represent
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason, facts
 from feee_cancel.domain.documents import MAX_DOCUMENT, parse_json
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook
@@ -117,18 +117,10 @@ def withdrawn(row: Cancellation | None) -> Reply:
 
 def looked_up(order_no: str, said: Answer, outlook: Outlook | None) -> Reply:
     """The answer to a look at an order. Raises ProblemError (404, 502, 503) if feee.io showed none."""
-    last_answer = {
-        "answer": said.kind,
-        "http_status": said.http_status,
-        "code": said.code,
-        "msg": said.msg,
-        "request_id": said.request_id,
-        "detail": said.detail,
-    }
     if said.order is None or outlook is None:
         status, name, detail = _NO_ORDER[said.kind]
         headers = retry_after() if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-        raise ProblemError(status, name, detail, headers=headers, last_answer=known(last_answer))
+        raise ProblemError(status, name, detail, headers=headers, last_answer=known(facts(said, None)))
     cancellable = outlook.why_not is None
     shown = {
         "order_no": order_no,
