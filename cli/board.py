@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli import words
 from cli.fleet import Fleet, concern, tally, why
+from cli.screen import show
 from cli.text import visible
 
 Row = Mapping[str, Any]
@@ -64,7 +65,7 @@ class Screen:
 
     def _say(self, text: str) -> None:
         if text != self._said:
-            self._console.print(visible(text), highlight=False, markup=False, soft_wrap=True)
+            show(self._console, text)
         self._said = text
 
 

@@ -11,8 +11,8 @@ from cli.bulk import Asked, ask_all, summary
 from cli.fleet import Fleet, follow
 from cli.outcome import Exit, Outcome
 from cli.progress import Bar
+from cli.screen import show
 from cli.stack import Api
-from cli.text import lines
 from cli.watch import Screen, watch
 
 
@@ -43,8 +43,7 @@ def cancel_many(
     outcome = summary(asked)
     if not watched or asked.stopped or not asked.taken:
         return outcome
-    for line in lines(outcome.words):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    show(console, outcome.words)
     return _followed(api, asked, began, console)
 
 

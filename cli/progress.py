@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.screen import show
 from cli.text import visible
 
 _EVERY_SECONDS = 5.0
@@ -22,13 +22,13 @@ class Bar:
         self._what, self._total, self._console, self._now = what, total, console, now
         self._said_at, self._said = now(), ""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=console, transient=True)
+        self._bar = Progress(*columns, TextColumn("{task.fields[note]}", markup=False), console=console, transient=True)
         self._task = self._bar.add_task(what, total=total, note="")
 
     def at(self, done: int, note: str = "") -> None:
         """So many are done."""
         if self._console.is_terminal:
-            self._bar.update(self._task, completed=done, note=escape(visible(note)))
+            self._bar.update(self._task, completed=done, note=visible(note))
         elif self._now() - self._said_at >= _EVERY_SECONDS or done == self._total:
             self._say(done, note)
 
@@ -45,5 +45,5 @@ class Bar:
         of = f" of {self._total:,}" if self._total is not None else ""
         text = f"{self._what}: {done:,}{of}{f', {note}' if note else ''}"
         if text != self._said:
-            self._console.print(visible(text), highlight=False, markup=False, soft_wrap=True)
+            show(self._console, text)
         self._said, self._said_at = text, self._now()

@@ -29,6 +29,12 @@ def say(words: Words, file: TextIO | None = None) -> None:
     file.flush()
 
 
+def show(console: Console, words: Words) -> None:
+    """Print the words on rich's console word for word: it makes no colours and no emoji of them (`:secret:`)."""
+    for line in lines(words):
+        console.print(Text(line), soft_wrap=True)
+
+
 def agrees(question: Words) -> bool:
     """Whether whoever sits at the terminal says yes. Only for a terminal."""
     *before, last = lines(question)

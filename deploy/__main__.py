@@ -14,8 +14,8 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from rich.console import Console
 
 from cli.outcome import Exit
+from cli.screen import show
 from cli.stack import deployed
-from cli.text import visible
 from cli.trouble import EXPECTED, said
 from deploy import sam
 from deploy.bytecode import have_python
@@ -80,9 +80,7 @@ def step(console: Console, title: str) -> Iterator[None]:
 
 def shown(console: Console) -> Callable[[str], None]:
     """Prints lines; what a terminal would obey in them is shown, for CloudFormation repeats what others wrote."""
-    return lambda text: console.print(
-        "\n".join(map(visible, text.split("\n"))), highlight=False, markup=False, soft_wrap=True
-    )
+    return lambda text: show(console, text.split("\n"))
 
 
 def main(do: Callable[[Wanted, Console], None] = deploy) -> int:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from cli import __main__ as command_line
 from cli.arguments import parser
-from cli.board import _picture
+from cli.board import Screen, _picture
 from cli.fleet import Fleet
 from cli.outcome import TroubleError
 from cli.progress import Bar
@@ -182,6 +182,18 @@ def test_aws_words_are_others_words_too() -> None:
 def test_what_cloudformation_repeats_is_shown_so_too(capsys: pytest.CaptureFixture[str]) -> None:
     shown(Console())(f"failed: {HOSTILE.replace(chr(0xD800), '')}")
     assert not UNFIT & {ord(character) for character in capsys.readouterr().out.replace("\n", "")}
+
+
+def test_an_arn_is_shown_word_for_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """`:secret:` is an emoji's name to rich, and a part of each secret's ARN."""
+    arn, output = "arn:aws:secretsmanager:us-east-1:123456789012:secret:FeeeKey-1 [red]", StringIO()
+    shown(Console())(arn)
+    Screen(Console(file=output)).settled(ROW | {"order_no": arn}, NOW)
+    for terminal in (False, True):
+        with Bar("asked for", 2, console=Console(file=output, force_terminal=terminal, width=2_000)) as bar:
+            bar.at(2, arn)
+    assert capsys.readouterr().out == f"{arn}\n"
+    assert output.getvalue().count(arn) >= 3
 
 
 def test_a_live_table_and_a_bar_show_it_too() -> None:
