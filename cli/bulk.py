@@ -1,10 +1,10 @@
 """Asking for many cancellations: in batches, at the rate that the API admits, and again for what wasn't accepted."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cli import orders, words
@@ -14,11 +14,11 @@ from cli.patience import NoUseError, patiently
 from cli.progress import Bar
 from cli.stack import Api
 from cli.text import lines
-from feee_cancel_client import NoAnswerError
 
 _BATCH = 100
 _APART_SECONDS = 1.0
 """Between batches: BatchRateLimit is one a second."""
+_DOUBT = "asked for, and not answered: it may be accepted"
 _ROUNDS = 8
 _SHOWN = 10
 
@@ -67,8 +67,6 @@ def ask_all(
             _round(api, asked, members, bar, sleep)
     except NoUseError as error:
         asked.stopped = error.outcome
-    except NoAnswerError as error:
-        asked.stopped = Outcome(Exit.TROUBLE, {}, f"The API gives no answer: {error}.")
     except KeyboardInterrupt:
         asked.stopped = Outcome(Exit.INTERRUPTED, {}, "Interrupted.")
     return asked
@@ -82,7 +80,10 @@ def summary(asked: Asked) -> Outcome:
     if asked.stopped:
         said += lines(asked.stopped.words)
     if asked.left:
-        said.append(f"{len(asked.left):,} weren't accepted. Ask again with the same command: that is always safe.")
+        known = ", as far as is known" if _DOUBT in asked.left.values() else ""
+        said.append(
+            f"{len(asked.left):,} weren't accepted{known}. Ask again with the same command: that is always safe."
+        )
         said += [f"  {order_no}: {why}" for order_no, why in list(asked.left.items())[:_SHOWN]]
         said += [f"  and {len(asked.left) - _SHOWN:,} more"] if len(asked.left) > _SHOWN else []
     counts = {"orders": len(asked.order_nos), "accepted": len(asked.taken), "final": len(asked.final)}
@@ -95,13 +96,15 @@ def _round(api: Api, asked: Asked, members: Mapping[str, object], bar: Bar, slee
     for place, some in enumerate(chunks(asked.left, _BATCH)):
         if place:
             sleep(_APART_SECONDS)
-        body = json.dumps({"order_nos": some, **members}).encode()
-        answer = patiently(
-            lambda body=body: orders.ask(api, "POST", "/cancellations/batch", body),  # type: ignore[misc]
-            sleep=sleep,
-            refused=orders.refused,
-            tell=lambda why: bar.at(_done(asked), why),
-        )
+        before = {order_no: asked.left[order_no] for order_no in some}
+        asked.left |= dict.fromkeys(some, _DOUBT)
+        try:
+            answer = patiently(
+                partial(orders.batch, api, some, members), sleep=sleep, tell=lambda why: bar.at(_done(asked), why)
+            )
+        except NoUseError as error:
+            asked.left |= before if error.undone else {}
+            raise
         for order_no, result in zip(some, answer.body["results"], strict=True):
             _take_down(asked, order_no, result)
         bar.at(_done(asked))
@@ -111,9 +114,9 @@ def _take_down(asked: Asked, order_no: str, result: Mapping[str, Any]) -> None:
     if result["result"] == "refused":
         asked.left[order_no] = result.get("detail", "")
         return
-    del asked.left[order_no]
     into = asked.final if result["result"] == "final" else asked.taken
     into[order_no] = result
+    del asked.left[order_no]
 
 
 def _done(asked: Asked) -> int:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import IO, Any
-from urllib.parse import urlencode
 
 from cli import orders
 from cli.outcome import Exit, Outcome
@@ -74,13 +74,9 @@ def export(
 def _rows(api: Api, query: Mapping[str, object], bar: Bar, sleep: Callable[[float], None]) -> Iterator[Row]:
     cursor, count = None, 0
     while True:
-        asked = {
-            name: value for name, value in {**query, "limit": _PAGE, "cursor": cursor}.items() if value is not None
-        }
         body = patiently(
-            lambda: orders.ask(api, "GET", f"/cancellations?{urlencode(asked)}"),  # noqa: B023 - called at once
+            partial(orders.page, api, {**query, "limit": _PAGE, "cursor": cursor}),
             sleep=sleep,
-            refused=orders.refused,
             tell=lambda why: bar.at(count, why),  # noqa: B023 - called at once
         ).body
         yield from body["cancellations"]

@@ -4,16 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
-from urllib.parse import urlencode
 
 from cli import orders, words
 from cli.outcome import Exit, Outcome
-from cli.patience import NoUseError
+from cli.patience import NoUseError, asked, passes
+from cli.patience import why as trouble
 from cli.stack import Api
 from feee_cancel.domain.cancellation import StateReason
-from feee_cancel_client import ApiAnswer, NoAnswerError
+from feee_cancel_client import ApiAnswer
 
 Row = Mapping[str, Any]
 
@@ -37,7 +38,6 @@ _TROUBLED = frozenset(
         StateReason.ORDER_REFUSED,
     }
 )
-_PASSES = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
 
 
 class Board(Protocol):
@@ -174,7 +174,7 @@ def _look_for_missing(api: Api, fleet: Fleet, board: Board, seen: set[str], now:
     fleet.missed = Counter({order_no: fleet.missed[order_no] + 1 for order_no in fleet.open if order_no not in seen})
     long = [order_no for order_no, times in fleet.missed.items() if times >= _MISSED][:_PAGE]
     for order_no in long:
-        row = _answered(lambda order_no=order_no: orders.look(api, order_no))  # type: ignore[misc]
+        row = _answered(partial(orders.look, api, order_no))
         if row["state"] in _FINAL:
             _finished(fleet, board, row, now)
         else:
@@ -192,8 +192,7 @@ def _finished(fleet: Fleet, board: Board, row: Row, now: float) -> None:
 def _pages(api: Api, query: Mapping[str, object], sleep: Callable[[float], None]) -> Iterator[list[Row]]:
     cursor: str | None = None
     while True:
-        asked = {**query, "limit": _PAGE, **({"cursor": cursor} if cursor else {})}
-        body = _answered(lambda: orders.ask(api, "GET", f"/cancellations?{urlencode(asked)}"))  # noqa: B023 - called at once
+        body = _answered(partial(orders.page, api, {**query, "limit": _PAGE, "cursor": cursor}))
         yield body["cancellations"]
         cursor = body.get("next_cursor")
         if cursor is None:
@@ -202,15 +201,10 @@ def _pages(api: Api, query: Mapping[str, object], sleep: Callable[[float], None]
 
 
 def _answered(call: Callable[[], ApiAnswer]) -> dict[str, Any]:
-    try:
-        answer = call()
-    except NoAnswerError as error:
-        raise _PassesError(str(error)) from error
-    if answer.status in _PASSES:
-        raise _PassesError(f"HTTP status {answer.status}")
-    if answer.status != HTTPStatus.OK:
-        raise NoUseError(orders.refused(answer))
-    return answer.body
+    found = asked(call)
+    if isinstance(found, ApiAnswer) and found.status == HTTPStatus.OK:
+        return found.body
+    raise _PassesError(trouble(found)) if passes(found) else NoUseError(found)
 
 
 def _exit(fleet: Fleet) -> Exit:

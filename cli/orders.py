@@ -1,7 +1,7 @@
 """The commands about orders: each is one call of the API, or a few for a long list."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -42,7 +42,29 @@ def show(api: Api, order_no: str, *, now: float) -> Outcome:
 
 def look(api: Api, order_no: str) -> ApiAnswer:
     """The answer to a look at a cancellation."""
-    return ask(api, "GET", f"/cancellations/{quote(order_no, safe='')}")
+    answer = ask(api, "GET", f"/cancellations/{quote(order_no, safe='')}")
+    if answer.status == HTTPStatus.OK:
+        known(answer, *_ROW)
+    return answer
+
+
+def page(api: Api, query: Mapping[str, object]) -> ApiAnswer:
+    """A page of the list; members of the query that are None are left out."""
+    asked = urlencode({name: value for name, value in query.items() if value is not None})
+    answer = ask(api, "GET", f"/cancellations?{asked}")
+    if answer.status == HTTPStatus.OK and not _are(answer.body.get("cancellations"), "order_no", "state"):
+        raise _foreign(answer)
+    return answer
+
+
+def batch(api: Api, order_nos: Sequence[str], members: Mapping[str, object]) -> ApiAnswer:
+    """Ask for many cancellations; a good answer has a result for each, in their order."""
+    answer = ask(api, "POST", "/cancellations/batch", json.dumps({"order_nos": order_nos, **members}).encode())
+    results: Any = answer.body.get("results")
+    good = answer.status >= HTTPStatus.MULTIPLE_CHOICES or (_are(results, "result") and len(results) == len(order_nos))
+    if not good or any(one["result"] != "refused" and "state" not in one for one in results or ()):
+        raise _foreign(answer)
+    return answer
 
 
 def withdraw(api: Api, order_no: str, *, now: float) -> Outcome:
@@ -72,12 +94,10 @@ def listed(
     rows: list[Any] = []
     cursor: str | None = None
     while len(rows) < limit:
-        asked = {"state": state, "limit": _PAGE if keep else min(limit - len(rows), _PAGE), "cursor": cursor}
-        query = urlencode({name: value for name, value in asked.items() if value is not None})
-        answer = ask(api, "GET", f"/cancellations?{query}")
+        most = _PAGE if keep else min(limit - len(rows), _PAGE)
+        answer = page(api, {"state": state, "limit": most, "cursor": cursor})
         if answer.status != HTTPStatus.OK:
             return refused(answer)
-        known(answer, "cancellations")
         rows += filter(keep, answer.body["cancellations"])
         cursor = answer.body.get("next_cursor")
         if cursor is None:
@@ -115,7 +135,18 @@ def known(answer: ApiAnswer, *members: str) -> None:
     """Raises ForeignAnswerError if a good answer lacks these members: it is somebody else's."""
     as_text = [answer.body.get(name, "") for name in ("order_no", "state")]
     if not (set(members) <= answer.body.keys() and all(isinstance(one, str) for one in as_text)):
-        raise ForeignAnswerError(f"HTTP status {answer.status}, and nothing that is known", status=answer.status)
+        raise _foreign(answer)
+
+
+def _are(found: Any, *members: str) -> bool:
+    """Whether it is a list of objects that have these members, texts."""
+    return isinstance(found, list) and all(
+        isinstance(one, dict) and all(isinstance(one.get(name), str) for name in members) for one in found
+    )
+
+
+def _foreign(answer: ApiAnswer) -> ForeignAnswerError:
+    return ForeignAnswerError(f"HTTP status {answer.status}, and nothing that is known", status=answer.status)
 
 
 def refused(answer: ApiAnswer) -> Outcome:

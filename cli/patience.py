@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
-from cli.outcome import Outcome
+from cli import orders
+from cli.outcome import Exit, Outcome
 from cli.text import lines
-from feee_cancel_client import ApiAnswer, NoAnswerError
+from cli.trouble import said
+from feee_cancel_client import ApiAnswer, ApiError, ForeignAnswerError
 
 _PASSES = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
 _TRIES = 12
@@ -13,38 +15,55 @@ _FIRST_SECONDS, _MOST_SECONDS = 1.0, 30.0
 """Some four minutes in all."""
 
 Call = Callable[[], ApiAnswer]
+Found = ApiAnswer | ApiError
+"""What came of a call."""
 
 
 class NoUseError(Exception):
-    """The API refuses, or gives no answer for minutes; `outcome` says so."""
+    """The API refuses, or gives no answer for minutes; `outcome` says so.
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__("\n".join(lines(outcome.words)))
-        self.outcome = outcome
+    `undone` is whether nothing was done for sure.
+    """
 
-
-def patiently(
-    call: Call, *, sleep: Callable[[float], None], refused: Callable[[ApiAnswer], Outcome], tell: Callable[[str], None]
-) -> ApiAnswer:
-    """The answer, once trouble has passed. Raises NoUseError, and NoAnswerError if none comes at all."""
-    for tries in range(_TRIES):
-        try:
-            answer = call()
-        except NoAnswerError as error:
-            if tries == _TRIES - 1:
-                raise
-            why, wait = str(error), 0.0
-        else:
-            if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-                return answer
-            if answer.status not in _PASSES or tries == _TRIES - 1:
-                raise NoUseError(refused(answer))
-            why, wait = f"HTTP status {answer.status}", _retry_after(answer)
-        tell(f"no answer for now ({why}); trying again")
-        sleep(max(wait, min(_FIRST_SECONDS * 2**tries, _MOST_SECONDS)))
-    raise AssertionError  # pragma: no cover - the last try returns or raises
+    def __init__(self, found: Found) -> None:
+        self.outcome = orders.refused(found) if isinstance(found, ApiAnswer) else Outcome(Exit.TROUBLE, {}, said(found))
+        self.undone = isinstance(found, ApiAnswer) and not passes(found)
+        super().__init__("\n".join(lines(self.outcome.words)))
 
 
-def _retry_after(answer: ApiAnswer) -> float:
-    given = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after", "")
+def asked(call: Call) -> Found:
+    """The answer, or why there is none."""
+    try:
+        return call()
+    except ApiError as error:
+        return error
+
+
+def passes(found: Found) -> bool:
+    """Whether it is trouble that passes by itself."""
+    return found.status in _PASSES if isinstance(found, (ApiAnswer, ForeignAnswerError)) else True
+
+
+def why(found: Found) -> str:
+    """What the trouble is."""
+    return f"HTTP status {found.status}" if isinstance(found, ApiAnswer) else str(found)
+
+
+def patiently(call: Call, *, sleep: Callable[[float], None], tell: Callable[[str], None]) -> ApiAnswer:
+    """The good answer, once trouble has passed. Raises NoUseError if none comes."""
+    tries = 0
+    while True:
+        tries += 1
+        found = asked(call)
+        if isinstance(found, ApiAnswer) and found.status < HTTPStatus.MULTIPLE_CHOICES:
+            return found
+        if tries == _TRIES or not passes(found):
+            raise NoUseError(found)
+        tell(f"no answer for now ({why(found)}); trying again")
+        sleep(max(_retry_after(found), min(_FIRST_SECONDS * 2.0 ** (tries - 1), _MOST_SECONDS)))
+
+
+def _retry_after(found: Found) -> float:
+    headers = found.headers if isinstance(found, ApiAnswer) else {}
+    given = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
     return min(float(given), _MOST_SECONDS) if given.isascii() and given.isdigit() else 0.0

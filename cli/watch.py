@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
 from cli import orders, words
 from cli.outcome import Exit, Outcome
+from cli.patience import NoUseError, asked, passes, why
 from cli.stack import Api
-from feee_cancel_client import ApiAnswer, ApiError, ForeignAnswerError, NoAnswerError
+from feee_cancel_client import ApiAnswer
 
 _FINAL = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _SOON, _LATE = 1.0, 15.0
 """Seconds between looks: the drain is within a second or two of what is due, and others may move what waits long."""
-_PASSES = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
 
 
 class Screen(Protocol):
@@ -47,33 +48,21 @@ def watch(
     seen, ends = _Seen({"order_no": order_no}), now() + patience if patience is not None else None
     try:
         while ends is None or now() < ends:
-            answer = _look(api, order_no)
+            answer = asked(partial(orders.look, api, order_no))
             if isinstance(answer, ApiAnswer) and answer.status == HTTPStatus.OK:
-                orders.known(answer, "order_no", "state")
                 if (final := _told(answer.body, seen, screen, now())) is not None:
                     return Outcome(final, answer.body, words.cancellation(answer.body, now=now()))
                 wait = _until_next(answer.body, now())
-            elif isinstance(answer, ApiAnswer) and answer.status not in _PASSES:
-                return orders.refused(answer)
+            elif not passes(answer):
+                return NoUseError(answer).outcome
             else:
                 seen.told = None
-                _say(seen, screen, f"No answer for now ({_why(answer)}); trying again.")
+                _say(seen, screen, f"No answer for now ({why(answer)}); trying again.")
                 wait = _LATE / 3
             screen.rest(wait if ends is None else max(0.0, min(wait, ends - now())), seen.words)
     except KeyboardInterrupt:
         return Outcome(Exit.INTERRUPTED, seen.row, "Stopped watching. The cancellation goes on by itself.")
     return Outcome(Exit.PENDING, seen.row, f"{order_no} isn't final yet. The cancellation goes on by itself.")
-
-
-def _look(api: Api, order_no: str) -> ApiAnswer | ApiError:
-    try:
-        return orders.look(api, order_no)
-    except NoAnswerError as error:
-        return error
-    except ForeignAnswerError as error:
-        if error.status not in _PASSES:
-            raise
-        return error
 
 
 def _told(row: Mapping[str, Any], seen: _Seen, screen: Screen, now: float) -> Exit | None:
@@ -99,7 +88,3 @@ def _say(seen: _Seen, screen: Screen, text: str) -> None:
     if seen.words != text:
         screen.line(text)
     seen.words = text
-
-
-def _why(answer: ApiAnswer | ApiError) -> str:
-    return f"HTTP status {answer.status}" if isinstance(answer, ApiAnswer) else str(answer)

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,7 +30,7 @@ from cli.outcome import Exit, Outcome, TroubleError
 from cli.progress import Bar
 from cli.text import lines
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel_client import ApiAnswer, NoAnswerError
+from feee_cancel_client import ApiAnswer, ForeignAnswerError, NoAnswerError
 from functions.api.app import create
 from tests.builders import NOW, row
 from tests.cli import problem
@@ -43,7 +44,7 @@ class HandlerApi:
 
     table: FakeTable
     clock: Clock
-    trouble: list[ApiAnswer | Exception] = field(default_factory=list)
+    trouble: list[ApiAnswer | BaseException] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -53,7 +54,7 @@ class HandlerApi:
         self.calls.append(f"{method} {path}")
         if self.trouble:
             trouble = self.trouble.pop(0)
-            if isinstance(trouble, Exception):
+            if isinstance(trouble, BaseException):
                 raise trouble
             return trouble
         answer = self.handler(self._event(method, path, body), Context())
@@ -67,6 +68,12 @@ class HandlerApi:
         if url.query or url.path == "/cancellations":
             return sample("api-list") | {"multiValueQueryStringParameters": parse_qs(url.query) or None}
         return at(url.path, order_no=url.path.rpartition("/")[2])
+
+
+SIGN_IN = ForeignAnswerError("HTTP status 200, and no JSON object", status=200)
+BAD_GATEWAY = ForeignAnswerError("HTTP status 502, and no JSON object", status=502)
+RESULTS: tuple[Any, ...] = (5, None, [], [5] * 30, [{}] * 30, [{"result": "queued"}] * 30)
+ODD = (SIGN_IN, *(ApiAnswer(202, {}, {"results": odd}) for odd in RESULTS))
 
 
 def words_of(outcome: Outcome) -> str:
@@ -106,7 +113,7 @@ def test_what_passes_is_waited_for_and_what_was_not_written_is_asked_for_again()
     done = row(order_no=numbers(1)[0], state=State.CANCELLED, state_reason=StateReason.REFUNDED, due_at=NOW)
     rejected = row(order_no=numbers(2)[1], state=State.REJECTED, state_reason=StateReason.FILLED, due_at=NOW)
     lost = [{"order_no": number, "result": "refused", "detail": "couldn't be written"} for number in numbers(150)[:100]]
-    trouble: list[ApiAnswer | Exception] = [
+    trouble: list[ApiAnswer | BaseException] = [
         ApiAnswer(429, {"Retry-After": "3"}, {}),
         ApiAnswer(503, {}, {}),
         NoAnswerError("reset"),
@@ -127,15 +134,55 @@ def test_what_passes_is_waited_for_and_what_was_not_written_is_asked_for_again()
         ([problem(400, "reason is too long")], Exit.USAGE),
         ([ApiAnswer(503, {}, {})] * 12, Exit.TROUBLE),
         ([NoAnswerError("no route")] * 12, Exit.TROUBLE),
+        *(([odd], Exit.TROUBLE) for odd in ODD),
     ],
 )
 def test_what_does_not_pass_stops_it_and_says_who_was_not_accepted(answers: list[Any], status: Exit) -> None:
     api = HandlerApi(FakeTable(), Clock(), list(answers))
     outcome = summary(asked_all(api, numbers(30)))
     assert outcome.exit is status
-    assert "30 weren't accepted. Ask again with the same command" in words_of(outcome)
+    doubted = outcome.exit is Exit.TROUBLE and answers[0] != ApiAnswer(403, {}, {"message": "Forbidden"})
+    known = ", as far as is known" if doubted else ""
+    assert f"30 weren't accepted{known}. Ask again with the same command" in words_of(outcome)
+    assert all(("may be accepted" in why) is doubted for why in outcome.document["not_accepted"].values())
     assert "and 20 more" in words_of(outcome)
     assert len(outcome.document["not_accepted"]) == 30
+
+
+def test_each_order_is_in_the_summary_if_a_proxy_wants_a_password_in_the_middle() -> None:
+    lost = [{"result": "refused", "detail": "couldn't be written"}] * 100
+    api = HandlerApi(FakeTable(), Clock(), [BAD_GATEWAY, ApiAnswer(202, {}, {"results": lost}), SIGN_IN])
+    asked = asked_all(api, numbers(250))
+    said = words_of(summary(asked))
+    assert asked.exit is Exit.TROUBLE
+    assert set(asked.order_nos) == {*asked.taken, *asked.final, *asked.left}
+    reasons = Counter(asked.left.values())
+    assert [reasons["couldn't be written"], reasons["not asked for"], len(asked.taken)] == [100, 50, 0]
+    assert "What answered isn't this API" in said
+
+
+def test_ctrl_c_during_a_batch_says_that_it_may_be_accepted() -> None:
+    api = HandlerApi(FakeTable(), Clock(), [KeyboardInterrupt()])
+    asked = asked_all(api, numbers(150))
+    assert (asked.exit, Counter(why[-15:] for why in asked.left.values())) == (
+        Exit.INTERRUPTED,
+        {"may be accepted": 100, "not asked for": 50},
+    )
+
+
+@pytest.mark.parametrize("odd", [5, None, [5], [{}], [{"order_no": 1, "state": "waiting"}]])
+def test_a_list_of_somebody_else_ends_in_words(odd: object) -> None:
+    def api() -> HandlerApi:
+        return HandlerApi(FakeTable(row(order_no="1", state=State.WAITING)), Clock(), [BAD_GATEWAY, foreign])
+
+    foreign = ApiAnswer(200, {}, {"cancellations": odd})
+    outcome, _, _ = exported(api(), "csv", since=NOW)
+    assert (outcome.exit, words_of(outcome)[:14]) == (Exit.TROUBLE, "After 0 rows:\n")
+    shown, out = console()
+    there = api()
+    followed = follow(there, Fleet(NOW), Screen(shown), everything=True, now=there.clock, sleep=there.clock.sleep)
+    assert (followed.exit, "trying again" in out.getvalue()) == (Exit.TROUBLE, True)
+    assert "nothing that is known" in words_of(followed)
 
 
 def test_ctrl_c_keeps_what_was_accepted_and_the_same_command_goes_on() -> None:

@@ -8,9 +8,11 @@ import sys
 import termios
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from fcntl import ioctl
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -94,6 +96,23 @@ def held(body: str, **attributes: str) -> Callable[[], Stack]:
     return there
 
 
+STEPS: tuple[dict[str, object], ...] = (
+    {"message": "requested", "state": HOSTILE, "state_reason": HOSTILE, "requested_by": HOSTILE, "due_at": NOW},
+    {"message": "feee.io answered", "call": HOSTILE, "answer": HOSTILE, "code": HOSTILE, "detail": HOSTILE},
+    {"message": "attempted", "attempt": HOSTILE, "state": HOSTILE, "reason": HOSTILE, "due_at": NOW},
+    {"message": "the receiver answered", "status": HOSTILE},
+    {"message": HOSTILE, "level": HOSTILE, HOSTILE: HOSTILE},
+)
+
+
+def logged(row: dict[str, object]) -> Stack:
+    """A stack whose functions logged what others wrote."""
+    events = [{"timestamp": NOW * 1000, "message": json.dumps({"order_no": ORDER_NO, **step})} for step in STEPS]
+    logs = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{"events": events}]))
+    there = stack(FakeApi([ApiAnswer(200, {}, row)]), logs=logs)
+    return replace(there, outputs={**there.outputs, "ApiFunctionLogGroup": "api"})
+
+
 SETTLED = json.dumps({"order_no": "1", "state": "failed", "settled_at": HOSTILE})
 FOREIGN = json.dumps({"DDBStreamBatchInfo": {"streamArn": HOSTILE, "shardId": "1", "startSequenceNumber": "1" * 21,
                                              "endSequenceNumber": "1" * 21}})  # fmt: skip
@@ -109,7 +128,7 @@ EVERY = {
     "export": answers({"cancellations": [ROW, ROW | {"state": HOSTILE, "settled_at": NOW, "reason": HOSTILE}]}),
     "export --format jsonl": answers({"cancellations": [ROW | {"state": HOSTILE}]}),
     "export ": lambda: stack(FakeApi([ApiAnswer(403, {}, {"message": HOSTILE})])),
-    f"history {ORDER_NO}": lambda: stack(FakeApi([ApiAnswer(200, {}, ROW)]), logs=None),
+    f"history {ORDER_NO}": lambda: logged(ROW),
     "watch --timeout 1": answers(*[OPEN] * 9),
     f"show {ORDER_NO} ": lambda: stack(FakeApi([problem(404, HOSTILE)])),
     f"withdraw {ORDER_NO} ": lambda: stack(FakeApi([ApiAnswer(403, {}, {"message": HOSTILE})])),
