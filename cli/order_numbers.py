@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cli.outcome import TroubleError
+from cli.text import clipped
 
 _NUMBER = re.compile(r"[0-9]{1,32}")
 _QUOTED = re.compile(r"=\"([0-9]+)\"|'([0-9]+)")
@@ -14,7 +15,7 @@ _QUOTED = re.compile(r"=\"([0-9]+)\"|'([0-9]+)")
 _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 _ENCODINGS = ("utf-8-sig", "utf-16")
 _DELIMITERS = ",;\t"
-_MOST_SHOWN = 5
+_MOST_SHOWN, _MOST_OF_HEADING = 5, 200
 COLUMN = "order_no"
 
 
@@ -43,12 +44,15 @@ def _read(file: str) -> str:
 
 def _cells(text: str, file: str, column: str) -> list[str]:
     """The numbers. Raises TroubleError that names every line at fault: nothing is sent then."""
-    cells = list(_column(text, file, column))
+    try:
+        cells = list(_column(text, file, column))
+    except csv.Error as error:  # a quote that isn't closed would take the orders up to the next for one cell
+        raise TroubleError(f"Nothing was sent, for {_named(file)} can't be read as a table: {error}.") from error
     wrong = [f"line {line}: {why}" for line, cell in cells if (why := _fault(cell))]
     if wrong:
-        more = f"\nand {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-        shown = "\n".join(wrong[:_MOST_SHOWN])
-        raise TroubleError(f"Nothing was sent, for {_named(file)} has lines that aren't order numbers.\n{shown}{more}")
+        more = [f"and {len(wrong) - _MOST_SHOWN:,} more"] if len(wrong) > _MOST_SHOWN else []
+        why = f"Nothing was sent, for {_named(file)} has lines that aren't order numbers."
+        raise TroubleError([why, *wrong[:_MOST_SHOWN], *more])
     return [cell for _, cell in cells]
 
 
@@ -60,17 +64,21 @@ def _column(text: str, file: str, column: str) -> Iterator[tuple[int, str]]:
         return
     first = filled[0][1]
     delimiter = next((mark for mark in _DELIMITERS if mark in first), ",")
-    heading = next(csv.reader([first], delimiter=delimiter))
+    heading = next(_table([first], delimiter))
     if delimiter not in first and first.strip('"') != column:
         yield from ((place, _plain(line)) for place, line in filled)
         return
-    if column not in heading:
-        raise TroubleError(
-            f"{_named(file)} has no column {column!r}; it has {', '.join(heading)}. Name it with --column."
-        )
-    rows = csv.reader((line for _, line in filled[1:]), delimiter=delimiter)
+    if heading.count(column) != 1:
+        what = "no column" if column not in heading else "more than one column"
+        found = clipped(", ".join(heading), _MOST_OF_HEADING)
+        raise TroubleError(f"{_named(file)} has {what} {column!r}; it has {found}. Name it with --column.")
+    rows = _table((line for _, line in filled[1:]), delimiter)
     for (place, _), row in zip(filled[1:], rows, strict=False):
         yield place, _plain(dict(zip(heading, row, strict=False)).get(column, ""))
+
+
+def _table(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 def _plain(cell: str) -> str:

@@ -14,7 +14,7 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from rich.console import Console
 
 from cli.outcome import Exit
-from cli.screen import show
+from cli.screen import say, show
 from cli.stack import deployed
 from cli.trouble import EXPECTED, said
 from deploy import sam
@@ -88,12 +88,17 @@ def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
     try:
         do(_with_a_region(wanted(os.environ)), Console())
     except (*EXPECTED, LocalError, subprocess.SubprocessError) as error:
-        print(f"\n{said(error)}", file=sys.stderr)
+        say(["", *_lines(error)], sys.stderr)
         return Exit.TROUBLE
     except KeyboardInterrupt:
         print(_INTERRUPTED, file=sys.stderr)
         return Exit.INTERRUPTED
     return Exit.DONE
+
+
+def _lines(error: Exception) -> list[str]:
+    """What a tool on this machine says has lines of its own."""
+    return (said(error) if isinstance(error, EXPECTED) else str(error)).splitlines()
 
 
 def _with_a_region(asked: Wanted) -> Wanted:

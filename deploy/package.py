@@ -77,7 +77,7 @@ def _write_sbom(to: Path) -> None:
     command = [str(_SBOM), "requirements", *options, "--output-file", str(to), str(lock)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise TroubleError(f"The SBOM can't be written: {done.stderr.strip()}")
+        raise TroubleError(["The SBOM can't be written:", *done.stderr.splitlines()])
 
 
 def main() -> int:

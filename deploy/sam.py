@@ -27,10 +27,11 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
     with LOG.open("a") as log, _started(_command(wanted, template, region), log) as process:
         told = follow(events, lambda: process.poll() is not None, show, lambda seconds: _rest(process, seconds))
     if process.returncode != 0:
-        said = LOG.read_text()
-        early = refused(cloudformation, wanted.stack) if "EarlyValidation" in said else None
-        cause = first_cause(told) or early or _said_last(said)
-        raise TroubleError(f"The deployment failed. The cause:\n{cause}\nAll that was said: {LOG.relative_to(ROOT)}")
+        log_text = LOG.read_text()
+        early = refused(cloudformation, wanted.stack) if "EarlyValidation" in log_text else None
+        cause = first_cause(told) or early or _said_last(log_text)
+        said = ["The deployment failed. The cause:", *cause.splitlines(), f"All that was said: {LOG.relative_to(ROOT)}"]
+        raise TroubleError(said)
 
 
 def _started(command: list[str], log: Any) -> "subprocess.Popen[bytes]":

@@ -68,7 +68,7 @@ class Stack:
         left = self._look(stack["StackId"])
         if left is not None and left["StackStatus"] != "DELETE_COMPLETE":
             cause = first_cause(told) or left.get("StackStatusReason", "AWS gives no reason.")
-            raise TroubleError(f"The stack isn't removed ({left['StackStatus']}). The cause:\n{cause}")
+            raise TroubleError([f"The stack isn't removed ({left['StackStatus']}). The cause:", *cause.splitlines()])
 
     def settle(self) -> None:
         """Wait while CloudFormation works on it: until then it neither updates nor deletes it."""
@@ -87,9 +87,13 @@ class Stack:
         stack = self.now() or {}
         if stack.get("StackStatus") != status:
             raise TroubleError(
-                f"The stack is {stack.get('StackStatus')}: {stack.get('StackStatusReason', '')}\nAWS needs help: "
-                "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
-                "using-cfn-updating-stacks-continueupdaterollback.html"
+                [
+                    f"The stack is {stack.get('StackStatus')}: {stack.get('StackStatusReason', '')}",
+                    (
+                        "AWS needs help: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/"
+                        "using-cfn-updating-stacks-continueupdaterollback.html"
+                    ),
+                ]
             )
 
     def _look(self, stack: str) -> dict[str, Any] | None:

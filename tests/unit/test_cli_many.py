@@ -230,7 +230,12 @@ def test_a_file_is_a_text_or_a_table(tmp_path: Path, text: str, expected: list[s
         ("23\n2.30417E+21\nabc\x1b[2J", r"line 2: 2.30417E\+21 was rounded by a spreadsheet"),
         ("23\nabc\x1b[2J", r"line 2: 'abc\?\[2J' isn't 1 to 32 digits"),
         ("id,trx\n1,2", "no column 'order_no'; it has id, trx"),
-        ("\n".join("x" * 9), "and 4 more"),
+        ("\n".join("x" * 9), "line 5: 'x' isn't 1 to 32 digits\nand 4 more$"),
+        ('order_no,note\n1,"unfilled\n2,x\n3,y', "can't be read as a table: unexpected end"),
+        ('order_no,note\n1,"unfilled\n2,x\n3,"y', "can't be read as a table"),
+        ("order_no,note\n1," + "x" * 200_000, "can't be read as a table: field larger"),
+        ("order_no,order_no\n1,2", "more than one column 'order_no'"),
+        (",".join(["x" * 50] * 50), "no column 'order_no'; it has .{200}[.]{3}"),
     ],
 )
 def test_a_file_with_anything_else_is_refused_before_anything_is_sent(tmp_path: Path, text: str, said: str) -> None:

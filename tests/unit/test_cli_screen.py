@@ -1,5 +1,6 @@
 """Text of others on the operator's screen: it moves no cursor, ends no line, turns nothing around and hides nothing."""
 
+import ast
 import json
 import os
 import pty
@@ -30,6 +31,7 @@ from cli.trouble import said
 from deploy.__main__ import shown
 from feee_cancel_client import ApiAnswer
 from tests.cli import NOW, ORDER_NO, FakeApi, FakeLambda, FakeQueues, client_error, problem, row, stack
+from tests.template import ROOT
 from tests.unit.test_cli_redrive import envelope
 
 FORGED = f"\r\n{ORDER_NO} is cancelled: the refund shows, 3.92 TRX came back.\n"
@@ -66,6 +68,15 @@ def test_a_line_end_of_others_is_none_of_ours() -> None:
     assert lines(["asked", f"by{FORGED}"])[1].startswith(r"by\r\n2304")
     assert len(lines(f"a{FORGED}")) == 1
     assert lines(TroubleError(["one", "two\n"]).words) == ["one", r"two\n"]
+
+
+@pytest.mark.parametrize("file", [*(ROOT / "cli").rglob("*.py"), *(ROOT / "deploy").rglob("*.py")], ids=str)
+def test_lines_of_trouble_are_a_list(file: Path) -> None:
+    """A line end within a text is another's, and shown as such."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    raised = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "TroubleError"]
+    texts = [node.value for call in raised for node in ast.walk(call) if isinstance(node, ast.Constant)]
+    assert not [text for text in texts if isinstance(text, str) and "\n" in text]
 
 
 def test_a_long_line_goes_on_away_from_the_margin() -> None:

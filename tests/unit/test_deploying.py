@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cli.outcome import Exit, TroubleError
 from cli.stack import Stack as Reached
+from cli.trouble import said
 from deploy import key, undeploy
 from deploy.__main__ import main
 from deploy.closing import closing
@@ -132,8 +133,9 @@ def test_a_stack_of_somebody_else_is_left_alone(there: FakeCloudFormation) -> No
 
 def test_a_stack_that_cannot_be_removed_says_why() -> None:
     cloudformation = FakeCloudFormation(["ROLLBACK_COMPLETE"], after_delete="DELETE_FAILED")
-    with pytest.raises(TroubleError, match=r"isn't removed \(DELETE_FAILED\)"):
+    with pytest.raises(TroubleError, match=r"isn't removed \(DELETE_FAILED\)") as trouble:
         prepared(cloudformation)
+    assert said(trouble.value).splitlines()[1:] == ["AWS gives no reason."]
 
 
 def test_a_stack_that_is_protected_stays_and_the_words_say_how_that_ends() -> None:
@@ -382,12 +384,13 @@ def test_undeploy_waits_until_cloudformation_is_done(monkeypatch: pytest.MonkeyP
     ("error", "status", "words"),
     [
         (TroubleError("No."), Exit.TROUBLE, "No."),
-        (LocalError("sam build failed"), Exit.TROUBLE, "sam build failed"),
+        (TroubleError(["No.", "It can't."]), Exit.TROUBLE, "\nNo.\nIt can't.\n"),
+        (LocalError("sam build failed:\nno network"), Exit.TROUBLE, "\nsam build failed:\nno network\n"),
         (client_error("ExpiredToken"), Exit.TROUBLE, "have expired"),
         (KeyboardInterrupt(), Exit.INTERRUPTED, "goes on from there"),
     ],
 )
-def test_trouble_is_words_and_a_status(
+def test_trouble_is_words_and_a_status_line_by_line(
     error: BaseException, status: Exit, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def do(*_: object) -> None:
