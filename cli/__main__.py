@@ -1,6 +1,5 @@
 """`./feee-cancel`: one command, its answer, and an exit status that says what became of it."""
 
-import os
 import sys
 import time
 from argparse import Namespace
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
 
 from cli import orders
 from cli.arguments import parser
@@ -25,7 +23,7 @@ from cli.order_numbers import given
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.progress import Bar
 from cli.redrive import redrive
-from cli.screen import Terminal, agrees, say, tolerate_any_text
+from cli.screen import Terminal, agrees, say, to_nowhere, tolerate_any_text
 from cli.set_key import set_key
 from cli.set_webhook_secret import set_webhook_secret
 from cli.stack import Api, Stack, deployed, local
@@ -98,20 +96,28 @@ def _export(asked: Namespace, api: Api, screen: Terminal, now: float) -> Outcome
     form = "jsonl" if asked.json else asked.format
     with Bar("exported", None, console=screen.errors) as bar:
         outcome = export(api, sys.stdout, query={k: v for k, v in query.items() if v is not None}, form=form, bar=bar)
-    say(outcome.words, sys.stderr)
+    _complain(outcome.words)
     return replace(outcome, words=[], document={})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line. Returns the exit status; trouble is words on stderr, never a traceback."""
     tolerate_any_text()
+    status = _status(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        to_nowhere(sys.stdout)
+    return status
+
+
+def _status(arguments: Sequence[str] | None) -> int:
     try:
         return _main(arguments)
     except KeyboardInterrupt:
         _complain("Interrupted.")
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # whoever reads had enough, as `head` has
-        _to_nowhere(sys.stdout)
+    except BrokenPipeError:  # whoever reads help or an export had enough, as `head` has
         return Exit.DONE
     except EXPECTED as error:
         _complain(said(error).splitlines())
@@ -124,13 +130,16 @@ def _main(arguments: Sequence[str] | None) -> int:
     understood = parser(now=time.time())
     asked = understood.parse_args(arguments)
     if asked.command == "completion":
-        sys.stdout.write(script(understood, asked.shell))
+        say(script(understood, asked.shell).splitlines())
         return Exit.DONE
     doctor = asked.command == "doctor" and not asked.learn
     where = {"profile": asked.profile, "region": asked.region}
     there = local(FILE) if asked.local else deployed(asked.stack, **where, whole=not doctor)
     outcome = diagnose(asked.stack, _reached(there), time.time) if doctor else _run(asked, there)
-    say(for_scripts(outcome.document) if asked.json and outcome.document else outcome.words)
+    try:
+        say(for_scripts(outcome.document) if asked.json and outcome.document else outcome.words)
+    except BrokenPipeError:  # nobody reads it; the status says it all the same
+        to_nowhere(sys.stdout)
     return outcome.exit
 
 
@@ -149,12 +158,7 @@ def _complain(words: Words) -> None:
     try:
         say(words, sys.stderr)
     except OSError:  # nobody reads it
-        _to_nowhere(sys.stderr)
-
-
-def _to_nowhere(stream: TextIO) -> None:
-    """What is still in its buffer must not fail at the end of the program."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        to_nowhere(sys.stderr)
 
 
 def _agreed(_: Words) -> bool:
@@ -164,7 +168,10 @@ def _agreed(_: Words) -> bool:
 def _ask(question: Words) -> bool:
     if not sys.stdin.isatty():
         raise TroubleError([*lines(question), "There is nobody to ask here: add --yes."])
-    return agrees(question)
+    try:
+        return agrees(question)
+    except BrokenPipeError:
+        raise TroubleError("The question can't be shown, for nobody reads. Nothing was changed.") from None
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ def cancel_many(
     outcome = summary(asked)
     if not watched or asked.stopped or not asked.taken:
         return outcome
-    show(console, outcome.words)
+    try:
+        show(console, outcome.words)
+    except BrokenPipeError:
+        return outcome
     return _followed(api, asked, began, console)
 
 

@@ -127,6 +127,8 @@ def follow(
         return error.outcome
     except KeyboardInterrupt:
         return _ended(fleet, Exit.INTERRUPTED, "Stopped watching")
+    except BrokenPipeError:
+        return _ended(fleet, Exit.PENDING, "Nobody reads any more")
     return _ended(fleet, _exit(fleet), "Done")
 
 

@@ -3,7 +3,8 @@
 import os
 import sys
 import time
-from typing import TextIO
+from pathlib import Path
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -12,7 +13,11 @@ from cli.text import Words, lines, wrapped
 
 
 def tolerate_any_text() -> None:
-    """What the output's encoding lacks is shown as Python's escape; what the input's lacks is a mistype."""
+    """What the output's encoding lacks is shown as Python's escape; what the input's lacks is a mistype.
+
+    A stream that the caller closed is an empty one.
+    """
+    sys.stdin, sys.stdout, sys.stderr = _open(sys.stdin, "r"), _open(sys.stdout, "w"), _open(sys.stderr, "w")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -44,14 +49,30 @@ def agrees(question: Words) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
+def to_nowhere(stream: TextIO) -> None:
+    """What is still in its buffer must not fail at the end of the program."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _Console(Console):
+    """Where nobody reads any more, rich ends the program with status 1, which here means "no"."""
+
+    def on_broken_pipe(self) -> None:
+        """Progress is left out from now on, and the work goes on; what was asked for raises BrokenPipeError."""
+        self.quiet = True
+        if not self.stderr:
+            raise BrokenPipeError
+        to_nowhere(sys.stderr)
+
+
 class Terminal:
     """Progress for people: each change is a line; at a terminal, what is waited for is shown too."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
-        self.table = Console(quiet=quiet)
-        self.errors = Console(stderr=True, quiet=quiet)
+        self.table = _Console(quiet=quiet)
+        self.errors = _Console(stderr=True, quiet=quiet)
 
     def line(self, text: str) -> None:
         """Print it."""
@@ -63,6 +84,11 @@ class Terminal:
         spinner = "dots" if self._console.encoding.startswith("utf") else "line"
         with self._console.status(Text(lines(text or "...")[0]), spinner=spinner):
             time.sleep(seconds)
+
+
+def _open(stream: TextIO | None, mode: str) -> TextIO:
+    """Python has None for a stream that is closed at the start."""
+    return cast("TextIO", Path(os.devnull).open(mode)) if stream is None else stream
 
 
 def _width(file: TextIO) -> int:

@@ -62,6 +62,8 @@ def watch(
             screen.rest(wait if ends is None else max(0.0, min(wait, ends - now())), seen.words)
     except KeyboardInterrupt:
         return Outcome(Exit.INTERRUPTED, seen.row, "Stopped watching. The cancellation goes on by itself.")
+    except BrokenPipeError:
+        return Outcome(Exit.PENDING, seen.row, "Nobody reads any more. The cancellation goes on by itself.")
     return Outcome(Exit.PENDING, seen.row, f"{order_no} isn't final yet. The cancellation goes on by itself.")
 
 

@@ -198,15 +198,55 @@ def test_a_character_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
         assert r"\u672a\u6210\u4ea4 \ud800" in plain.stdout
 
 
+MANY = {**ROW, "cancellations": [ROW] * 25, "results": [{"result": "queued", **ROW}] * 2}
+ENOUGH = {
+    "list": "0",
+    "--help": "0",
+    "list --json": "0",
+    "export": "0",
+    f"cancel {ORDER_NO}": "3",
+    f"watch {ORDER_NO}": "3",
+    "watch": "3",
+    "cancel 1 2": "3",
+    "cancel 1 2 --watch": "3",
+    "show 1": "0",
+}
+"""A status says what became of an order, whoever reads."""
+
+
 def test_a_reader_may_have_had_enough(tmp_path: Path) -> None:
-    rows = {"cancellations": [ROW] * 25}
-    with stack(200, json.dumps(rows).encode()) as there:
+    with stack(200, json.dumps(MANY).encode()) as there:
         variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **AWAY, **there}
-        for line in ("list", "--help", "list --json"):
+        for line, status in ENOUGH.items():
             script = f'"$0" {line} 2>errors | true; echo "${{PIPESTATUS[0]}}"'
             ran = ["bash", "-c", script, str(ROOT / "feee-cancel")]
             done = subprocess.run(ran, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
-            assert (done.stdout.strip(), (tmp_path / "errors").read_text()) == ("0", "")
+            said = (tmp_path / "errors").read_text()
+            assert (line, done.stdout.strip(), "Traceback" in said, "Exception" in said) == (line, status, False, False)
+
+
+def test_a_stream_may_be_closed_or_its_disk_full(tmp_path: Path) -> None:
+    (tmp_path / "orders").write_text("1\n2\n")
+    with stack(200, json.dumps(MANY).encode()) as there:
+        variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **AWAY, **there}
+        for line, status in {
+            "list <&-": "0",
+            "list >&-": "0",
+            "list 2>&-": "0",
+            "list --nonsense 2>&-": "2",
+            "--help >&-": "0",
+            "cancel --file - <&-": "4",
+            "redrive FailedEvents <&- >&- 2>&-": "4",
+            "completion bash >/dev/full": "4",
+            "list >/dev/full": "4",
+            "cancel --file orders --watch 2>&1 | true": "3",
+        }.items():
+            script = f'"$0" {line}; echo "${{PIPESTATUS[0]}}" >status'
+            ran = ["bash", "-c", script, str(ROOT / "feee-cancel")]
+            done = subprocess.run(ran, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert (line, (tmp_path / "status").read_text().strip()) == (line, status)
+            assert "Traceback" not in done.stderr
+            assert "NoneType" not in done.stderr
 
 
 def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:

@@ -205,6 +205,19 @@ def test_at_a_terminal_nothing_of_others_begins_a_line(columns: int, tmp_path: P
     assert max(map(len, shown)) <= (columns or len(seen))
 
 
+def test_progress_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w") as broken:
+        monkeypatch.setattr(sys, "stdout", broken)
+        monkeypatch.setattr(sys, "stderr", broken)
+        with pytest.raises(BrokenPipeError):
+            Screen(Terminal(quiet=False).table).settled(ROW, NOW)
+        with Bar("asked for", 2, console=Terminal(quiet=False).errors) as bar:
+            bar.at(2)
+            bar.at(2, "again")
+
+
 def test_aws_words_are_others_words_too() -> None:
     assert said(client_error("X", HOSTILE)).isprintable()
 
