@@ -1,6 +1,7 @@
 """What became final in a period, row by row, for a spreadsheet or a program; progress goes to stderr."""
 
 import csv
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -34,8 +35,11 @@ _COLUMNS = (
     "refund_amount",
     "partly_filled",
 )
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A cell that begins with one of these is run as a formula by spreadsheets (OWASP, CSV injection)."""
+_FORMULA = re.compile(r"(^[^\S\t\r\n]*|[;|]\s*)([=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
+"""What begins a formula, also behind a delimiter that isn't ours, which some zones' spreadsheets split at.
+
+OWASP's CSV injection names the characters, the wide ones too, and the delimiters.
+"""
 
 Row = Mapping[str, Any]
 
@@ -115,5 +119,4 @@ def _cell(name: str, value: object) -> str:
             return datetime.fromtimestamp(value).astimezone().isoformat() if value else ""
         case Decimal():
             return f"{value:f}"
-    text = visible(str(value))
-    return f"'{text}" if str(value).startswith(_FORMULAS) else text
+    return visible(_FORMULA.sub(r"\1'\2", str(value)))

@@ -445,6 +445,25 @@ def test_a_period_is_exported_exactly_and_no_spreadsheet_runs_it(
     assert "times are in UTC" in words_of(outcome)
 
 
+@pytest.mark.parametrize(
+    ("reason", "cell"),
+    [
+        ("unfilled; too late - sorry", "unfilled; too late - sorry"),
+        ("+1", "'+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\\t=1"),
+        (" =1+1", " '=1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
+        ("x\";  =cmd|' /C calc'!A0", "x\";  '=cmd|' /C calc'!A0"),
+    ],
+)
+def test_no_reason_is_a_formula_whatever_the_delimiter(reason: str, cell: str) -> None:
+    one = row(state=State.CANCELLED, due_at=NOW, settled_at=NOW, reason=reason)
+    _, text, _ = exported(HandlerApi(FakeTable(one), Clock()), "csv", since=NOW)
+    assert next(csv.DictReader(StringIO(text)))["reason"] == cell
+
+
 def test_json_lines_have_the_apis_members(month: tuple[HandlerApi, list[Cancellation]]) -> None:
     api, rows = month
     outcome, text, _ = exported(api, "jsonl", since=NOW + 1)
