@@ -14,7 +14,7 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from rich.console import Console
 
 from cli.outcome import Exit
-from cli.screen import say, show
+from cli.screen import say, show, tolerate_any_text
 from cli.stack import deployed
 from cli.trouble import EXPECTED, said
 from deploy import sam
@@ -85,6 +85,7 @@ def shown(console: Console) -> Callable[[str], None]:
 
 def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
     """The exit status; expected trouble is words on stderr, never a traceback."""
+    tolerate_any_text()
     try:
         do(_with_a_region(wanted(os.environ)), Console())
     except (*EXPECTED, LocalError, subprocess.SubprocessError) as error:

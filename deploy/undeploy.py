@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from cli.outcome import TroubleError
+from cli.screen import agrees
 from deploy.__main__ import main, shown, signed_in
 from deploy.state import Stack, is_ours
 from deploy.wanted import Wanted
@@ -107,11 +108,14 @@ def _table_costs(session: Any, table: str) -> str:
 
 
 def _agreed(question: str) -> bool:
-    if os.environ.get("YES"):
+    given = os.environ.get("YES", "")
+    if given not in {"", "1"}:
+        raise TroubleError("YES=1 removes it without a question; YES has no other value. Nothing was changed.")
+    if given:
         return True
     if not sys.stdin.isatty():
         raise TroubleError(f"{question} There is nobody to ask here: make undeploy YES=1.")
-    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    return agrees(question)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What `make deploy` reads, waits for, clears away, and says when CloudFormation fails."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -249,7 +250,7 @@ def test_what_cannot_be_wanted_is_said(variables: dict[str, str], words: str) ->
 
 
 def test_a_value_where_none_belongs_is_not_repeated() -> None:
-    for words in ("SECRET-KEY-1234", "Key=SECRET-KEY-1234"):
+    for words in ("SECRET-KEY-1234", "Key=SECRET-KEY-1234", "SECRET-KEY-123==", "SECRET=x"):
         with pytest.raises(TroubleError) as trouble:
             wanted({"PARAMETERS": words})
         assert "SECRET" not in str(trouble.value)
@@ -311,6 +312,20 @@ def test_undeploy_needs_somebody_who_says_yes(monkeypatch: pytest.MonkeyPatch) -
         undeploy._agreed("Remove?")
     monkeypatch.setenv("YES", "1")
     assert undeploy._agreed("Remove?")
+    for value in ("0", "no", "false"):
+        monkeypatch.setenv("YES", value)
+        with pytest.raises(TroubleError, match="Nothing was changed"):
+            undeploy._agreed("Remove?")
+
+
+@pytest.mark.parametrize(("typed", "agreed"), [("", False), ("n\n", False), ("y\n", True), ("yes\n", True)])
+def test_undeploys_question_may_be_left_with_ctrl_d(
+    typed: str, monkeypatch: pytest.MonkeyPatch, *, agreed: bool
+) -> None:
+    monkeypatch.delenv("YES", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert undeploy._agreed("Remove?") is agreed
 
 
 class FakeAccount:
