@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cli import orders
-from cli.arguments import parser
+from cli.arguments import misfit, parser
 from cli.board import Screen as Board
 from cli.cancel import cancel_many, cancel_one
 from cli.completion import script
@@ -18,8 +18,8 @@ from cli.doctor import Deployment, deployment
 from cli.export import export
 from cli.fleet import Fleet, follow
 from cli.history import history
-from cli.learn import Wanted, learn
-from cli.order_numbers import given
+from cli.learn import LEARNED, Wanted, learn
+from cli.order_numbers import COLUMN, given
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.progress import Bar
 from cli.redrive import redrive
@@ -60,7 +60,7 @@ def run(asked: Namespace, stack: Stack, screen: Terminal) -> Outcome:
         ),
         "doctor": lambda: learn(
             stack,
-            Wanted(asked.learn, asked.and_cancel, asked.file),
+            Wanted(asked.learn, asked.and_cancel, asked.file or LEARNED),
             agree=_agreed if asked.yes else _ask,
             now=now,
         ),
@@ -76,7 +76,7 @@ def _cancel(asked: Namespace, api: Api, screen: Terminal) -> Outcome:
     members = {"not_before": asked.not_before, "reason": asked.reason}
     if asked.file is None and len(asked.order_nos) == 1:
         return cancel_one(api, asked.order_nos[0], **members, screen=screen, watched=asked.watch)
-    order_nos = given(asked.order_nos, asked.file, asked.column)
+    order_nos = given(asked.order_nos, asked.file, asked.column or COLUMN)
     console, errors = screen.table, screen.errors
     return cancel_many(api, order_nos, **members, console=console, errors=errors, watched=asked.watch)
 
@@ -129,6 +129,8 @@ def _status(arguments: Sequence[str] | None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     understood = parser(now=time.time())
     asked = understood.parse_args(arguments)
+    if fault := misfit(asked):
+        understood.error(fault)
     if asked.command == "completion":
         say(script(understood, asked.shell).splitlines())
         return Exit.DONE

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from cli.completion import SHELLS
 from cli.export import FINAL, FORMATS
 from cli.kinds import KINDS
+from cli.learn import LEARNED
 from cli.order_numbers import COLUMN
 from cli.screen import say
 from cli.stack import DEFAULT_NAME
@@ -32,6 +33,12 @@ _DATE_DIGITS = 8
 """20261224 is a date; unix seconds have had more digits since 1973."""
 _MOST = 1_000_000
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+_ONLY_WITH: dict[str, dict[str, str]] = {
+    "cancel": {"column": "file"},
+    "doctor": {"and_cancel": "learn", "file": "learn", "yes": "learn"},
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,7 +76,7 @@ def parser(*, now: float) -> argparse.ArgumentParser:
         "order_nos", type=_order_no, nargs="*", default=[], metavar="ORDER_NO", help="feee.io's order numbers"
     )
     which.add_argument("--file", help="a text with a number in each line, a table with a column of them, or -")
-    cancel.add_argument("--column", default=COLUMN, metavar="NAME", help=f"the table's column ({COLUMN})")
+    cancel.add_argument("--column", metavar="NAME", help=f"the table's column ({COLUMN})")
     cancel.add_argument("--watch", action="store_true", help="follow them until all are final; Ctrl-C leaves them")
     cancel.add_argument(
         "--not-before",
@@ -108,7 +115,7 @@ def parser(*, now: float) -> argparse.ArgumentParser:
         help="instead, record how feee.io answers to a query of these orders of yours, and of one that doesn't exist",
     )
     doctor.add_argument("--and-cancel", action="store_true", help="and to a cancel of those that ended over a day ago")
-    doctor.add_argument("--file", type=Path, default=Path("feee-learned.json"), help="where to (feee-learned.json)")
+    doctor.add_argument("--file", type=Path, help=f"where to ({LEARNED})")
     doctor.add_argument("--yes", action="store_true", help="don't ask")
     set_key = add(
         "set-key", "put feee.io's key into the stack: asks for it hidden, or reads it from a pipe", order=False
@@ -119,6 +126,14 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     secret.add_argument("--outgoing", action="store_true", help="the secret that settled events are signed with")
     secret.add_argument("--drop-old", action="store_true", help="make none; the sender's newest counts alone from now")
     return top
+
+
+def misfit(asked: argparse.Namespace) -> str | None:
+    """What is wrong with options that mean nothing without another one."""
+    for option, other in _ONLY_WITH.get(asked.command, {}).items():
+        if getattr(asked, option) and not getattr(asked, other):
+            return f"argument --{option.replace('_', '-')}: only with --{other}"
+    return None
 
 
 def _add_records(add: Callable[..., argparse.ArgumentParser], now: float) -> None:

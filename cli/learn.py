@@ -14,6 +14,7 @@ from cli.text import Words
 from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError
 
+LEARNED = Path("feee-learned.json")
 UNKNOWN_ORDER = "0000000000000000000001"
 """Nobody's: feee.io's begin with the day."""
 _QUESTION = (
@@ -39,6 +40,7 @@ def learn(stack: Stack, wanted: Wanted, *, agree: Callable[[Words], bool], now: 
         order_nos = [parse_order_no(number) for number in wanted.order_nos]
     except InvalidRequestError as error:
         return Outcome(Exit.USAGE, {"error": str(error)}, f"{error}.")
+    _can_be_written(wanted.file)
     cancel = wanted.cancel and agree([*order_nos, *_QUESTION])
     also = {"cancel": True} if cancel else {}
     answers = [
@@ -51,6 +53,14 @@ def learn(stack: Stack, wanted: Wanted, *, agree: Callable[[Words], bool], now: 
     found = {**learned, "differences": differences(answers)}
     wanted.file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return Outcome(Exit.DONE, found, _words(found, wanted.file))
+
+
+def _can_be_written(file: Path) -> None:
+    """Before feee.io is asked for anything: what it answers can't be had again. Raises TroubleError."""
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise TroubleError(f"{file} can't be written: {error.strerror}. Nothing was asked.") from error
 
 
 def _asked(stack: Stack, wanted: Mapping[str, object]) -> dict[str, Any]:

@@ -137,6 +137,23 @@ def test_the_file_of_the_running_stack_is_read_back(tmp_path: Path) -> None:
     assert read(file) == there
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "doctor --and-cancel",
+        "doctor --and-cancel --yes",
+        "doctor --file x.json",
+        "doctor --yes",
+        "cancel 1 2 --column x",
+    ],
+)
+def test_an_option_that_means_nothing_alone_is_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == Exit.USAGE
+    assert ": only with --" in capsys.readouterr().err
+
+
 def test_the_doctor_without_a_region_finds_just_that(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -174,6 +174,13 @@ def test_a_function_that_doesnt_know_the_question_is_trouble(answer: bytes, tmp_
         learn(stack(lambda_=_Older()), Wanted([], False, tmp_path / "x.json"), agree=lambda _: True, now=0)
 
 
+@pytest.mark.parametrize("name", [".", "none/x.json"])
+def test_a_file_that_cannot_be_written_is_known_before_feee_io_is_asked(name: str, tmp_path: Path) -> None:
+    wanted = Wanted([ENDED], True, tmp_path / name)
+    with pytest.raises(TroubleError, match="Nothing was asked"):
+        learn(stack(), wanted, agree=lambda _: pytest.fail("asked"), now=0)
+
+
 def test_what_is_no_order_number_is_a_usage_error(tmp_path: Path) -> None:
     outcome = learn(stack(), Wanted(["x"], True, tmp_path / "x.json"), agree=lambda _: True, now=0)
     assert outcome.exit is Exit.USAGE
