@@ -37,7 +37,7 @@ def lossy(stack: LocalStack, count: int = 100, *, lost: float = LOST) -> Row:
     if time.time() > min(due_at.values()):
         return Row(figure, "not measured: this machine is too busy", _BAR)
     client: Any = table._client  # noqa: SLF001 - there is no other way in
-    session = client._endpoint.http_session  # noqa: SLF001
+    session = client._endpoint.http_session  # noqa: SLF001 - botocore has an event before a call is sent, none after
     session.send = _losing(session.send, random.Random(0), lost)
     service = replace(wired, drain_pace=_PACE, ports=replace(wired.ports, telemetry=settled))
     with redirect_stdout(StringIO()):

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -161,7 +162,7 @@ def _peers() -> Iterator[tuple[dict[str, int], trustme.CA]]:
     async def _listen() -> dict[str, int]:
         answers = {_AWS: _aws, _FEEE: _feee(happy_answer())}
         servers = {
-            name: await loop.create_server(lambda name=name: Peer(name, answers[name]), _this_machine(), 0, ssl=context)  # type: ignore[misc]
+            name: await loop.create_server(partial(Peer, name, answers[name]), _this_machine(), 0, ssl=context)
             for name in answers
         }
         return {name: server.sockets[0].getsockname()[1] for name, server in servers.items()}

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment
-from ministack.core import iam_evaluator, responses, router, sigv4  # type: ignore[import-not-found]
-from ministack.services import apigateway_v1  # type: ignore[import-not-found]
+from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment alone
+from ministack.core import iam_evaluator, responses, router, sigv4  # type: ignore[import-not-found]  # likewise
+from ministack.services import apigateway_v1  # type: ignore[import-not-found]  # likewise
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # type: ignore[import-not-found] # noqa: F401
 
 from local.guard import refusal, without_cors

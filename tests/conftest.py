@@ -1,6 +1,7 @@
 """The environment that the functions are imported in: the template's variables, and no AWS but the emulator's."""
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,14 @@ def chromium_command() -> str:
         pytest.skip("the reference's page, and what a page from elsewhere can do, aren't tried: install chromium")
     assert command, "REQUIRE_CHROMIUM is set, and there is no Chromium"
     return command
+
+
+@pytest.fixture(scope="session")
+def jq_command() -> None:
+    """A machine without jq skips, unless REQUIRE_JQ is set, as in CI."""
+    if not shutil.which("jq"):
+        assert not os.environ.get("REQUIRE_JQ"), "REQUIRE_JQ is set, and there is no jq"
+        pytest.skip("chats that are told, and orders that cancel themselves (docs/events.md), aren't tried: install jq")
 
 
 @pytest.fixture(scope="session")

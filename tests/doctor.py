@@ -140,8 +140,8 @@ class FakeAws:
         self,
         *,
         PolicySourceArn: str,  # noqa: N803 - boto3's names
-        ActionNames: list[str],  # noqa: N803
-        ResourceArns: list[str],  # noqa: N803
+        ActionNames: list[str],  # noqa: N803 - likewise
+        ResourceArns: list[str],  # noqa: N803 - likewise
     ) -> Any:
         assert all(one.startswith("arn:aws:") for one in (PolicySourceArn, *ResourceArns))
         return {

@@ -45,7 +45,8 @@ def test_from_a_clone_to_a_cancellation_and_back(user: User) -> None:
     assert "created: CancellationTable" in seen
     assert KEY not in seen + written_by(user)
     there = outputs(user)
-    user.has_deployed({**there, "ApiUrl": re.search(r"The API is at (\S+)", seen)[1]})  # type: ignore[index]
+    (url,) = re.findall(r"The API is at (\S+)", seen)
+    user.has_deployed({**there, "ApiUrl": url})
     assert user.secret("FeeeKeySecretArn") == {"key": KEY}
 
     user.has_an_order()

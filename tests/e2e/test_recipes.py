@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,9 +27,7 @@ EXPECTED = {
 }
 RULES = ("settled-orders", "order-placed")
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("jq") and not os.environ.get("CI"), reason="the recipes use jq, which isn't here"
-)
+pytestmark = pytest.mark.usefixtures("jq_command")
 
 
 def blocks(heading: str) -> list[str]:

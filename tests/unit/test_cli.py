@@ -34,7 +34,7 @@ from tests.cli import NOW, client_error, stack, unreachable
         ("+2d", int(NOW) + 172_800),
         ("2027-01-24T22:00+08:00", int(datetime(2027, 1, 24, 14, tzinfo=UTC).timestamp())),
         ("2027-01-24T22:00", int(datetime(2027, 1, 24, 22).timestamp())),  # noqa: DTZ001 - this machine's zone
-        ("20270124", int(datetime(2027, 1, 24).timestamp())),  # noqa: DTZ001
+        ("20270124", int(datetime(2027, 1, 24).timestamp())),  # noqa: DTZ001 - this machine's zone
         ("20270124T220000Z", int(datetime(2027, 1, 24, 22, tzinfo=UTC).timestamp())),
         ("2027-01-15T07:59:30Z", int(NOW) - 30),
     ],

@@ -28,12 +28,13 @@ from cli.fleet import Fleet, concern, follow
 from cli.order_numbers import given
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.progress import Bar
+from cli.screen import Terminal
 from cli.text import lines
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel_client import ApiAnswer, ForeignAnswerError, NoAnswerError
 from functions.api.app import create
 from tests.builders import NOW, row
-from tests.cli import problem
+from tests.cli import FakeApi, problem
 from tests.events import Context, at, post, sample
 from tests.fakes import Clock, FakeFeee, FakeTable, ports, service
 
@@ -353,9 +354,16 @@ def test_trouble_that_passes_is_waited_for_and_ctrl_c_leaves_them_to_the_service
     assert follow(nothing, Fleet(NOW), Screen(shown), everything=True, now=clock, sleep=sleep).exit is Exit.DONE
 
 
+class EmptyListApi(HandlerApi):
+    """Its list shows nothing."""
+
+    def call(self, method: str, path: str, body: bytes | None = None, **_: Any) -> ApiAnswer:
+        return ApiAnswer(200, {}, {"cancellations": []}) if "?" in path else super().call(method, path, body)
+
+
 def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
     clock = Clock()
-    api = HandlerApi(FakeTable(), clock)
+    api = EmptyListApi(FakeTable(), clock)
     fleet = Fleet(NOW, open={"1": {"order_no": "1", "state": "waiting"}})
     looks: list[float] = []
 
@@ -365,12 +373,7 @@ def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
         if len(looks) == 2:  # settled long ago, by the index, whose clock isn't ours
             api.table.rows["1"] = row(order_no="1", state=State.CANCELLED, due_at=NOW - 9_999, settled_at=NOW - 9_999)
 
-    api.trouble = []
     api.table.rows["1"] = row(order_no="1", state=State.CANCELLING)
-    listed = api.call
-    api.call = lambda m, p, b=None, **k: (  # type: ignore[method-assign]
-        ApiAnswer(200, {}, {"cancellations": []}) if "?" in p else listed(m, p, b, **k)
-    )
     shown, _ = console()
     outcome = follow(api, fleet, Screen(shown), everything=False, now=clock, sleep=sleep)
     assert (outcome.exit, outcome.document["final"]) == (Exit.DONE, {"cancelled": 1})
@@ -378,12 +381,8 @@ def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
 
 def test_one_order_is_cancelled_and_watched_as_before() -> None:
     answered = {"order_no": "1", "state": "cancelled", "requested_at": NOW, "gives_up_at": NOW, "attempt": 1}
-
-    class Once:
-        def call(self, *_: Any, **__: Any) -> ApiAnswer:
-            return ApiAnswer(200, {}, answered)
-
-    outcome = cancel.cancel_one(Once(), "1", not_before=None, reason=None, screen=None, watched=True)  # type: ignore[arg-type]
+    api, screen = FakeApi([ApiAnswer(200, {}, answered)]), Terminal(quiet=True)
+    outcome = cancel.cancel_one(api, "1", not_before=None, reason=None, screen=screen, watched=True)
     assert outcome.exit is Exit.DONE
 
 
