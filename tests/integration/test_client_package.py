@@ -44,6 +44,24 @@ def test_it_needs_nothing_of_the_checkout(installed: Path) -> None:
     assert {name.partition(".")[0] for name in known} & {"cli", "local", "feee_cancel", "boto3", "rich"} == set()
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(403, {"message": "Forbidden"}), (409, {"type": "urn:x", "detail": "Forbidden"})]
+)
+def test_the_page_tells_why_it_was_refused(installed: Path, status: int, body: dict[str, str]) -> None:
+    """API Gateway's own answers have a message, no detail (its guide, gateway response types)."""
+    app = Flask(__name__)
+
+    @app.post("/v1/cancellations")
+    def answer() -> Response:
+        return Response(json.dumps(body), status, content_type="application/json")
+
+    listener = Listener(app)
+    with listening(listener):
+        where = {"API": f"{listener.url}/v1", "AWS_REGION": "us-east-1"}
+        keys = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
+        assert run(CALLS, installed, **where, **keys) == f"{status} Forbidden\n"
+
+
 def test_the_page_is_followed(installed: Path) -> None:
     app, got = Flask(__name__), list[tuple[Mapping[str, str], bytes]]()
 

@@ -4,6 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.template import ROOT
 
 LINK = re.compile(r"\]\(([^)#\s:]+)(?:#([^)]*))?\)")
@@ -25,3 +27,9 @@ def test_every_link_leads_to_a_page_and_every_anchor_to_a_heading() -> None:
     assert [(page.name, to) for page, to, _ in links if not (page.parent / to).exists()] == []
     within = [(page, to, anchor) for page, to, anchor in links if anchor and to.endswith(".md")]
     assert [link for page, to, anchor in within if anchor not in anchors(page.parent / (link := to))] == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_each_page_is_found_from_the_readme_or_another_page(page: Path) -> None:
+    others = [ROOT / "README.md", *(other for other in (ROOT / "docs").glob("*.md") if other != page)]
+    assert any(f"{page.name})" in text or f"{page.name}#" in text for text in (other.read_text() for other in others))
