@@ -22,10 +22,10 @@ from feee_cancel_client.aws import CONFIG, Clients, at_emulator
 DEFAULT_NAME = "feee-cancel"
 
 
-class Api(Protocol):
-    """The stack's API. Raises ApiError if there is no answer."""
+class Call(Protocol):
+    """One request to the API, signed by the user, by other credentials, or (None) not at all."""
 
-    def call(
+    def __call__(
         self,
         method: str,
         path: str,
@@ -34,7 +34,16 @@ class Api(Protocol):
         credentials: Credentials | EllipsisType | None = ...,
         headers: Mapping[str, str] | None = None,
     ) -> ApiAnswer:
-        """One request, signed by the user, by other credentials, or (None) not at all."""
+        """The API's answer. Raises ApiError if there is none."""
+        ...
+
+
+class Api(Protocol):
+    """The stack's API."""
+
+    @property
+    def call(self) -> Call:
+        """Makes requests."""
         ...
 
 

@@ -6,10 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
 from io import BytesIO
-from types import EllipsisType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
-
-from botocore.credentials import Credentials
 
 from cli.doctor import Deployment, Finding, Verdict, deployment
 from feee_cancel_client.api import ApiAnswer
@@ -289,13 +287,7 @@ class FakeCall:
         self.open_to, self.override, self.readers = open_to, override, readers
 
     def __call__(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        *,
-        credentials: Credentials | EllipsisType | None = ...,
-        headers: Mapping[str, str] | None = None,
+        self, method: str, path: str, body: bytes | None = None, *, credentials: Any = ..., headers: Any = None
     ) -> ApiAnswer:
         if credentials is None:
             return ApiAnswer(200 if f"{method} {path}" in self.open_to else 401, {}, {})

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from botocore.exceptions import ClientError
 
 from cli.doctor import access, account, feee, keys, metrics, operation, roles, stack, stage, work
-from cli.doctor.deployment import Call, Deployment, deployment
+from cli.doctor.deployment import Deployment, deployment
 from cli.doctor.finding import Finding, Verdict, warning, wrong
 from cli.trouble import EXPECTED, parts
 
-__all__ = ["CHECKS", "Call", "Check", "Deployment", "Finding", "Verdict", "deployment", "examine", "unseen"]
+__all__ = ["CHECKS", "Check", "Deployment", "Finding", "Verdict", "deployment", "examine", "unseen"]
 
 Check = Callable[[Deployment], Iterator[Finding]]
 

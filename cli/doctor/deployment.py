@@ -3,29 +3,10 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import EllipsisType
-from typing import Any, Protocol
-
-from botocore.credentials import Credentials
+from typing import Any
 
 from cli.outcome import TroubleError
-from feee_cancel_client.api import ApiAnswer
-
-
-class Call(Protocol):
-    """One request to the API, signed by the operator, by other credentials, or (None) not at all."""
-
-    def __call__(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        *,
-        credentials: Credentials | EllipsisType | None = ...,
-        headers: Mapping[str, str] | None = None,
-    ) -> ApiAnswer:
-        """The API's answer. Raises ApiError if there is none."""
-        ...
+from cli.stack import Call
 
 
 @dataclass(frozen=True, slots=True)
