@@ -95,8 +95,10 @@ def _line(message: str, order_no: str) -> Line | None:
         return None
     if not isinstance(line, dict) or "message" not in line:
         return None
-    named = (line.get("order_no"), *line.get("order_nos", ()), line.get("event_id", "").split("_")[1:2])
-    return line if order_no in named or [order_no] in named else None
+    several = line.get("order_nos")
+    named = [line.get("order_no"), *(several if isinstance(several, list) else ())]
+    named += str(line.get("event_id")).split("_")[1:2]
+    return line if order_no in named else None
 
 
 def _written_at(line: Line, received_at: float) -> float:
@@ -108,8 +110,11 @@ def _written_at(line: Line, received_at: float) -> float:
 
 
 def told(line: Line) -> str:
-    """A log line in a sentence."""
-    return _TOLD.get(line["message"], _other)(line)
+    """A log line in a sentence; what another version logged under the same name, member by member."""
+    try:
+        return _TOLD.get(str(line["message"]), _other)(line)
+    except (AttributeError, ArithmeticError, KeyError, OSError, TypeError, ValueError):
+        return _other(line)
 
 
 def _asked(line: Line) -> str:
@@ -143,13 +148,13 @@ def _posted(line: Line) -> str:
 
 
 def _because(line: Line) -> str:
-    reason = line.get("state_reason") or line.get("reason")
+    reason = str(line.get("state_reason") or line.get("reason") or "")
     return f" ({words.WHY.get(reason, reason)})" if reason else ""
 
 
 def _other(line: Line) -> str:
     more = ", ".join(f"{name} {value}" for name, value in line.items() if name not in _KEPT_BY_POWERTOOLS)
-    return f"{line.get('level', '').lower()}: {line['message']}{f' ({more})' if more else ''}"
+    return f"{str(line.get('level', '')).lower()}: {line['message']}{f' ({more})' if more else ''}"
 
 
 _TOLD: Mapping[str, Callable[[Line], str]] = {

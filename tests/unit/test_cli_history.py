@@ -111,6 +111,20 @@ def test_withdrawals_batches_deliveries_and_trouble_are_told_and_others_orders_a
     assert (outcome.exit, logs.asked[0]["startTime"]) == (Exit.NO, (NOW + 60 - 3 * 86_400) * 1000)
 
 
+ODD: tuple[object, ...] = (None, 5, 1e300, "x", ["x"], {"x": 1})
+
+
+@pytest.mark.parametrize("message", ["requested", "asked to withdraw", "feee.io answered", "attempted", "other", {}, 5])
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_what_another_version_logged_is_told_as_it_is(message: object, odd: object) -> None:
+    members = ("state", "state_reason", "requested_by", "due_at", "level", "call", "answer", "order_nos", "event_id")
+    lines = [{"message": message, "order_no": ORDER_NO}, dict.fromkeys(members, odd) | {"message": message}]
+    lines[1]["order_no"] = ORDER_NO
+    logs = FakeLogs({"drain": [json.dumps(one) for one in lines]})
+    outcome = told(logs, problem(404), ScheduleFunctionLogGroup="drain")
+    assert len(outcome.document["steps"]) == 2
+
+
 def test_where_the_logs_have_nothing_the_row_is_told() -> None:
     outcome = told(FakeLogs({}), ApiAnswer(200, {}, row("cancelled", "refunded")), ApiFunctionLogGroup="api")
     assert "have nothing of" in outcome.words[0]
