@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from cli.outcome import TroubleError
@@ -13,6 +14,7 @@ from deploy.__main__ import main, shown, signed_in
 from deploy.state import Stack, is_ours
 from deploy.wanted import Wanted
 
+_TABLE = "AWS::DynamoDB::Table"
 _GB = 1_000_000_000
 _TABLE_DOLLARS = 0.25 + 0.20
 """For each GB a month: DynamoDB's storage and its point-in-time recovery (us-east-1)."""
@@ -48,7 +50,7 @@ def _says(session: Any, stack: Mapping[str, Any]) -> Iterator[str]:
     """What removing it means."""
     given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", [])}
     held = _held(session, stack["StackName"])
-    tables = held.get("AWS::DynamoDB::Table", [])
+    tables = held.get(_TABLE, [])
     secrets = held.get("AWS::SecretsManager::Secret", [])
     for table in tables:
         yield from _orders(session, table)
@@ -67,27 +69,39 @@ def _says(session: Any, stack: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _held(session: Any, name: str) -> dict[str, list[str]]:
-    """The physical ids of the stack's resources, by type.
+    """The physical ids of the stack's resources that are there, by type.
 
     CloudFormation lists those too that a rollback or an earlier deletion took away, or that never came to be.
     """
     held: dict[str, list[str]] = {}
     pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
     for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
-        there = resource.get("PhysicalResourceId", "")
-        if there and resource["ResourceStatus"] not in _NOT_THERE:
-            held.setdefault(resource["ResourceType"], []).append(there)
+        kind, there = resource["ResourceType"], resource.get("PhysicalResourceId", "")
+        if not there or resource["ResourceStatus"] in _NOT_THERE or (kind == _TABLE and _is_gone(session, there)):
+            continue
+        held.setdefault(kind, []).append(there)
     return held
+
+
+def _is_gone(session: Any, table: str) -> bool:
+    """Whether it was deleted by hand."""
+    client = session.client("dynamodb")
+    try:
+        client.describe_table(TableName=table)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return True
+    return False
 
 
 def _orders(session: Any, table: str) -> Iterator[str]:
     """A warning where cancellations would be left to themselves."""
+    query = session.client("dynamodb").get_paginator("query")  # one answer counts 1 MB of the index at most
     count = sum(
         page["Count"]
         for state in _UNSETTLED
-        for page in session.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
+        for page in query.paginate(
             TableName=table,
             IndexName="state-due_at",
             Select="COUNT",

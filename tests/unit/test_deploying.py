@@ -318,6 +318,57 @@ def test_undeploy_needs_somebody_who_says_yes(monkeypatch: pytest.MonkeyPatch) -
             undeploy._agreed("Remove?")
 
 
+class FakeAccount:
+    """A session's clients: these resources of the stack, and the tables that there are; an index of two pages."""
+
+    def __init__(self, resources: list[tuple[str, str, str]], tables: list[str]) -> None:
+        self.resources, self.tables = resources, tables
+
+    def client(self, _: str) -> "FakeAccount":
+        return self
+
+    def describe_table(self, *, TableName: str) -> Any:  # noqa: N803 - boto3's names
+        if TableName not in self.tables:
+            raise client_error("ResourceNotFoundException")
+        return {"Table": {"ItemCount": 5, "TableSizeBytes": 0}}
+
+    def get_paginator(self, operation: str) -> Any:
+        pages: dict[str, list[Any]] = {
+            "query": [{"Count": 2}, {"Count": 1}],
+            "list_stack_resources": [
+                {
+                    "StackResourceSummaries": [
+                        {"ResourceType": kind, "PhysicalResourceId": name, "ResourceStatus": status}
+                        for kind, name, status in self.resources
+                    ]
+                }
+            ],
+        }
+        return type("Pages", (), {"paginate": lambda *_, **__: iter(pages[operation])})()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "tables"),
+    [
+        ("t-1", "DELETE_COMPLETE", ["t-1"]),
+        ("t-1", "CREATE_COMPLETE", []),
+        ("", "CREATE_FAILED", []),
+    ],
+)
+def test_what_never_came_about_or_is_gone_can_be_undeployed(name: str, status: str, tables: list[str]) -> None:
+    account = FakeAccount([("AWS::DynamoDB::Table", name, status)], tables)
+    said = list(undeploy._says(account, {"StackName": "feee-cancel"}))
+    assert not [line for line in said if "table t-1" in line or "settled" in line]
+
+
+def test_undeploy_says_what_stays_and_counts_every_page() -> None:
+    kept = [("AWS::DynamoDB::Table", "t-1", "CREATE_COMPLETE"), ("AWS::SecretsManager::Secret", "arn:s", "X_COMPLETE")]
+    said = list(undeploy._says(FakeAccount(kept, ["t-1"]), {"StackName": "feee-cancel"}))
+    assert said[0] == "9 cancellations aren't settled yet. Without the stack nobody sees them through."
+    assert "  table t-1: 5 cancellations, 0.000 GB, $0.00 a month" in said
+    assert "  secret arn:s: $0.40 a month" in said
+
+
 @pytest.mark.parametrize(("typed", "agreed"), [("", False), ("n\n", False), ("y\n", True), ("yes\n", True)])
 def test_undeploys_question_may_be_left_with_ctrl_d(
     typed: str, monkeypatch: pytest.MonkeyPatch, *, agreed: bool
