@@ -61,8 +61,9 @@ def typed() -> str:
 
 
 def piped() -> str:
-    """The one line of standard input."""
-    return sys.stdin.read(_MOST).strip()
+    """The one line of standard input; more than a line can be is left as it is, which is no key."""
+    given = sys.stdin.read(_MOST + 1)
+    return given if len(given) > _MOST else given.strip()
 
 
 def _outcome(status: Exit, words: str) -> Outcome:

@@ -16,7 +16,8 @@ from rich.console import Console
 from cli.outcome import Exit
 from cli.screen import say, show, tolerate_any_text
 from cli.stack import deployed
-from cli.trouble import EXPECTED, said
+from cli.text import lines
+from cli.trouble import EXPECTED, said, unexpected
 from deploy import sam
 from deploy.bytecode import have_python
 from deploy.closing import closing
@@ -84,12 +85,15 @@ def shown(console: Console) -> Callable[[str], None]:
 
 
 def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
-    """The exit status; expected trouble is words on stderr, never a traceback."""
+    """The exit status; trouble is words on stderr, never a traceback."""
     tolerate_any_text()
     try:
         do(_with_a_region(wanted(os.environ)), Console())
     except (*EXPECTED, LocalError, subprocess.SubprocessError) as error:
         say(["", *_lines(error)], sys.stderr)
+        return Exit.TROUBLE
+    except Exception as error:  # noqa: BLE001 - words, as ./feee-cancel has them, and no traceback
+        say(["", *lines(unexpected(error))], sys.stderr)
         return Exit.TROUBLE
     except KeyboardInterrupt:
         print(_INTERRUPTED, file=sys.stderr)

@@ -67,6 +67,27 @@ def test_a_key_from_a_pipe_is_set_beside_what_else_the_secret_holds(pipe: Callab
     assert KEY not in str(outcome)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "\ufeff" + KEY,
+        KEY * 1_000,
+        f"{KEY}\n{KEY}",
+        KEY + " " * 4_200 + "x",
+        f'{{"key": "{KEY}"}}',
+        "\x00" * 20,
+    ],
+)
+def test_what_is_no_key_is_neither_set_nor_repeated(text: str, pipe: Callable[[str], None]) -> None:
+    secrets = FakeSecrets({"arn:key": "{}"})
+    pipe(text)
+    outcome = set_key(stack(secrets), given=[])
+    assert (outcome.exit, secrets.written) == (Exit.USAGE, [])
+    assert KEY not in str(outcome)
+
+
 def test_it_says_when_a_key_counts_that_replaces_another(pipe: Callable[[str], None]) -> None:
     secrets = FakeSecrets({"arn:key": '{"key": "another-key"}'})
     pipe(KEY)

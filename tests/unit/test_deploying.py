@@ -453,6 +453,7 @@ def test_undeploy_waits_until_cloudformation_is_done(monkeypatch: pytest.MonkeyP
         (TroubleError(["No.", "It can't."]), Exit.TROUBLE, "\nNo.\nIt can't.\n"),
         (LocalError("sam build failed:\nno network"), Exit.TROUBLE, "\nsam build failed:\nno network\n"),
         (client_error("ExpiredToken"), Exit.TROUBLE, "have expired"),
+        (PermissionError(13, "Permission denied"), Exit.TROUBLE, "Something unexpected: PermissionError"),
         (KeyboardInterrupt(), Exit.INTERRUPTED, "goes on from there"),
     ],
 )
