@@ -246,5 +246,11 @@ def test_a_live_table_and_a_bar_show_it_too() -> None:
     console.print(_picture(Fleet(NOW, open={ORDER_NO: hostile}), NOW, HOSTILE, rows=5))
     with Bar("asked for", 2, console=Console(file=output)) as bar:
         bar.at(2, HOSTILE)
+    live = StringIO()
+    with Bar("asked for", 2, console=Console(file=live, force_terminal=True, width=2_000, color_system=None)) as bar:
+        bar.at(2, HOSTILE)
+    assert not (UNFIT - {ord("\x1b"), ord("\r")}) & {ord(character) for character in live.getvalue().replace("\n", "")}
+    assert not re.search("\x1b(?:\\[2J|\\])", live.getvalue()), "rich's own move the cursor alone"
+    assert "[red]not red[/]" in live.getvalue()
     assert not UNFIT & {ord(character) for character in output.getvalue().replace("\n", "")}
     assert "[red]not red[/]" in output.getvalue()
