@@ -81,19 +81,22 @@ def follow(
         rest(_POLL_SECONDS)
 
 
-def first_cause(events: Sequence[dict[str, Any]]) -> str | None:
-    """What failed first, in CloudFormation's words, and what fixes it if that is known; None if nothing failed."""
+def first_cause(events: Sequence[dict[str, Any]]) -> list[str]:
+    """What failed first, in CloudFormation's words, and what fixes it if that is known; empty if nothing failed.
+
+    A line each: a line end in AWS's words isn't ours.
+    """
     for event in events:
         reason = event.get("ResourceStatusReason", "")
         follows = _FOLLOWS_FROM_ANOTHER.match(reason) or event["ResourceType"] == "AWS::CloudFormation::Stack"
         if event["ResourceStatus"].endswith("_FAILED") and not follows:
             said = f"{event['LogicalResourceId']} ({event['ResourceType']}) failed: {reason or 'AWS gives no reason.'}"
-            return "\n".join(filter(None, [said, fix(reason)]))
-    return None
+            return [line for line in (said, fix(reason)) if line]
+    return []
 
 
-def refused(client: Any, stack: str) -> str | None:
-    """What CloudFormation found in the newest change set before it began, in its words; None if it doesn't say.
+def refused(client: Any, stack: str) -> list[str]:
+    """What CloudFormation found in the newest change set before it began, a line each; empty if it doesn't say.
 
     (Validate stack deployments: the change set says only that a validation failed, and DescribeEvents has the rest.)
     """
@@ -104,9 +107,9 @@ def refused(client: Any, stack: str) -> str | None:
         pages = client.get_paginator("describe_events").paginate(**asked)
         found = [event for page in pages for event in page["OperationEvents"] if "ValidationStatusReason" in event]
     except (ClientError, ValueError):
-        return None
+        return []
     lines = [f"{one.get('LogicalResourceId', 'The template')}: {one['ValidationStatusReason']}" for one in found]
-    return "\n".join([*lines, *filter(None, [fix(" ".join(lines))])]) or None
+    return [*lines, *filter(None, [fix(" ".join(lines))])]
 
 
 def fix(reason: str) -> str:

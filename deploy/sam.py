@@ -28,9 +28,9 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
         told = follow(events, lambda: process.poll() is not None, show, lambda seconds: _rest(process, seconds))
     if process.returncode != 0:
         log_text = LOG.read_text()
-        early = refused(cloudformation, wanted.stack) if "EarlyValidation" in log_text else None
-        cause = first_cause(told) or early or _said_last(log_text)
-        said = ["The deployment failed. The cause:", *cause.splitlines(), f"All that was said: {LOG.relative_to(ROOT)}"]
+        early = refused(cloudformation, wanted.stack) if "EarlyValidation" in log_text else []
+        cause = first_cause(told) or early or _said_last(log_text).splitlines()
+        said = ["The deployment failed. The cause:", *cause, f"All that was said: {LOG.relative_to(ROOT)}"]
         raise TroubleError(said)
 
 

@@ -67,8 +67,8 @@ class Stack:
         told = follow(events, lambda: not self._goes_on(stack["StackId"]), self._show)
         left = self._look(stack["StackId"])
         if left is not None and left["StackStatus"] != "DELETE_COMPLETE":
-            cause = first_cause(told) or left.get("StackStatusReason", "AWS gives no reason.")
-            raise TroubleError([f"The stack isn't removed ({left['StackStatus']}). The cause:", *cause.splitlines()])
+            cause = first_cause(told) or [left.get("StackStatusReason", "AWS gives no reason.")]
+            raise TroubleError([f"The stack isn't removed ({left['StackStatus']}). The cause:", *cause])
 
     def settle(self) -> None:
         """Wait while CloudFormation works on it: until then it neither updates nor deletes it."""

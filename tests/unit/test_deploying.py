@@ -37,6 +37,7 @@ class FakeCloudFormation:
     outputs: list[dict[str, str]] = field(default_factory=lambda: OUTPUTS)
     after_delete: str | None = None
     protected: bool = False
+    with_delete: list[dict[str, Any]] = field(default_factory=list)
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
@@ -53,6 +54,7 @@ class FakeCloudFormation:
             raise client_error("ValidationError")
         self.done.append("delete")
         self.statuses = [self.after_delete]
+        self.events += self.with_delete
 
     def continue_update_rollback(self, **_: str) -> None:
         self.done.append("continue")
@@ -146,6 +148,17 @@ def test_a_stack_that_is_protected_stays_and_the_words_say_how_that_ends() -> No
         prepared(cloudformation)
 
 
+def test_a_line_end_in_awss_words_is_none_of_ours() -> None:
+    cloudformation = FakeCloudFormation(["ROLLBACK_COMPLETE"], after_delete="DELETE_FAILED")
+    forged = event("DELETE_FAILED", "no\nThe stack is deployed.\r\x1b[2J")
+    cloudformation.with_delete = [forged]
+    with pytest.raises(TroubleError) as trouble:
+        prepared(cloudformation)
+    assert said(trouble.value).splitlines()[1:] == [
+        r"Table (AWS::DynamoDB::Table) failed: no\nThe stack is deployed.\r\x1b[2J"
+    ]
+
+
 def test_events_of_before_are_not_told_again() -> None:
     cloudformation = FakeCloudFormation(["CREATE_COMPLETE"], events=[event("CREATE_COMPLETE")])
     events, said = Events(cloudformation, ID), list[str]()
@@ -163,10 +176,10 @@ def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
         event("CREATE_FAILED", "Other", name="Later"),
         event("ROLLBACK_IN_PROGRESS", "failed to create: [Api]", name="feee-cancel", kind="AWS::CloudFormation::Stack"),
     ]
-    cause = first_cause(told) or ""
+    cause, mended = first_cause(told)
     assert cause.startswith("Api (AWS::DynamoDB::Table) failed: User: arn:... is not authorized")
-    assert "lack the permission" in cause
-    assert first_cause(told[:2]) is None
+    assert "lack the permission" in mended
+    assert first_cause(told[:2]) == []
 
 
 @pytest.mark.parametrize(
@@ -213,11 +226,11 @@ def test_what_is_refused_before_it_begins_is_told_by_resource() -> None:
     """Validate stack deployments; aws-sam-cli#9154: SAM repeats only that there was something."""
     reason = "Resource of type 'AWS::CloudWatch::Alarm' with identifier 'feee-cancel-drain-late' already exists."
     events = [{"LogicalResourceId": "DrainLateAlarm", "ValidationStatusReason": reason}, {"EventType": "STACK_EVENT"}]
-    told = refused(FakeChangeSets(events), "feee-cancel") or ""
-    assert told.startswith(f"DrainLateAlarm: {reason}\n")
-    assert "choose another STACK=" in told
-    assert refused(FakeChangeSets([]), "feee-cancel") is None
-    assert refused(FakeChangeSets(None), "feee-cancel") is None
+    told, fixed = refused(FakeChangeSets(events), "feee-cancel")
+    assert told == f"DrainLateAlarm: {reason}"
+    assert "choose another STACK=" in fixed
+    assert refused(FakeChangeSets([]), "feee-cancel") == []
+    assert refused(FakeChangeSets(None), "feee-cancel") == []
 
 
 def test_what_is_wanted_has_defaults() -> None:
@@ -318,57 +331,6 @@ def test_undeploy_needs_somebody_who_says_yes(monkeypatch: pytest.MonkeyPatch) -
             undeploy._agreed("Remove?")
 
 
-class FakeAccount:
-    """A session's clients: these resources of the stack, and the tables that there are; an index of two pages."""
-
-    def __init__(self, resources: list[tuple[str, str, str]], tables: list[str]) -> None:
-        self.resources, self.tables = resources, tables
-
-    def client(self, _: str) -> "FakeAccount":
-        return self
-
-    def describe_table(self, *, TableName: str) -> Any:  # noqa: N803 - boto3's names
-        if TableName not in self.tables:
-            raise client_error("ResourceNotFoundException")
-        return {"Table": {"ItemCount": 5, "TableSizeBytes": 0}}
-
-    def get_paginator(self, operation: str) -> Any:
-        pages: dict[str, list[Any]] = {
-            "query": [{"Count": 2}, {"Count": 1}],
-            "list_stack_resources": [
-                {
-                    "StackResourceSummaries": [
-                        {"ResourceType": kind, "PhysicalResourceId": name, "ResourceStatus": status}
-                        for kind, name, status in self.resources
-                    ]
-                }
-            ],
-        }
-        return type("Pages", (), {"paginate": lambda *_, **__: iter(pages[operation])})()
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "tables"),
-    [
-        ("t-1", "DELETE_COMPLETE", ["t-1"]),
-        ("t-1", "CREATE_COMPLETE", []),
-        ("", "CREATE_FAILED", []),
-    ],
-)
-def test_what_never_came_about_or_is_gone_can_be_undeployed(name: str, status: str, tables: list[str]) -> None:
-    account = FakeAccount([("AWS::DynamoDB::Table", name, status)], tables)
-    said = list(undeploy._says(account, {"StackName": "feee-cancel"}))
-    assert not [line for line in said if "table t-1" in line or "settled" in line]
-
-
-def test_undeploy_says_what_stays_and_counts_every_page() -> None:
-    kept = [("AWS::DynamoDB::Table", "t-1", "CREATE_COMPLETE"), ("AWS::SecretsManager::Secret", "arn:s", "X_COMPLETE")]
-    said = list(undeploy._says(FakeAccount(kept, ["t-1"]), {"StackName": "feee-cancel"}))
-    assert said[0] == "9 cancellations aren't settled yet. Without the stack nobody sees them through."
-    assert "  table t-1: 5 cancellations, 0.000 GB, $0.00 a month" in said
-    assert "  secret arn:s: $0.40 a month" in said
-
-
 @pytest.mark.parametrize(("typed", "agreed"), [("", False), ("n\n", False), ("y\n", True), ("yes\n", True)])
 def test_undeploys_question_may_be_left_with_ctrl_d(
     typed: str, monkeypatch: pytest.MonkeyPatch, *, agreed: bool
@@ -402,7 +364,9 @@ class FakeAccount:
         else:
             yield from ({"Count": count} for count in (3_000, 1))
 
-    def describe_table(self, **_: str) -> dict[str, Any]:
+    def describe_table(self, *, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        if TableName != "there":
+            raise client_error("ResourceNotFoundException")
         return {"Table": {"TableSizeBytes": 1_000_000_000, "ItemCount": 2}}
 
 
@@ -429,10 +393,11 @@ def test_undeploy_says_what_stays_of_a_stack_that_is_up() -> None:
         resource("AWS::DynamoDB::Table", "DELETE_COMPLETE", "gone"),
         resource("AWS::DynamoDB::Table", "CREATE_FAILED", "never"),
         resource("AWS::DynamoDB::Table", "CREATE_FAILED", None),
+        resource("AWS::DynamoDB::Table", "CREATE_COMPLETE", "deleted by hand"),
     ],
 )
-def test_undeploy_removes_what_a_failed_creation_left(table: dict[str, str]) -> None:
-    """ListStackResources lists resources that a rollback has deleted, too."""
+def test_undeploy_removes_what_is_left_of_a_stack_without_its_table(table: dict[str, str]) -> None:
+    """ListStackResources lists resources that a rollback, or somebody by hand, has deleted, too."""
     assert "no table and no secret" in "\n".join(undeploy._says(FakeAccount([table]), {"StackName": "feee-cancel"}))
 
 
