@@ -21,7 +21,7 @@ from rich.console import Console
 from cli import cancel, orders
 from cli.arguments import parser
 from cli.board import Screen
-from cli.bulk import ask_all, summary
+from cli.bulk import Asked, ask_all, summary
 from cli.completion import script
 from cli.export import export
 from cli.fleet import Fleet, concern, follow
@@ -377,6 +377,15 @@ def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
     shown, _ = console()
     outcome = follow(api, fleet, Screen(shown), everything=False, now=clock, sleep=sleep)
     assert (outcome.exit, outcome.document["final"]) == (Exit.DONE, {"cancelled": 1})
+
+
+def test_what_was_not_accepted_counts_in_the_end_of_those_that_were_watched() -> None:
+    done = row(order_no="1", state=State.CANCELLED, due_at=NOW, settled_at=NOW)
+    asked = Asked(["1", "2"], taken={"1": {"order_no": "1", "state": "waiting"}}, left={"2": "couldn't be written"})
+    shown, _ = console()
+    outcome = cancel._followed(HandlerApi(FakeTable(done), Clock()), asked, NOW, shown)
+    assert (outcome.exit, outcome.document["not_accepted"]) == (Exit.TROUBLE, {"2": "couldn't be written"})
+    assert outcome.document["final"] == {"cancelled": 1}
 
 
 def test_one_order_is_cancelled_and_watched_as_before() -> None:
