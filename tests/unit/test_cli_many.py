@@ -215,6 +215,8 @@ def test_an_order_that_is_never_written_is_named_in_the_end() -> None:
         ('trx,order_no\n1.5,"23"\n2,24\n', ["23", "24"]),
         ('trx;order_no\n1;="2304170329503866885309"\n2;\'24\n', ["2304170329503866885309", "24"]),
         ("order_no\tx\n23\t1\n", ["23"]),
+        ('"order_no"\n"23"\n', ["23"]),
+        ('"23"\n"24"\n', ["23", "24"]),
     ],
 )
 def test_a_file_is_a_text_or_a_table(tmp_path: Path, text: str, expected: list[str]) -> None:
@@ -386,6 +388,16 @@ def test_what_was_not_accepted_counts_in_the_end_of_those_that_were_watched() ->
     outcome = cancel._followed(HandlerApi(FakeTable(done), Clock()), asked, NOW, shown)
     assert (outcome.exit, outcome.document["not_accepted"]) == (Exit.TROUBLE, {"2": "couldn't be written"})
     assert outcome.document["final"] == {"cancelled": 1}
+
+
+def test_what_was_stopped_in_the_middle_is_told_and_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(["1", "2"], taken={"1": {"state": "waiting"}}, left={"2": "not asked for"})
+    asked.stopped = Outcome(Exit.INTERRUPTED, {}, "Interrupted.")
+    monkeypatch.setattr(cancel, "ask_all", lambda *_, **__: asked)
+    shown, _ = console()
+    options: dict[str, Any] = {"not_before": None, "reason": None, "console": shown, "errors": shown, "watched": True}
+    outcome = cancel.cancel_many(FakeApi([]), ["1", "2"], **options)
+    assert (outcome.exit, outcome.document["not_accepted"]) == (Exit.INTERRUPTED, {"2": "not asked for"})
 
 
 def test_one_order_is_cancelled_and_watched_as_before() -> None:
