@@ -176,9 +176,9 @@ def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
         event("CREATE_FAILED", "Other", name="Later"),
         event("ROLLBACK_IN_PROGRESS", "failed to create: [Api]", name="feee-cancel", kind="AWS::CloudFormation::Stack"),
     ]
-    cause, mended = first_cause(told)
+    cause, fixed = first_cause(told)
     assert cause.startswith("Api (AWS::DynamoDB::Table) failed: User: arn:... is not authorized")
-    assert "lack the permission" in mended
+    assert "lack the permission" in fixed
     assert first_cause(told[:2]) == []
 
 
