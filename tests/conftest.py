@@ -12,6 +12,7 @@ from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
 from tests.chromium import chromium
+from tests.e2e.restored import empty_the_queues
 from tests.leaks import pytest_collection_finish, pytest_runtest_teardown
 from tests.template import default_environment
 
@@ -73,7 +74,8 @@ def deployed() -> Iterator[LocalStack]:
 
 @pytest.fixture
 def stack(deployed: LocalStack) -> LocalStack:
-    """The deployed stack with a simulator that has forgotten everything."""
+    """The deployed stack with a simulator that has forgotten everything, and nothing in the queues of failures."""
+    empty_the_queues(deployed)
     deployed.simulator.client.reset()
     deployed.simulator.client.set_access(rate_limit=10_000)
     return deployed

@@ -51,12 +51,17 @@ def clear(stack: LocalStack) -> None:
     """No orders, no rows, no lease, and nothing in the queues."""
     stack.simulator.client.reset()
     stack.simulator.client.set_access(rate_limit=10_000)
-    for queue in _QUEUES:
-        stack.client("sqs").purge_queue(QueueUrl=stack.outputs[queue])
+    empty_the_queues(stack)
     table, name = stack.client("dynamodb"), stack.outputs["TableName"]
     for page in table.get_paginator("scan").paginate(TableName=name):
         for item in page["Items"]:
             table.delete_item(TableName=name, Key={"order_no": item["order_no"]})
+
+
+def empty_the_queues(stack: LocalStack) -> None:
+    """Nothing in the queues of failures, whatever was tried before."""
+    for queue in _QUEUES:
+        stack.client("sqs").purge_queue(QueueUrl=stack.outputs[queue])
 
 
 def renew(stack: LocalStack) -> None:

@@ -63,8 +63,10 @@ def test_an_order_is_looked_up_cancelled_shown_and_listed(stack: LocalStack, com
     assert "3.92 TRX came back" in cancelled.text
     assert command("show", order_no).document == cancelled.document
     assert command("lookup", order_no).exit is Exit.NO
-    listed = command("list", "--state", "cancelled", "--limit", "1")
-    assert (listed.document["cancellations"][0]["order_no"], listed.exit) == (order_no, Exit.DONE)
+    listed = command("list", "--state", "cancelled")  # another test's may have ended after it
+    assert order_no in [row["order_no"] for row in listed.document["cancellations"]]
+    assert listed.exit is Exit.DONE
+    assert len(command("list", "--limit", "1").document["cancellations"]) == 1
     assert command("show", "1").exit is Exit.NO
 
 
@@ -113,14 +115,6 @@ def queued(stack: LocalStack, queue: str) -> list[str]:
     return [message["Body"] for message in stack.client("sqs").receive_message(**asked).get("Messages", [])]
 
 
-@pytest.fixture
-def emptied(stack: LocalStack) -> None:
-    """No failures of other tests."""
-    for queue in ("FailedEventsUrl", "UndeliveredTicksUrl", "UnannouncedRecordsUrl"):
-        stack.client("sqs").purge_queue(QueueUrl=stack.outputs[queue])
-
-
-@pytest.mark.usefixtures("emptied")
 def test_failed_events_are_sent_again_and_malformed_ones_are_left(stack: LocalStack, command: Commands) -> None:
     order_no, sqs, url = order(stack), stack.client("sqs"), stack.outputs["FailedEventsUrl"]
     malformed = {"order_no": f"x{order_no}"}
@@ -138,7 +132,6 @@ def test_failed_events_are_sent_again_and_malformed_ones_are_left(stack: LocalSt
     assert queued(stack, "FailedEventsUrl") == []
 
 
-@pytest.mark.usefixtures("emptied")
 def test_records_of_the_stream_are_announced_again(stack: LocalStack, command: Commands) -> None:
     order_no, url = order(stack), stack.outputs["UnannouncedRecordsUrl"]
     with settled_events(stack) as bus:
@@ -170,7 +163,6 @@ def script(stack: LocalStack, *line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(ran, cwd="/", env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.usefixtures("emptied")
 def test_a_stack_is_found_by_its_name_with_the_users_credentials(stack: LocalStack) -> None:
     sqs, url = stack.client("sqs"), stack.outputs["UndeliveredTicksUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{}")
