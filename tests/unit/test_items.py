@@ -52,7 +52,7 @@ def test_an_unknown_value_is_itself_and_no_member() -> None:
     with pytest.raises(ValueError, match="paused"):
         State("paused")
     with pytest.raises(TypeError):
-        State.read(5)  # type: ignore[arg-type]
+        State.read(5)  # type: ignore[arg-type] # what a table may hold
 
 
 def test_what_cannot_be_read_is_written_as_it_was_until_it_is_set() -> None:
