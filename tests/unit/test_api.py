@@ -16,7 +16,7 @@ from feee_cancel.usecases.ports import TableUnavailableError
 from functions.api.app import create
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
 from tests.events import Context, at, post, sample
-from tests.fakes import FakeFeee, FakeTable, ports, service
+from tests.fakes import Clock, FakeFeee, FakeTable, ports, service
 
 CANCELLED = shown(status=12, refund_amount=Decimal("3.92"), refund_time=NOW)
 
@@ -280,3 +280,9 @@ def test_a_route_that_is_not_there_is_a_problem_too() -> None:
 
 def test_the_service_is_wired_from_the_environment() -> None:
     assert bootstrap().ports.policy.kept_for == 400 * 86_400
+
+
+def test_a_call_of_feee_io_ends_while_there_is_time_left_to_answer() -> None:
+    clock, feee = Clock(), FakeFeee(query=[shown()])
+    service(ports(feee, FakeTable(), clock=clock)).look_up(ORDER_NO, seconds_left=20)
+    assert clock() + 15 <= feee.deadlines[0] < clock() + 20

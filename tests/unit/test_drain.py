@@ -479,3 +479,19 @@ def test_an_hour_of_feee_io_being_down_loses_nothing_and_costs_few_calls() -> No
         case.clock.time += 60.0
         case.run(holder=10_000 + tick)
     assert case.states == [State.CANCELLED] * 60
+
+
+@pytest.mark.parametrize(("first", "order_nos"), [(AnswerKind.NO_USABLE_ANSWER, "132"), (AnswerKind.ORDER, "123")])
+def test_once_an_answer_could_not_be_used_an_order_that_was_served_before_comes_first(
+    first: AnswerKind, order_nos: str
+) -> None:
+    """One more of those that weren't would say nothing of whether feee.io is down."""
+
+    def answered(order_no: str) -> Answer:
+        return answer(first) if (order_no, first) == ("1", AnswerKind.NO_USABLE_ANSWER) else cancelled(order_no)
+
+    troubled = waiting(2, due_in=1, state_reason=StateReason.OUTCOME_UNKNOWN)
+    case = Case(waiting(1), troubled, waiting(3, due_in=1), answer=answered)
+    case.run(pace=10)
+    seen = [order_no for order_no, _ in case.feee.calls]
+    assert sorted(set(seen), key=seen.index) == list(order_nos)
