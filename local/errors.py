@@ -7,6 +7,7 @@ from pathlib import Path
 
 _LINES = 30
 _HERE = "127.0.0.1,localhost"
+_OF_FUNCTIONS = ("AWS_", "POWERTOOLS_")  # what AWS's tools and the functions read
 _NO_AWS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
@@ -33,10 +34,10 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> str:
 def surroundings(env: Mapping[str, str]) -> dict[str, str]:
     """An environment away from the user's AWS account.
 
-    It is the user's without what AWS's tools read, and with `env`. Packages are installed through the user's proxy;
-    what is on this machine is reached without one.
+    It is the user's without what AWS's tools and the functions read, and with `env`. Packages are installed through
+    the user's proxy; what is on this machine is reached without one.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_FUNCTIONS)}
     direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), _HERE]))
     return kept | _NO_AWS | {"NO_PROXY": direct, "no_proxy": direct} | dict(env)
 

@@ -19,6 +19,8 @@ from tests.template import default_environment
 __all__ = ["pytest_collection_finish", "pytest_runtest_teardown"]  # hooks of pytest
 
 leave_the_users_settings()
+for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERM", "COLUMNS", "LINES"):
+    os.environ.pop(name, None)  # each test says what screen it has
 os.environ |= default_environment() | {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",

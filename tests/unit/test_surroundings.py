@@ -27,10 +27,10 @@ def test_loopback_is_reached_without_the_users_proxy(
 
 def test_nothing_of_the_users_aws_settings_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as changed:
-        for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_REGION"):
+        for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_REGION", "POWERTOOLS_METRICS_DISABLED"):
             changed.setenv(name, "the user's")
         found = surroundings({"AWS_REGION": "here"})
-    assert {name: value for name, value in found.items() if name.startswith("AWS_")} == {
+    assert {name: value for name, value in found.items() if name.startswith(("AWS_", "POWERTOOLS_"))} == {
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_REGION": "here",
