@@ -94,7 +94,7 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     listed.add_argument("--by", metavar="TEXT", help="only those asked by whoever has this in the name")
     listed.add_argument("--older", type=_age, metavar="AGE", help="only those asked for so long ago: 30m, 2h, 3d")
     listed.add_argument("--newer", type=_age, metavar="AGE", help="only those asked for since: 30m, 2h, 3d")
-    listed.add_argument("--wide", action="store_true", help="who asked, when, what for, and reasons in words too")
+    listed.add_argument("--wide", action="store_true", help="also the reason's name, who asked, when, and what for")
     add("withdraw", "withdraw a request that still waits")
     add("lookup", "ask feee.io what a cancel would do now; changes nothing")
     watch = add("watch", "follow a cancellation, or all that aren't final, until they are", order=False)

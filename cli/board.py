@@ -11,20 +11,11 @@ from rich.text import Text
 
 from cli import words
 from cli.fleet import Fleet, concern, tally, why
-from cli.screen import show
+from cli.screen import COLOURS, show
 from cli.text import visible
 
 Row = Mapping[str, Any]
 
-COLOURS = {
-    "cancelled": "green",
-    "refunding": "blue",
-    "cancelling": "cyan",
-    "waiting": "yellow",
-    "withdrawn": "dim",
-    "rejected": "red",
-    "failed": "bold red",
-}
 _HEAD = 8
 """Lines of the screen that aren't rows."""
 

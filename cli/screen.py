@@ -1,6 +1,7 @@
 """The one way onto the screen: whatever a command says goes through here, and so does progress."""
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,18 @@ from typing import TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
-from cli.text import Words, lines, wrapped
+from cli.text import TableRow, Words, fitted, lines
+
+COLOURS = {
+    "cancelled": "green",
+    "refunding": "blue",
+    "cancelling": "cyan",
+    "waiting": "yellow",
+    "withdrawn": "dim",
+    "rejected": "red",
+    "failed": "bold red",
+}
+"""Of each state."""
 
 
 def tolerate_any_text() -> None:
@@ -28,9 +40,14 @@ def tolerate_any_text() -> None:
 def say(words: Words, file: TextIO | None = None) -> None:
     """Print the words, to stdout or elsewhere. At a terminal a long line goes on away from the margin."""
     file = file or sys.stdout
-    width = _width(file)
-    for line in lines(words):
-        file.write("\n".join(wrapped(line, width) if width else [line]) + "\n")
+    width, console = _width(file), _Console(file=file, highlight=False, soft_wrap=True)
+    colours = console.is_terminal and not console.no_color
+    for line in [words] if isinstance(words, str) else words:
+        for part in fitted(line, width):
+            if colours and isinstance(line, TableRow):
+                console.print(_painted(part, line.state))
+            else:
+                file.write(f"{part}\n")
     file.flush()
 
 
@@ -47,6 +64,14 @@ def agrees(question: Words) -> bool:
     sys.stdout.write(f"{last} [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _painted(part: str, state: str) -> Text:
+    """A part of a row; the first one begins with the order number and the state."""
+    before, text = re.match(r"(\S+ +)?", part), Text(part)
+    if before and before[0]:
+        text.stylize(COLOURS.get(state, ""), before.end(), before.end() + len(state))
+    return text
 
 
 def to_nowhere(stream: TextIO) -> None:

@@ -7,8 +7,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from typing import Self
 
-from rich.cells import chop_cells
+from rich.cells import cell_len, chop_cells
 
 from feee_cancel.adapters.representation import to_json
 
@@ -19,7 +20,21 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uf
 """What counts as printable, and shows nothing (Unicode, default ignorable code points; the blank of Braille)."""
 _MARKS = 3
 """Marks on one character: more of them reach into other lines."""
-_CONTINUED = "  ... "
+_CONTINUED, _CUT = "  ... ", "..."
+
+
+class TableRow(str):
+    """A row of a table: at a terminal it is one line, cut at the edge (`wide`: wrapped), its state in colour."""
+
+    __slots__ = ("state", "wide")
+    state: str
+    wide: bool
+
+    def __new__(cls, text: str, state: str, *, wide: bool) -> Self:
+        """`text` begins with the order number and the state."""
+        row = super().__new__(cls, text)
+        row.state, row.wide = state, wide
+        return row
 
 
 def lines(words: Words) -> list[str]:
@@ -38,6 +53,16 @@ def wrapped(line: str, width: int) -> list[str]:
     if not rest or width <= 2 * len(_CONTINUED):
         return [line]
     return [first, *(_CONTINUED + part for part in chop_cells(line[len(first) :], width - len(_CONTINUED)))]
+
+
+def fitted(line: str, width: int) -> list[str]:
+    """A line as a screen of this width shows it; without a width (0), as it is."""
+    text = visible(line)
+    if not width:
+        return [text]
+    if isinstance(line, TableRow) and not line.wide:
+        return [text if cell_len(text) <= width else f"{chop_cells(text, max(1, width - len(_CUT)))[0]}{_CUT}"]
+    return wrapped(text, width)
 
 
 def for_scripts(document: object) -> str:

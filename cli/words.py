@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from cli.text import TableRow
 from feee_cancel.domain.cancellation import StateReason
 
 WHY: Mapping[str, str] = {
@@ -33,10 +34,10 @@ WHY_NOT: Mapping[str, str] = {
     "refunded": "it is cancelled already, and the refund shows",
     "nothing_paid": "it is cancelled already, and nothing had been paid",
 }
-_COLUMNS = "{:<24}{:<12}{:<18}{:<21}{}"
-_HEADINGS = ("order", "state", "why", "when", "refund (TRX)")
-_WIDE = "{:<24}{:<12}{:<18}{:<21}{:<14}{:<21}{:<7}{:<46}{:<20}{}"
-_WIDE_HEADINGS = (*_HEADINGS, "asked at", "tries", "asked by", "for", "in words")
+_COLUMNS = "{:<24}{:<12}{:<21}{:<14}{}"
+_HEADINGS = ("order", "state", "when", "refund (TRX)", "why")
+_WIDE = "{:<24}{:<12}{:<21}{:<14}{:<18}{:<21}{:<7}{:<46}{:<20}{}"
+_WIDE_HEADINGS = (*_HEADINGS[:4], "reason", "asked at", "tries", "asked by", "for", "why")
 
 
 def headline(row: Mapping[str, Any], *, now: float) -> str:
@@ -66,11 +67,11 @@ def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
 
 
 def table(rows: list[Mapping[str, Any]], *, now: float, wide: bool = False) -> list[str]:
-    """A line for each cancellation; `wide` adds who asked, when and what for, the attempts, and the reason in words."""
+    """A line for each cancellation; `wide` adds the reason's name, who asked, when and what for, and the attempts."""
     columns, cells = (_WIDE, _wide_cells) if wide else (_COLUMNS, _cells)
     heading = columns.format(*(_WIDE_HEADINGS if wide else _HEADINGS))
-    lines = [columns.format(*cells(row, now=now)).rstrip() for row in rows]
-    return [heading, *lines] if rows else ["None."]
+    lines = [(columns.format(*cells(row, now=now)).rstrip(), row["state"]) for row in rows]
+    return [TableRow(text, state, wide=wide) for text, state in [(heading, ""), *lines]] if rows else ["None."]
 
 
 def lookup(body: Mapping[str, Any], *, now: float) -> str:
@@ -98,14 +99,15 @@ def until(seconds: float, *, now: float) -> str:
 
 def _cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
     ends = at(row["settled_at"])[:-6] if "settled_at" in row else until(row["due_at"], now=now)
-    return row["order_no"], row["state"], row.get("state_reason", ""), ends, row.get("refund_amount") or ""
+    reason = row.get("state_reason", "")
+    return row["order_no"], row["state"], ends, row.get("refund_amount") or "", WHY.get(reason, reason)
 
 
 def _wide_cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
-    reason = row.get("state_reason", "")
+    *cells, why = _cells(row, now=now)
     asked = at(row["requested_at"])[:-6], row["attempt"]
     said = row.get("requested_by", "").rpartition(":")[2], row.get("reason", "")
-    return *_cells(row, now=now), *asked, *said, WHY.get(reason, reason)
+    return *cells, row.get("state_reason", ""), *asked, *said, why
 
 
 def _by(row: Mapping[str, Any]) -> str:

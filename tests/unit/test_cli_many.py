@@ -30,10 +30,13 @@ from cli.outcome import Exit, Outcome, TroubleError
 from cli.progress import Bar
 from cli.screen import Terminal
 from cli.text import lines
+from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.usecases.ports import Feee
 from feee_cancel_client import ApiAnswer, ForeignAnswerError, NoAnswerError
 from functions.api.app import create
-from tests.builders import NOW, row
+from functions.schedule import app as schedule
+from tests.builders import NOW, row, shown
 from tests.cli import FakeApi, problem
 from tests.events import Context, at, post, sample
 from tests.fakes import Clock, FakeFeee, FakeTable, ports, service
@@ -47,9 +50,11 @@ class HandlerApi:
     clock: Clock
     trouble: list[ApiAnswer | BaseException] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    feee: Feee = field(default_factory=FakeFeee)
 
     def __post_init__(self) -> None:
-        self.handler = create(service(ports(FakeFeee(), self.table, clock=self.clock)))
+        self.service = service(ports(self.feee, self.table, clock=self.clock))
+        self.handler = create(self.service)
 
     def call(self, method: str, path: str, body: bytes | None = None, **_: Any) -> ApiAnswer:
         self.calls.append(f"{method} {path}")
@@ -258,43 +263,54 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pyte
     assert given([], "-", "order_no") == ["23"]
 
 
-def settle(table: FakeTable, order_no: str, now: float, state: State = State.CANCELLED) -> None:
-    settled: dict[str, Any] = {"due_at": int(now), "settled_at": int(now), "pay_amount": Decimal("3.92")}
-    reason = StateReason.REFUNDED if state is State.CANCELLED else StateReason.FILLED
-    refund = Decimal("3.92") if state is State.CANCELLED else Decimal(0)
-    table.rows[order_no] = replace(
-        table.rows[order_no], state=state, state_reason=reason, refund_amount=refund, **settled
-    )
+@dataclass
+class Orders:
+    """feee.io, which filled each order that ends in 00 meanwhile; each takes its refund at once."""
+
+    cancelled: Counter[str] = field(default_factory=Counter)
+
+    def cancel(self, order_no: str, *, deadline: float) -> Answer:
+        self.cancelled[order_no] += 1
+        return self.query(order_no, deadline=deadline)
+
+    def query(self, order_no: str, *, deadline: float) -> Answer:
+        status, back = (6, Decimal(0)) if order_no.endswith("00") else (12, Decimal("3.92"))
+        return shown(order_no=order_no, status=status, refund_amount=back, refund_time=NOW if back else 0)
 
 
-def drain(table: FakeTable, clock: Clock, each_second: float) -> Callable[[float], None]:
-    """Sleeping settles so many orders a second."""
+def drained(api: HandlerApi) -> Callable[[float], None]:
+    """Sleeping lets the schedule tick, and the drain's own handler work: a hundred calls a second."""
+    tick = schedule.create(replace(api.service, drain_pace=100))
 
     def sleep(seconds: float) -> None:
-        clock.sleep(seconds)
-        left = [number for number, one in table.rows.items() if not one.state.final]
-        for order_no in left[: int(seconds * each_second + 0.5)]:
-            settle(table, order_no, clock.time, State.REJECTED if order_no.endswith("00") else State.CANCELLED)
+        api.clock.sleep(seconds)
+        tick({}, Context())
 
     return sleep
 
 
-@pytest.mark.parametrize(("count", "terminal"), [(1, False), (100, True), (100, False), (10_000, True)])
-def test_all_are_followed_until_they_are_final(count: int, *, terminal: bool) -> None:
-    clock = Clock()
-    api = HandlerApi(FakeTable(), clock)
+@pytest.mark.parametrize(
+    ("count", "terminal"),
+    [(1, False), (100, True), (100, False), pytest.param(10_000, True, marks=pytest.mark.thorough)],
+)
+def test_all_are_followed_until_the_drain_has_settled_them(count: int, *, terminal: bool) -> None:
+    clock, feee = Clock(), Orders()
+    api = HandlerApi(FakeTable(), clock, feee=feee)
     asked = asked_all(api, numbers(count))
     fleet = Fleet(clock.time, open=dict(asked.taken))
     shown, out = console(terminal=terminal)
     with Screen(shown) as board:
-        outcome = follow(
-            api, fleet, board, everything=False, now=clock, sleep=drain(api.table, clock, max(3, count / 60))
-        )
-    cancelled = sum(one.state is State.CANCELLED for one in api.table.rows.values())
-    assert outcome.document["final"].get("cancelled", 0) == cancelled
+        outcome = follow(api, fleet, board, everything=False, now=clock, sleep=drained(api))
+    filled = sum(order_no.endswith("00") for order_no in numbers(count))
+    cancelled = count - filled
+    assert feee.cancelled == Counter(numbers(count)), "each order once"
+    assert {state: n for state, n in outcome.document["final"].items() if n} == {
+        state: n for state, n in (("cancelled", cancelled), ("rejected", filled)) if n
+    }
+    assert {one.state for one in api.table.rows.values()} <= {State.CANCELLED, State.REJECTED}
     assert outcome.document["refunded"] == Decimal("3.92") * cancelled
     assert (len(fleet.final), fleet.open) == (count, {})
-    assert outcome.exit is (Exit.DONE if cancelled == count else Exit.NO)
+    assert outcome.exit is (Exit.NO if filled else Exit.DONE)
     assert f"{count:,} of {count:,} final" in words_of(outcome)
     if terminal:
         assert "Ctrl-C stops watching" in out.getvalue()
@@ -528,12 +544,9 @@ def test_a_period_may_be_past_and_begins_with_its_day() -> None:
         parser(now=at).parse_args(["export", "--since", "november"])
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_a_shell_completes_commands_options_and_choices(shell: str) -> None:
-    text = script(parser(now=NOW), shell)
-    if shell == "zsh":
-        assert text.startswith("autoload -Uz compinit bashcompinit")
-        return
+def test_a_shell_completes_commands_options_and_choices() -> None:
+    """tests/integration/test_completion.py types at both shells themselves."""
+    text = script(parser(now=NOW), "bash")
 
     def completed(*words: str) -> set[str]:
         asked = f'COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; _feee_cancel; echo "${{COMPREPLY[@]}}"'

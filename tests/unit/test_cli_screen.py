@@ -8,13 +8,14 @@ import re
 import struct
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from fcntl import ioctl
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -25,11 +26,13 @@ from cli.board import Screen, _picture
 from cli.fleet import Fleet
 from cli.outcome import TroubleError
 from cli.progress import Bar
-from cli.screen import Terminal, say
+from cli.screen import COLOURS, Terminal, say
 from cli.stack import Stack
-from cli.text import for_scripts, lines, visible, wrapped
+from cli.text import TableRow, for_scripts, lines, visible, wrapped
 from cli.trouble import said
+from cli.words import table
 from deploy.__main__ import shown
+from feee_cancel.domain.cancellation import State
 from feee_cancel_client import ApiAnswer
 from tests.cli import NOW, ORDER_NO, FakeApi, FakeLambda, FakeQueues, client_error, problem, row, stack
 from tests.template import ROOT
@@ -190,15 +193,76 @@ def test_it_is_no_markup_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     assert r"[bold]it[/]\x1b[2J waits" in output.getvalue()
 
 
-@pytest.mark.parametrize("columns", [20, 80, 0])
-def test_at_a_terminal_nothing_of_others_begins_a_line(columns: int, tmp_path: Path) -> None:
-    """Blanks that fill a line to its end let what comes next begin one, without any control character."""
+LISTED: list[Mapping[str, Any]] = [
+    row(state, reason, due_at=NOW) for state, reason in (("waiting", "too_early"), ("failed", "gave_up"))
+]
+
+
+def printed(words: list[str], *, columns: int = 80) -> str:
+    """What a terminal of this width gets."""
     screen, inside = pty.openpty()
     ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with os.fdopen(inside, "w") as terminal:
-        say(["reason: " + " " * (columns - 8) + f"{ORDER_NO} is cancelled", HOSTILE.replace("\ud800", "")], terminal)
+        say(words, terminal)
     seen = os.read(screen, 65_536).decode()
     os.close(screen)
+    return seen
+
+
+@pytest.fixture
+def colourful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("colourful")
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_list_has_a_colour_for_each_state_and_its_reason_in_words(*, wide: bool) -> None:
+    seen = printed(table(LISTED, now=NOW, wide=wide), columns=400)
+    assert f"{ORDER_NO}  \x1b[33mwaiting\x1b[0m " in seen
+    assert f"{ORDER_NO}  \x1b[1;31mfailed\x1b[0m " in seen
+    assert seen.count("\x1b") == 4
+    assert "  feee.io cancels orders older than five minutes only" in seen
+    assert (" too_early " in seen) is wide
+
+
+def test_each_state_has_a_colour() -> None:
+    assert COLOURS.keys() == set(State)
+
+
+@pytest.mark.usefixtures("colourful")
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_who_wants_no_colours_gets_none(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    assert "\x1b" not in printed(table(LISTED, now=NOW))
+
+
+@pytest.mark.usefixtures("colourful")
+def test_in_a_pipe_the_list_has_no_colours_and_is_whole() -> None:
+    pipe = StringIO()
+    say(table(LISTED, now=NOW), pipe)
+    assert "\x1b" not in pipe.getvalue()
+    assert "it wasn't settled in time, and isn't tried any more\n" in pipe.getvalue()
+
+
+@pytest.mark.usefixtures("colourful")
+@pytest.mark.parametrize("columns", [2, 80])
+def test_a_row_of_the_list_is_one_line_of_the_screen(columns: int) -> None:
+    lines = re.sub("\x1b[^m]*m", "", printed(table(LISTED, now=NOW), columns=columns)).splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= max(4, columns)
+    assert lines[1].endswith("...")
+
+
+@pytest.mark.parametrize("columns", [20, 80, 0])
+def test_at_a_terminal_nothing_of_others_begins_a_line(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks that fill a line to its end let what comes next begin one, without any control character."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    forged = "reason: " + " " * (columns - 8) + f"{ORDER_NO} is cancelled"
+    hostile = HOSTILE.replace("\ud800", "")
+    rows = [TableRow(text, "waiting", wide=wide) for text in (forged, hostile) for wide in (False, True)]
+    seen = printed([forged, hostile, *rows], columns=columns)
     shown = seen.split("\r\n")
     assert not [text for text in shown if text.startswith(ORDER_NO)]
     assert "\x1b" not in seen
