@@ -11,16 +11,30 @@ from benchmarks.runtime import ENVIRONMENT, FUNCTIONS, LAYERS
 from local.build import ROOT, build
 
 LIST = ROOT / "tests/unit/imports.txt"
-_IMPORT = "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import app; print(json.dumps(list(sys.modules)))"
+_IMPORT = """
+import gc, json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+import feee_cancel
+collected = []
+gc.callbacks.append(lambda phase, _: collected.append(phase))
+import app
+print(json.dumps([list(sys.modules), collected.count("start")]))
+"""
 
 
 def imported(function: str) -> set[str]:
     """The modules that a fresh process has imported, with only the artifact's packages."""
+    return started(function)[0]
+
+
+def started(function: str) -> tuple[set[str], int]:
+    """Those modules, and how often Python looked for garbage since the first import."""
     built = build().parent
     path = [built / f"{function.capitalize()}Function", *(built / layer / "python" for layer in LAYERS)]
     command = [sys.executable, "-I", "-S", "-B", "-c", _IMPORT, json.dumps(list(map(str, path)))]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    return {name for name in json.loads(done.stdout) if _is_ours(name, path)}
+    modules, collections = json.loads(done.stdout)
+    return {name for name in modules if _is_ours(name, path)}, collections
 
 
 def _is_ours(name: str, path: Iterable[Path]) -> bool:

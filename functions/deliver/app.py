@@ -1,5 +1,8 @@
 """The outgoing webhook: settled events, from their queue to the user's own URL."""
 
+import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+
+# isort: split
 import time
 from collections.abc import Callable, Sequence
 from typing import Any

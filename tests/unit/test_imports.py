@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.imports import LIST, imported, listed
+from benchmarks.imports import LIST, imported, listed, started
 from benchmarks.runtime import FUNCTIONS
 
 TOO_DEAR = {"aws_xray_sdk", "pydantic", "requests"}
@@ -16,6 +16,12 @@ def test_every_function_makes_its_clients_through_boto3(function: str) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_function_imports_what_is_too_dear(function: str) -> None:
     assert not imported(function) & TOO_DEAR
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_python_does_not_look_for_garbage_while_a_function_starts(function: str) -> None:
+    _, collections = started(function)
+    assert collections == 0
 
 
 def test_what_the_functions_import_is_on_the_list() -> None:

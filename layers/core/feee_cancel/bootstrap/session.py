@@ -1,6 +1,7 @@
 """Clients of one boto3 session, for every function."""
 
 import logging
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import boto3
 import botocore.httpsession
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.handlers import BUILTIN_HANDLERS
 
 _CONFIG = Config(
@@ -40,4 +42,6 @@ def _session() -> boto3.Session:
     for event, handler, *_ in BUILTIN_HANDLERS:
         if "." not in event:  # such as before-call.s3.PutObject: none is for a service that is called here
             session.register(event, handler)
+    if EnvProvider.ACCESS_KEY in os.environ:  # as on Lambda: the rest of the chain needn't be made to be passed over
+        session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
     return boto3.Session(botocore_session=session)
