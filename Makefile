@@ -41,7 +41,7 @@ image: setup ## Pull Lambda's image, or make a stand-in for it where it can't be
 check: lint ## Before each commit: linters, types, contract, and the tests that need no stack (a minute)
 	@$(RUN) -m pytest tests/unit tests/simulator -m "not long and not thorough" -q -n 2 --dist loadfile
 
-test: lint build ## Linters, types, contract, and every test that doesn't have to wait long
+test: lint build .tools/operator/ready .tools/sbom/ready ## Linters, types, contract, and every test that doesn't have to wait long
 	@$(RUN) -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 test-long: setup ## The tests that watch the clock for minutes: the drain's timing, crashes, a wrong key

@@ -8,7 +8,11 @@ from pathlib import Path
 _LINES = 30
 _HERE = "127.0.0.1,localhost"
 _OF_FUNCTIONS = ("AWS_", "POWERTOOLS_")  # what AWS's tools and the functions read
-_NO_AWS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+_NO_AWS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",  # nor a machine's own account, which would be asked for through the proxy
+}
 
 
 class LocalError(Exception):

@@ -18,6 +18,7 @@ _FLAGS = (
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--no-first-run",
+    "--no-proxy-server",  # nothing but this machine is asked for
     "--disable-background-networking",
     "--disable-sync",
     "--remote-debugging-pipe",

@@ -12,6 +12,7 @@ from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
 from tests.chromium import chromium
+from tests.dead_proxies import forget_dead_proxies
 from tests.e2e.restored import empty_the_queues
 from tests.leaks import pytest_collection_finish, pytest_runtest_teardown
 from tests.template import default_environment
@@ -19,13 +20,13 @@ from tests.template import default_environment
 __all__ = ["pytest_collection_finish", "pytest_runtest_teardown"]  # hooks of pytest
 
 leave_the_users_settings()
+forget_dead_proxies()
 for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERM", "COLUMNS", "LINES"):
     os.environ.pop(name, None)  # each test says what screen it has
 os.environ |= default_environment() | {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_EC2_METADATA_DISABLED": "true",
     "SETTLED_WEBHOOK_URL": "https://wallet.example/settled",  # its default is none
 }
 

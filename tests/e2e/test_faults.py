@@ -115,8 +115,13 @@ def test_a_function_that_cannot_start_sets_the_apis_alarm_off(stack: LocalStack,
 def test_an_api_whose_function_crashes_sets_its_alarm_off(stack: LocalStack) -> None:
     """What API Gateway counts as 5XXError is an answer of 5xx."""
     order = stack.simulator.client.create_order(age=743)
-    stack.simulator.client.misbehave("delay", order_no=order.order_no, seconds=3)
-    killer = threading.Timer(1.0, stack.kill, [stack.outputs["ApiFunctionName"]])
+    stack.simulator.client.misbehave("delay", order_no=order.order_no, seconds=5)
+
+    def kill_while_it_waits() -> None:
+        wait_for(lambda: stack.simulator.client.requests(order.order_no))
+        stack.kill(stack.outputs["ApiFunctionName"])
+
+    killer = threading.Thread(target=kill_while_it_waits)
     killer.start()
     answer = stack.api.cancel(order.order_no)
     killer.join()

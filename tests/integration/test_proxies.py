@@ -17,10 +17,14 @@ ROW = {"order_no": "1", "state": "waiting"}
 NAMES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
-@pytest.fixture
-def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+@pytest.fixture(autouse=True)
+def no_proxy_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*NAMES, *map(str.lower, NAMES), "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Proxy]:
     with proxy(tmp_path, HOST, json.dumps(ROW).encode()) as there:
         yield there
 

@@ -33,5 +33,6 @@ def test_nothing_of_the_users_aws_settings_is_left(monkeypatch: pytest.MonkeyPat
     assert {name: value for name, value in found.items() if name.startswith(("AWS_", "POWERTOOLS_"))} == {
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": "here",
     }
