@@ -109,7 +109,7 @@ def somebody(directory: Path) -> Iterator[User]:
 
 
 def users_environment(*on_the_path: Path, **own: str) -> dict[str, str]:
-    """What a shell of this user has, without what `make test` and the tests add to theirs, nor what says what to deploy."""
+    """What this user's shell has, without what `make test` and the tests add to theirs, or what says what to deploy."""
     added = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", *default_environment()}
     added |= {"STACK", "REGION", "PROFILE", "PARAMETERS"}
     path = ":".join([*map(str, on_the_path), os.environ["PATH"]])
