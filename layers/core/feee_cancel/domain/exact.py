@@ -15,16 +15,13 @@ _MAX_WRITTEN = 80
 _MAX_BITS = 256
 
 
-def text(value: object) -> str:
-    """A string."""
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
 def digits(value: object) -> str:
     """A string, or a JSON integer as one: so an order number looks if somebody sends it as a number."""
-    return _written(value) if isinstance(value, int) else text(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return _written(value)
+    raise TypeError
 
 
 def whole(value: object) -> int:

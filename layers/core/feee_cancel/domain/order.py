@@ -1,13 +1,13 @@
-"""A feee.io order: BuyOrderDetail, as documented, with whatever else feee.io sent along."""
+"""A feee.io order: what is read of BuyOrderDetail, and all that feee.io sent, as text."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any, Self, get_type_hints
+from typing import Any, Self
 
-from feee_cancel.domain.exact import digits, exact, text, whole
+from feee_cancel.domain.exact import digits, exact, whole
 
 _MAX_KEPT_CHARACTERS = 200_000
 """An item in DynamoDB holds 400 KB; what is kept of an order leaves room for the rest."""
@@ -66,7 +66,9 @@ ENDING = frozenset({Status.CANCELLATION_PENDING, Status.REFUND_PENDING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """BuyOrderDetail. Times are unix seconds (0: has not happened), amounts are exact decimals in TRX.
+    """What the service reads of BuyOrderDetail.
+
+    Times are unix seconds (0: has not happened), amounts are exact decimals in TRX.
 
     A field that feee.io left out, or sent in a form that can't be read without doubt, is None; so is a number that is
     an empty string. The fields that a cancellation is decided on are stricter: `order_no`, `status` and `create_time`
@@ -83,20 +85,9 @@ class Order:
     refund_amount: Decimal | None = None
     refund_time: int | None = None
     frozen_resource_value: int | None = None
-    resource_value: int | None = None
-    order_type: int | None = None
-    resource_type: int | None = None
-    receive_address: str | None = None
-    price_in_sun: int | None = None
     freeze_time: int | None = None
     rent_expire_time: int | None = None
-    rent_duration: int | None = None
-    rent_time_unit: str | None = None
-    rent_time_second: int | None = None
-    frozen_tx_id: str | None = None
     is_split: int | None = None
-    is_lock: int | None = None
-    lock_period: int | None = None
     business_status: int | None = None
     text: str = field(default="{}", repr=False)
 
@@ -107,11 +98,6 @@ class Order:
             raise MalformedOrderError("data is not an object")
         values = {name: _read(name, data.get(name)) for name in _READERS}
         return cls(**values, text=_kept_text(data))
-
-    @property
-    def shows_refund(self) -> bool:
-        """Whether any refund shows, made or announced."""
-        return self.refund_amount is not None and self.refund_amount > 0
 
     @property
     def covers_payment(self) -> bool:
@@ -125,7 +111,7 @@ class Order:
         On an order that hasn't ended, `refund_time` 0 means that the refund hasn't happened (feee-api).
         """
         if self.status in ENDED_UNFILLED or self.status == Status.CLOSED_UNPAID:
-            return self.shows_refund
+            return (self.refund_amount or 0) > 0
         return self.covers_payment and (self.refund_time is None or self.refund_time > 0)
 
     @property
@@ -147,23 +133,19 @@ def json_number(value: object) -> float | str:
 
 _REQUIRED = ("order_no", "status", "create_time")
 _DECISIVE = (*_REQUIRED, "pay_time", "pay_amount", "refund_amount")
-_READER_OF: dict[Any, Callable[[object], Any]] = {
-    int: whole,
-    int | None: whole,
-    Decimal | None: exact,
-    str: text,
-    str | None: text,
+_READERS: dict[str, Callable[[object], Any]] = {
+    **{one.name: whole for one in fields(Order) if one.name != "text"},
+    "pay_amount": exact,
+    "refund_amount": exact,
+    "order_no": digits,
 }
-_TYPES = get_type_hints(Order)
-_READERS = {f.name: _READER_OF[_TYPES[f.name]] for f in fields(Order) if f.name != "text"} | {"order_no": digits}
 
 
 def _read(name: str, value: object) -> Any:
-    reader = _READERS[name]
-    if name not in _REQUIRED and (value is None or (value == "" and reader is not text)):
+    if name not in _REQUIRED and value in (None, ""):
         return None
     try:
-        return reader(value)
+        return _READERS[name](value)
     except TypeError:
         if name in _DECISIVE:
             raise MalformedOrderError(f"{name} is missing or not as documented") from None
