@@ -32,7 +32,7 @@ from local.build import ROOT
 from local.engine import call, engine, host_address
 from local.errors import LocalError
 from local.image import image
-from local.webhook import SECRET, signed_afresh
+from local.signing import SECRET, signed_now
 
 SIZES = (128, 256, 512, 1024, 1769)
 WHOLE_PROCESSOR = 1769
@@ -135,7 +135,7 @@ def _events(function: str) -> list[Any]:
     bodies = [json.dumps({"order_no": order_no}) for order_no in order_nos]
     if function == "api":
         return [_sample("api-request") | {"body": body} for body in bodies]
-    return [signed_afresh(_sample("webhook-cancel") | {"body": body}) for body in bodies]
+    return [signed_now(_sample("webhook-cancel") | {"body": body}) for body in bodies]
 
 
 def _sample(name: str) -> dict[str, Any]:

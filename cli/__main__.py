@@ -12,8 +12,8 @@ from cli import orders
 from cli.arguments import misfit, parser
 from cli.board import Screen as Board
 from cli.cancel import cancel_many, cancel_one
+from cli.checkup import check_up
 from cli.completion import script
-from cli.diagnosis import diagnose
 from cli.doctor import Deployment, deployment
 from cli.export import export
 from cli.fleet import Fleet, follow
@@ -26,7 +26,7 @@ from cli.redrive import redrive
 from cli.screen import Terminal, agrees, say, to_nowhere, tolerate_any_text
 from cli.set_key import set_key
 from cli.set_webhook_secret import set_webhook_secret
-from cli.stack import Api, Stack, deployed, local
+from cli.target import Api, Stack, deployed, local
 from cli.text import Words, for_scripts, lines
 from cli.trouble import EXPECTED, said, unexpected
 from cli.watch import watch
@@ -137,7 +137,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     doctor = asked.command == "doctor" and not asked.learn
     where = {"profile": asked.profile, "region": asked.region}
     there = local(FILE) if asked.local else deployed(asked.stack, **where, whole=not doctor)
-    outcome = diagnose(asked.stack, _reached(there), time.time) if doctor else _run(asked, there)
+    outcome = check_up(asked.stack, _reached(there), time.time) if doctor else _run(asked, there)
     try:
         say(for_scripts(outcome.document) if asked.json and outcome.document else outcome.words)
     except BrokenPipeError:  # nobody reads it; the status says it all the same

@@ -12,7 +12,7 @@ from cli.order_numbers import chunks
 from cli.outcome import Exit, Outcome
 from cli.patience import NoUseError, patiently
 from cli.progress import Bar
-from cli.stack import Api
+from cli.target import Api
 from cli.text import lines
 
 _BATCH = 100

@@ -12,7 +12,7 @@ from cli.fleet import Fleet, follow
 from cli.outcome import Exit, Outcome
 from cli.progress import Bar
 from cli.screen import show
-from cli.stack import Api
+from cli.target import Api
 from cli.watch import Screen, watch
 
 

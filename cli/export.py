@@ -13,7 +13,7 @@ from cli import orders
 from cli.outcome import Exit, Outcome
 from cli.patience import NoUseError, patiently
 from cli.progress import Bar
-from cli.stack import Api
+from cli.target import Api
 from cli.text import for_scripts, lines, visible
 
 FORMATS = ("csv", "jsonl")

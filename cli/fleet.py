@@ -12,7 +12,7 @@ from cli import orders, words
 from cli.outcome import Exit, Outcome
 from cli.patience import NoUseError, asked, passes
 from cli.patience import why as trouble
-from cli.stack import Api
+from cli.target import Api
 from feee_cancel.domain.cancellation import StateReason
 from feee_cancel_client import ApiAnswer
 

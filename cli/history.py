@@ -8,7 +8,7 @@ from typing import Any
 
 from cli import orders, words
 from cli.outcome import Exit, Outcome
-from cli.stack import Stack
+from cli.target import Stack
 
 _GROUPS = {
     "ApiFunctionLogGroup": "api",

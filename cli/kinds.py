@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.queues import Message
-from cli.stack import Stack
 from cli.stream import GoneError, Span, read
+from cli.target import Stack
 from cli.text import clipped
 from cli.words import at
 from feee_cancel.domain.cancellation import FINAL, State

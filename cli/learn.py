@@ -9,7 +9,7 @@ from typing import Any
 
 from cli.learned import FORMAT, choices, differences
 from cli.outcome import Exit, Outcome, TroubleError
-from cli.stack import Stack
+from cli.target import Stack
 from cli.text import Words
 from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from cli import words
 from cli.outcome import Exit, Outcome
-from cli.stack import Api
+from cli.target import Api
 from feee_cancel_client import ApiAnswer, ForeignAnswerError
 
 Keep = Callable[[Mapping[str, Any]], bool]

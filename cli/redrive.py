@@ -8,7 +8,7 @@ from typing import Any
 from cli.kinds import KINDS, Kind, LeftError
 from cli.outcome import Exit, Outcome
 from cli.queues import Message, Queue
-from cli.stack import Stack
+from cli.target import Stack
 from cli.text import Words
 
 

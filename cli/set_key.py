@@ -6,7 +6,7 @@ import warnings
 
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.secret_documents import Document
-from cli.stack import Stack
+from cli.target import Stack
 from feee_cancel.adapters.secret import is_key
 
 _MOST = 4_096

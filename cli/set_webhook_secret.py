@@ -12,7 +12,7 @@ from typing import Any
 
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.secret_documents import Document
-from cli.stack import Stack
+from cli.target import Stack
 from cli.text import Words
 from feee_cancel.adapters.senders import MAX_SECRETS, NAME
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from cli import orders, words
 from cli.outcome import Exit, Outcome
 from cli.patience import NoUseError, asked, passes, why
-from cli.stack import Api
+from cli.target import Api
 from feee_cancel_client import ApiAnswer
 
 _FINAL = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}

@@ -15,12 +15,12 @@ from rich.console import Console
 
 from cli.outcome import Exit
 from cli.screen import say, show, tolerate_any_text
-from cli.stack import deployed
+from cli.target import deployed
 from cli.text import lines
 from cli.trouble import EXPECTED, said, unexpected
-from deploy import sam
-from deploy.bytecode import have_python
+from deploy import sam_cli
 from deploy.closing import closing
+from deploy.interpreter import have_python
 from deploy.key import ask_for_the_key
 from deploy.state import Stack
 from deploy.wanted import Wanted, wanted
@@ -44,7 +44,7 @@ def deploy(asked: Wanted, console: Console) -> None:
         have_python(show)
         template = build()
     with step(console, "Deploying (some 4 minutes the first time)"):
-        sam.deploy(asked, template, session.region_name, cloudformation, show)
+        sam_cli.deploy(asked, template, session.region_name, cloudformation, show)
     with deployed(asked.stack, profile=asked.profile, region=asked.region) as there:
         ask_for_the_key(asked, there, show)
         show("The doctor looks at the stack:")

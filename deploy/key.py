@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cli.outcome import Exit
 from cli.secret_documents import Document
-from cli.stack import Stack
+from cli.target import Stack
 from deploy.wanted import Wanted
 from feee_cancel.adapters.secret import is_key
 from local.build import ROOT

@@ -17,9 +17,9 @@ from cli.text import visible
 from feee_cancel_client.api import ApiAnswer
 from local.bus import SettledEvents, settled_events
 from local.errors import LocalError
+from local.signing import signed
 from local.stack import LocalStack, local_stack, step
 from local.up import run_apart
-from local.webhook import signed
 
 _FINAL = {"cancelled", "rejected", "withdrawn", "failed"}
 _PATIENCE_SECONDS = 90

@@ -27,11 +27,11 @@ from local import running
 from local.build import ROOT
 from local.emulator import free_port
 from local.errors import LocalError
+from local.signing import SECRET, signed
 from local.simulator.client import ControlError, SimulatorClient
 from local.simulator.listener import Listener, listening
 from local.stack import local_stack
 from local.up import run_apart
-from local.webhook import SECRET, signed
 
 EXAMPLE = "2304170329503866885309"
 """The order of the examples in openapi.yaml; it is made, so that they work as they stand."""

@@ -14,8 +14,8 @@ from feee_cancel_client import running
 from local import private
 from local.build import ROOT
 from local.identity import CREDENTIALS, REGION
+from local.signing import SECRET
 from local.stack import STACK, LocalStack
-from local.webhook import SECRET
 
 FILE = ROOT / running.FILE
 SHELL = ROOT / ".local/env.sh"

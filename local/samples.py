@@ -9,8 +9,8 @@ from typing import Any
 
 from local.build import ROOT
 from local.errors import LocalError
+from local.signing import signed_now
 from local.stack import LocalStack
-from local.webhook import signed_afresh
 
 EVENTS = ROOT / "events"
 _OLD_ENOUGH = 743
@@ -62,7 +62,7 @@ def _api(event: dict[str, Any], stack: LocalStack) -> Prepared:
 
 def _webhook(event: dict[str, Any], stack: LocalStack) -> Prepared:
     """An order that can be cancelled. The event is signed anew."""
-    return Prepared(signed_afresh(event), _orders(json.loads(event["body"]), stack))
+    return Prepared(signed_now(event), _orders(json.loads(event["body"]), stack))
 
 
 def _schedule(event: dict[str, Any], stack: LocalStack) -> Prepared:

@@ -13,15 +13,15 @@ from rich.console import Console
 from feee_cancel.adapters.tuning import BACKOFFS, OTHERS, POLICY
 from feee_cancel_client.api import ApiClient
 from feee_cancel_client.aws import Clients
-from local import gateway, rules
+from local import gateway_gaps, rules
 from local.aws import at_emulator
 from local.build import ROOT, SAM, build
 from local.emulator import emulator, kill_function
 from local.errors import LocalError, run
 from local.identity import CREDENTIALS, REGION, STACK
 from local.rules.transformed import of_type, read, transformed
+from local.signing import SECRET
 from local.simulator.server import RunningSimulator, running
-from local.webhook import SECRET
 
 __all__ = ["KEY", "STACK", "LocalStack", "local_stack", "step"]
 
@@ -128,5 +128,5 @@ def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
     document = of_type(deployed, "AWS::ApiGateway::RestApi")["Api"]["Body"]
-    gateway.complete(client("apigateway"), outputs["ApiId"], document)
+    gateway_gaps.complete(client("apigateway"), outputs["ApiId"], document)
     return outputs

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from cli.stack import Stack
+from cli.target import Stack
 from feee_cancel_client import ApiAnswer, NoAnswerError
 
 NOW = 1_800_000_000.0

@@ -73,11 +73,11 @@ class FakeTable:
         self.writes = 0
 
     def start(
-        self, row: Cancellation, *, rejected_by: float, request: Requested | None = None
+        self, row: Cancellation, *, rejected_by: float, entry: Requested | None = None
     ) -> tuple[Cancellation, bool]:
         self._check("start")
         old = self.rows.get(row.order_no)
-        if old and not may_restart(old, request or requests_of(row)[0], rejected_by=rejected_by):
+        if old and not may_restart(old, entry or requests_of(row)[0], rejected_by=rejected_by):
             return old, False
         return self._written(restarted(row, old) if old else row), True
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from botocore.exceptions import ClientError
 
-from cli.doctor import access, account, feee, keys, metrics, operation, roles, stack, stage, work
+from cli.doctor import access, account, alarms, cloudformation, feee, keys, operation, roles, stage, work
 from cli.doctor.deployment import Deployment, deployment
 from cli.doctor.finding import Finding, Verdict, warning, wrong
 from cli.trouble import EXPECTED, parts
@@ -27,8 +27,8 @@ Check = Callable[[Deployment], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     account.the_credentials_are_accepted,
     account.the_clock_is_right,
-    stack.the_stack_is_deployed,
-    stack.nothing_was_changed_by_hand,
+    cloudformation.the_stack_is_deployed,
+    cloudformation.nothing_was_changed_by_hand,
     access.methods_are_locked,
     access.unsigned_requests_are_refused,
     access.a_header_changes_no_method,
@@ -46,8 +46,8 @@ CHECKS: tuple[Check, ...] = (
     operation.executions_suffice,
     operation.no_function_is_switched_off,
     operation.somebody_is_told,
-    metrics.alarms_are_on,
-    metrics.alarms_have_their_metrics,
+    alarms.alarms_are_on,
+    alarms.alarms_have_their_metrics,
 )
 _WITHOUT_OUTPUTS = 3
 """So many checks make sense of a stack that never came about."""

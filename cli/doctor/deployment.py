@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.outcome import TroubleError
-from cli.stack import Call
+from cli.target import Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Lock
 
-from local.simulator.access import Access, Caller, Pace
+from local.simulator.callers import Access, Caller, Pace
 from local.simulator.choices import Answer, Choices, Refusal, Refused
 from local.simulator.detail import (
     ENDED,

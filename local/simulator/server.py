@@ -12,7 +12,7 @@ from flask import Flask
 from local.simulator.choices import Choices
 from local.simulator.client import SimulatorClient
 from local.simulator.control_api import control_api
-from local.simulator.feee import feee_api, foreign_app, journaled
+from local.simulator.endpoints import feee_api, foreign_app, journaled
 from local.simulator.listener import Listener, listening
 from local.simulator.order_book import DEFAULT_KEY, Orders
 from local.simulator.simulation import Simulation

@@ -17,7 +17,7 @@ from cli.__main__ import run
 from cli.arguments import parser
 from cli.outcome import Exit, Outcome
 from cli.screen import Terminal
-from cli.stack import local
+from cli.target import local
 from feee_cancel_client.api import ApiClient
 from local.bus import settled_events
 from local.identity import CREDENTIALS, REGION

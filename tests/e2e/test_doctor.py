@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
-from cli.diagnosis import diagnose
+from cli.checkup import check_up
 from cli.doctor import Deployment, Verdict, access, deployment, examine, feee, work
 from cli.outcome import Exit
 from local.stack import STACK, LocalStack
@@ -38,7 +38,7 @@ def test_the_local_stack_is_found_well(stack: LocalStack, there: Deployment) -> 
 
 
 def test_the_command_says_each_finding_and_ends_as_the_worst_one_says(there: Deployment, opened: str) -> None:
-    outcome = diagnose(STACK, nullcontext(there), time.time)
+    outcome = check_up(STACK, nullcontext(there), time.time)
     assert outcome.exit is Exit.NO
     assert f"open to everybody: {opened}" in outcome.text
     checks = {finding["check"] for finding in outcome.document["findings"]}

@@ -18,9 +18,9 @@ from botocore.credentials import Credentials
 from flask import Flask, Response, request
 from standardwebhooks import Webhook
 
+from local.signing import SECRET
 from local.simulator.listener import Listener, listening
 from local.stack import LocalStack
-from local.webhook import SECRET
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from local.bus import settled_events
 from local.metrics import emitted
 from local.running import announced
+from local.signing import signed
 from local.stack import KEY, STACK, LocalStack, local_stack
-from local.webhook import signed
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
 from tests.e2e.restored import clear, put_back, renew, renewed

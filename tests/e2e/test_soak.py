@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from feee_cancel.adapters.feee_client import FeeeClient
-from feee_cancel.adapters.messages import TakenMessages
+from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
@@ -90,7 +90,7 @@ def world(client: Any, name: str, simulator: RunningSimulator) -> Ports:
     """Everything real, nothing going wrong, the clock right."""
     feee = FeeeClient(simulator.url, user_agent="soak", key=lambda *, refresh=False: KEY)
     real = ports(feee, CancellationTable(client, name))
-    messages = TakenMessages(client, name)
+    messages = HandledMessages(client, name)
     return replace(real, messages=messages, now=time.time, monotonic=time.monotonic, sleep=time.sleep)
 
 

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 
 from local.bus import SettledEvents, settled_events
 from local.metrics import emitted
+from local.signing import signed
 from local.simulator.client import SimulatedOrder
 from local.stack import LocalStack
-from local.webhook import signed
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 

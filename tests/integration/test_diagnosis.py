@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from feee_cancel.adapters.diagnosis import diagnose, facts
+from feee_cancel.adapters.diagnosis import account_facts, diagnose
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.faults import InvalidRequestError
@@ -152,7 +152,7 @@ def test_nothing_else_can_be_asked_for(wanted: object, simulator: RunningSimulat
     ],
 )
 def test_what_an_account_shows_is_understood_as_far_as_it_goes(data: object, told: dict[str, Any]) -> None:
-    found = facts(data, AGENT)
+    found = account_facts(data, AGENT)
     assert found | told == found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from feee_cancel.adapters.diagnosis import diagnose
 from feee_cancel.adapters.feee_client import FeeeClient
-from feee_cancel.adapters.recording import record_account, shape, words
+from feee_cancel.adapters.recording import anonymous, record_account, shape
 from local.simulator.fault_kinds import JSON
 from local.simulator.server import RunningSimulator, running
 
@@ -169,7 +169,7 @@ def test_the_form_of_the_request_id_is_recorded(simulator: RunningSimulator, for
     ],
 )
 def test_words_are_kept_without_what_identifies_anybody(said: str, kept: str) -> None:
-    assert words(said) == kept
+    assert anonymous(said) == kept
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from standardwebhooks import Webhook
 
 from feee_cancel.adapters import subscriber as module
 from feee_cancel.adapters.resolver import Lookup
+from feee_cancel.adapters.senders import Sender
 from feee_cancel.adapters.subscriber import PrivateAddressError, Subscriber, is_public, look_up_public
-from feee_cancel.usecases.deliver import Reply
+from feee_cancel.usecases.deliver import PostResult
 from feee_cancel.usecases.ports import SecretUnavailableError
+from local.signing import SECRET
 from local.simulator.listener import Listener, listening
-from local.webhook import SECRET
 
 BODY = b'{"order_no": "2304170329503866885309"}'
 EVENT = "settled_2304170329503866885309_1724319451"
@@ -73,13 +74,13 @@ HERE = leading_to("127.0.0.1")
 
 
 def receiver(at: Wallet, *secrets: str, lookup: Lookup = HERE) -> Subscriber:
-    signers = [Webhook(secret) for secret in secrets or (SECRET,)]
-    return Subscriber(at.url, secrets=lambda: signers, trusted=at.trusted, lookup=lookup)
+    senders = [Sender(None, Webhook(secret)) for secret in secrets or (SECRET,)]
+    return Subscriber(at.url, senders=lambda: senders, trusted=at.trusted, lookup=lookup)
 
 
 def test_an_event_is_posted_once_and_verifies_with_the_library(authority: trustme.CA) -> None:
     with wallet(authority) as there:
-        assert receiver(there).post(EVENT, BODY) is Reply.ACCEPTED
+        assert receiver(there).post(EVENT, BODY) is PostResult.ACCEPTED
     ((path, headers, body),) = there.came
     assert (path, body) == ("/feee-cancel?from=stack", BODY)
     assert headers["Host"] == there.url.split("/")[2]
@@ -99,19 +100,19 @@ def test_each_secret_signs_while_one_replaces_another(authority: trustme.CA) -> 
 @pytest.mark.parametrize(
     ("status", "reply"),
     [
-        (200, Reply.ACCEPTED),
-        (202, Reply.ACCEPTED),
-        (301, Reply.TRY_AGAIN),
-        (307, Reply.TRY_AGAIN),
-        (400, Reply.TRY_AGAIN),
-        (401, Reply.TRY_AGAIN),
-        (410, Reply.GONE),
-        (429, Reply.TRY_AGAIN),
-        (500, Reply.TRY_AGAIN),
-        (599, Reply.TRY_AGAIN),
+        (200, PostResult.ACCEPTED),
+        (202, PostResult.ACCEPTED),
+        (301, PostResult.TRY_AGAIN),
+        (307, PostResult.TRY_AGAIN),
+        (400, PostResult.TRY_AGAIN),
+        (401, PostResult.TRY_AGAIN),
+        (410, PostResult.GONE),
+        (429, PostResult.TRY_AGAIN),
+        (500, PostResult.TRY_AGAIN),
+        (599, PostResult.TRY_AGAIN),
     ],
 )
-def test_what_an_answer_means(authority: trustme.CA, status: int, reply: Reply) -> None:
+def test_what_an_answer_means(authority: trustme.CA, status: int, reply: PostResult) -> None:
     with wallet(authority) as there:
         there.status = status
         assert receiver(there).post(EVENT, BODY) is reply
@@ -121,27 +122,27 @@ def test_what_an_answer_means(authority: trustme.CA, status: int, reply: Reply) 
 def test_no_event_goes_to_a_redirects_target(authority: trustme.CA, status: int) -> None:
     with wallet(authority) as there, wallet(authority) as other:
         there.status, there.headers = status, {"Location": other.url}
-        assert receiver(there).post(EVENT, BODY) is Reply.TRY_AGAIN
+        assert receiver(there).post(EVENT, BODY) is PostResult.TRY_AGAIN
     assert (len(there.came), other.came) == (1, [])
 
 
 def test_a_certificate_for_another_name_gets_no_event(authority: trustme.CA) -> None:
     with wallet(authority, name="other.example") as there:
-        assert receiver(there).post(EVENT, BODY) is Reply.TRY_AGAIN
+        assert receiver(there).post(EVENT, BODY) is PostResult.TRY_AGAIN
     assert there.came == []
 
 
 def test_a_certificate_that_nobody_vouches_for_gets_no_event(authority: trustme.CA) -> None:
     with wallet(authority) as there:
         there.trusted = ssl.create_default_context()
-        assert receiver(there).post(EVENT, BODY) is Reply.TRY_AGAIN
+        assert receiver(there).post(EVENT, BODY) is PostResult.TRY_AGAIN
     assert there.came == []
 
 
 def test_a_private_address_gets_no_event(authority: trustme.CA) -> None:
     with wallet(authority) as there:
         public_alone = partial(look_up_public, lookup=HERE)
-        assert receiver(there, lookup=public_alone).post(EVENT, BODY) is Reply.TRY_AGAIN
+        assert receiver(there, lookup=public_alone).post(EVENT, BODY) is PostResult.TRY_AGAIN
     assert there.came == []
 
 
@@ -185,12 +186,12 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
 
 
 def test_nothing_is_posted_without_a_secret(authority: trustme.CA) -> None:
-    def none() -> list[Webhook]:
+    def none() -> list[Sender]:
         raise SecretUnavailableError("empty")
 
     with wallet(authority) as there:
-        unset = Subscriber(there.url, secrets=none, trusted=there.trusted, lookup=HERE)
-        assert unset.post(EVENT, BODY) is Reply.TRY_AGAIN
+        unset = Subscriber(there.url, senders=none, trusted=there.trusted, lookup=HERE)
+        assert unset.post(EVENT, BODY) is PostResult.TRY_AGAIN
     assert there.came == []
 
 
@@ -237,11 +238,13 @@ def test_a_receiver_that_never_answers_rightly_is_left_in_time(
     monkeypatch.setattr(module, "CALL_SECONDS", 0.5)
     with raw(server) as url:
         started = time.monotonic()
-        assert Subscriber(url, secrets=lambda: [Webhook(SECRET)]).post(EVENT, BODY) is Reply.TRY_AGAIN
+        assert (
+            Subscriber(url, senders=lambda: [Sender(None, Webhook(SECRET))]).post(EVENT, BODY) is PostResult.TRY_AGAIN
+        )
         assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("url", ["http://wallet.example/x", "ftp://wallet.example", "https://", "wallet.example"])
 def test_a_url_that_is_not_https_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(ValueError, match="must be https"):
-        Subscriber(url, secrets=list)
+        Subscriber(url, senders=list)

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from feee_cancel.adapters.lease import TableLease
-from feee_cancel.adapters.messages import TakenMessages
+from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, Requested, State, StateReason
@@ -742,8 +742,8 @@ def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[
         lambda: nowhere.due(now=0, until=1, limit=1),
         nowhere.unsettled,
         lambda: nowhere.page(State.WAITING, limit=1, after=None),
-        lambda: TakenMessages(dynamodb[0], "no-such-table").seen("m"),
-        lambda: TakenMessages(dynamodb[0], "no-such-table").remember("m", now=NOW),
+        lambda: HandledMessages(dynamodb[0], "no-such-table").seen("m"),
+        lambda: HandledMessages(dynamodb[0], "no-such-table").remember("m", now=NOW),
     ]
     for call in calls:
         with pytest.raises(TableUnavailableError, match="ResourceNotFoundException") as caught:
@@ -842,7 +842,7 @@ def test_a_drain_that_was_woken_and_does_not_come_is_woken_again(dynamodb: tuple
 
 
 def test_a_message_that_was_taken_is_remembered_for_a_week(dynamodb: tuple[Any, str]) -> None:
-    messages = TakenMessages(*dynamodb)
+    messages = HandledMessages(*dynamodb)
     assert not messages.seen("webhook:1")
     messages.remember("webhook:1", now=NOW)
     assert messages.seen("webhook:1")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.simulator.access import Access, Caller
+from local.simulator.callers import Access, Caller
 from local.simulator.choices import Answer, Choices, RequestId
 from local.simulator.detail import Status
 from local.simulator.order_book import DEFAULT_KEY, Orders

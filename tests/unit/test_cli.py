@@ -20,7 +20,7 @@ from botocore.exceptions import (
 from cli.__main__ import main
 from cli.arguments import moment, parser
 from cli.outcome import Exit, TroubleError
-from cli.stack import local
+from cli.target import local
 from cli.trouble import said
 from feee_cancel_client.running import FILE, Running, read
 from tests.cli import NOW, client_error, stack, unreachable

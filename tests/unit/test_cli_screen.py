@@ -27,7 +27,7 @@ from cli.fleet import Fleet
 from cli.outcome import TroubleError
 from cli.progress import Bar
 from cli.screen import COLOURS, Terminal, say
-from cli.stack import Stack
+from cli.target import Stack
 from cli.text import TableRow, for_scripts, lines, visible, wrapped
 from cli.trouble import said
 from cli.words import table

@@ -15,7 +15,7 @@ from cli.arguments import parser
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.set_key import set_key
 from cli.set_webhook_secret import made, set_webhook_secret
-from cli.stack import Stack
+from cli.target import Stack
 from feee_cancel.adapters.senders import MAX_SECRETS, senders
 from tests.cli import NOW, FakeApi, client_error
 

@@ -12,8 +12,8 @@ from feee_cancel.adapters.event_queue import SqsEventQueue
 from feee_cancel.usecases.deliver import (
     MAX_AGE_SECONDS,
     Delivery,
+    PostResult,
     QueueUnavailableError,
-    Reply,
     deliver,
     wait_before,
 )
@@ -52,21 +52,23 @@ class FakeQueue:
 
 @dataclass
 class FakeReceiver:
-    reply: Reply
+    reply: PostResult
     posted: list[tuple[str, bytes]] = field(default_factory=list)
 
-    def post(self, event: str, body: bytes) -> Reply:
+    def post(self, event: str, body: bytes) -> PostResult:
         self.posted.append((event, body))
         return self.reply
 
 
-def delivered(reply: Reply, *deliveries: Delivery, down: bool = False) -> tuple[list[str], FakeQueue, FakeReceiver]:
+def delivered(
+    reply: PostResult, *deliveries: Delivery, down: bool = False
+) -> tuple[list[str], FakeQueue, FakeReceiver]:
     queue, receiver = FakeQueue(down=down), FakeReceiver(reply)
     return deliver(deliveries, receiver.post, queue, now=NOW), queue, receiver
 
 
 def test_an_accepted_event_leaves_the_queue_and_was_posted_under_the_id_of_its_settlement() -> None:
-    kept, queue, receiver = delivered(Reply.ACCEPTED, delivery())
+    kept, queue, receiver = delivered(PostResult.ACCEPTED, delivery())
     assert (kept, queue) == ([], FakeQueue())
     assert receiver.posted == [(f"settled_{ORDER_NO}_1724319451", DETAIL.encode())]
 
@@ -74,7 +76,7 @@ def test_an_accepted_event_leaves_the_queue_and_was_posted_under_the_id_of_its_s
 def test_an_event_that_was_not_accepted_comes_again_after_growing_waits() -> None:
     waits = []
     for receives in range(1, 12):
-        kept, queue, _ = delivered(Reply.TRY_AGAIN, delivery(receives=receives))
+        kept, queue, _ = delivered(PostResult.TRY_AGAIN, delivery(receives=receives))
         assert (kept, queue.given_up) == (["m1"], [])
         waits += queue.postponed
     assert waits == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
@@ -84,7 +86,7 @@ def test_an_event_that_was_not_accepted_comes_again_after_growing_waits() -> Non
 class QueueInTime(FakeQueue):
     """A queue on a simulated clock, which alone knows what is to be delivered: no process remembers anything."""
 
-    def played(self, answer: Callable[[float], Reply], *, hours: float) -> list[float]:
+    def played(self, answer: Callable[[float], PostResult], *, hours: float) -> list[float]:
         """When the receiver was called, until it accepted or the event was given up."""
         called, at, receives = list[float](), 0.0, 0
         while at <= hours * 3600:
@@ -100,14 +102,14 @@ class QueueInTime(FakeQueue):
 
 def test_a_receiver_that_was_down_for_an_hour_gets_the_event_within_the_next() -> None:
     queue = QueueInTime()
-    called = queue.played(lambda at: Reply.TRY_AGAIN if at < 3600 else Reply.ACCEPTED, hours=3)
+    called = queue.played(lambda at: PostResult.TRY_AGAIN if at < 3600 else PostResult.ACCEPTED, hours=3)
     assert 3600 <= called[-1] < 2 * 3600
     assert queue.given_up == []
 
 
 def test_a_receiver_that_is_down_for_good_is_called_for_three_days_and_no_longer() -> None:
     queue = QueueInTime()
-    called = queue.played(lambda _: Reply.TRY_AGAIN, hours=80)
+    called = queue.played(lambda _: PostResult.TRY_AGAIN, hours=80)
     assert MAX_AGE_SECONDS <= called[-1] < MAX_AGE_SECONDS + 3600
     assert queue.given_up == ["not accepted for three days"]
 
@@ -123,21 +125,21 @@ def test_three_days_of_attempts_fit_in_what_the_queue_allows() -> None:
 @pytest.mark.parametrize(
     ("reply", "one", "why"),
     [
-        (Reply.GONE, delivery(), "the receiver answered 410 Gone"),
-        (Reply.TRY_AGAIN, delivery(age=MAX_AGE_SECONDS), "not accepted for three days"),
-        (Reply.ACCEPTED, delivery(body="{}"), "not a settled event"),
-        (Reply.ACCEPTED, delivery(body="[1]"), "not a settled event"),
-        (Reply.ACCEPTED, delivery(body="no JSON"), "not a settled event"),
+        (PostResult.GONE, delivery(), "the receiver answered 410 Gone"),
+        (PostResult.TRY_AGAIN, delivery(age=MAX_AGE_SECONDS), "not accepted for three days"),
+        (PostResult.ACCEPTED, delivery(body="{}"), "not a settled event"),
+        (PostResult.ACCEPTED, delivery(body="[1]"), "not a settled event"),
+        (PostResult.ACCEPTED, delivery(body="no JSON"), "not a settled event"),
     ],
 )
-def test_an_event_that_is_given_up_is_kept_with_its_reason(reply: Reply, one: Delivery, why: str) -> None:
+def test_an_event_that_is_given_up_is_kept_with_its_reason(reply: PostResult, one: Delivery, why: str) -> None:
     kept, queue, receiver = delivered(reply, one)
     assert (kept, queue.postponed, queue.given_up) == ([], [], [why])
     assert len(receiver.posted) == (why != "not a settled event")
 
 
-@pytest.mark.parametrize("reply", [Reply.TRY_AGAIN, Reply.GONE])
-def test_an_event_stays_in_its_queue_if_sqs_fails(reply: Reply) -> None:
+@pytest.mark.parametrize("reply", [PostResult.TRY_AGAIN, PostResult.GONE])
+def test_an_event_stays_in_its_queue_if_sqs_fails(reply: PostResult) -> None:
     kept, _, _ = delivered(reply, delivery(), down=True)
     assert kept == ["m1"]
 

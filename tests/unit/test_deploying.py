@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 
 from cli.outcome import Exit, TroubleError
-from cli.stack import Stack as Reached
+from cli.target import Stack as Reached
 from cli.trouble import said
 from deploy import key, undeploy
 from deploy.__main__ import main
 from deploy.closing import closing
 from deploy.events import Events, first_cause, fix, follow, refused
-from deploy.sam import overrides
+from deploy.sam_cli import overrides
 from deploy.state import OURS, Stack
 from deploy.wanted import Wanted, known_parameters, wanted
 from local.errors import LocalError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.doctor import CHECKS, Verdict, access, deployment, examine, keys, metrics, operation, stage
+from cli.doctor import CHECKS, Verdict, access, alarms, deployment, examine, keys, operation, stage
 from tests.doctor import (
     ALARMS,
     DRAIN,
@@ -195,15 +195,15 @@ def test_a_stack_without_alarms_is_told() -> None:
 def test_a_metric_that_must_be_there_and_isnt_is_told() -> None:
     """The API's name may have become its document's title: then its metrics have that as their dimension."""
     renamed = [alarm("AWS/ApiGateway", "5XXError", ApiName="the title", Stage="v1"), *map(metric, ALARMS[:2])]
-    found = told(metrics.alarms_have_their_metrics(there(metrics=renamed)))
+    found = told(alarms.alarms_have_their_metrics(there(metrics=renamed)))
     assert "warning: there is no 5XXError of ApiName=feee-cancel, Stage=v1" in found
     by_method = [alarm("AWS/ApiGateway", "5XXError", ApiName="feee-cancel", Stage="v1", Method="GET")]
-    assert "there is no 5XXError" in told(metrics.alarms_have_their_metrics(there(metrics=by_method)))
+    assert "there is no 5XXError" in told(alarms.alarms_have_their_metrics(there(metrics=by_method)))
 
 
 def test_a_metric_of_trouble_that_never_was_is_no_trouble() -> None:
     without = [metric(one) for one in ALARMS if one["MetricName"] != "Failed"]
-    found = [*metrics.alarms_have_their_metrics(there(metrics=without))]
+    found = [*alarms.alarms_have_their_metrics(there(metrics=without))]
     assert verdicts(found) == [Verdict.OK]
     assert "2 of 3 are there; nothing emitted yet: Failed" in told(found)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from cli.diagnosis import diagnose
+from cli.checkup import check_up
 from cli.doctor import CHECKS, Deployment, Verdict, examine, feee, roles, unseen, work
 from cli.kinds import KINDS
 from cli.outcome import Exit, TroubleError
@@ -289,7 +289,7 @@ LATE = {"HTTPHeaders": {"date": formatdate(NOW - 3_600, usegmt=True)}}
     ],
 )
 def test_a_stack_that_cant_be_reached_is_a_finding_and_no_answer(error: Exception, words: str) -> None:
-    outcome = diagnose("feee-cancel", contextmanager(_failing(error))(), lambda: NOW)
+    outcome = check_up("feee-cancel", contextmanager(_failing(error))(), lambda: NOW)
     assert outcome.exit is Exit.TROUBLE
     assert words in outcome.text
     assert all(one["verdict"] == "wrong" and one["fix"] for one in outcome.document["findings"])
@@ -300,13 +300,13 @@ def test_an_api_that_cant_be_reached_is_wrong() -> None:
 
 
 def test_the_exit_status_is_that_of_the_worst_finding() -> None:
-    assert diagnose("s", nullcontext(there()), lambda: NOW).exit is Exit.DONE
-    assert diagnose("s", nullcontext(there(unreserved=10)), lambda: NOW).exit is Exit.DONE
-    assert diagnose("s", nullcontext(there(schedule=None)), lambda: NOW).exit is Exit.NO
-    assert diagnose("s", nullcontext(there(FakeCall(open_to=("GET /cancellations",)))), lambda: NOW).exit is Exit.NO
+    assert check_up("s", nullcontext(there()), lambda: NOW).exit is Exit.DONE
+    assert check_up("s", nullcontext(there(unreserved=10)), lambda: NOW).exit is Exit.DONE
+    assert check_up("s", nullcontext(there(schedule=None)), lambda: NOW).exit is Exit.NO
+    assert check_up("s", nullcontext(there(FakeCall(open_to=("GET /cancellations",)))), lambda: NOW).exit is Exit.NO
 
 
 def test_what_feee_io_says_moves_no_cursor() -> None:
-    outcome = diagnose("s", nullcontext(there(**_refused(10001, msg="\x1b[2J\x07"))), lambda: NOW)
+    outcome = check_up("s", nullcontext(there(**_refused(10001, msg="\x1b[2J\x07"))), lambda: NOW)
     assert "\x1b" not in outcome.text
     assert r"\x1b[2J\x07" in outcome.text

@@ -12,7 +12,7 @@ from feee_cancel.domain.foreign_events import UnknownEventError
 from functions.api.app import create
 from functions.deliver.app import create as deliver
 from functions.notify.app import create as notify
-from local.webhook import signed
+from local.signing import signed
 from tests.builders import ORDER_NO, row
 from tests.events import Context, at, post, sample
 from tests.fakes import FakeFeee, FakeTable, ports, service

@@ -187,7 +187,7 @@ class StartsOverWhatIsThere(LaggingTable):
 
 class RevivesWhatEnded(LaggingTable):
     def start(self, row: Cancellation, **named: Any) -> tuple[Cancellation, bool]:
-        return super().start(row, **named | {"request": Requested()})
+        return super().start(row, **named | {"entry": Requested()})
 
 
 @pytest.mark.parametrize(

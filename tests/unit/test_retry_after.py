@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from feee_cancel.adapters.feee_answer import retry_after
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import State
 from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
-from feee_cancel.domain.times import retry_after
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.request import request_cancellation
 from tests.builders import NOW, ORDER_NO, answer, refused, row, shown

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from standardwebhooks import Webhook
 
 from feee_cancel.adapters.secret import SecretKey
-from feee_cancel.adapters.signatures import Signers
+from feee_cancel.adapters.senders import SenderSecret
 from feee_cancel.usecases.ports import SecretUnavailableError
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
@@ -99,7 +99,7 @@ def test_a_secret_that_cannot_be_read_is_named_with_awss_code_alone(error: Excep
 def test_what_is_sent_is_signed_with_each_secret_that_is_valid_now() -> None:
     first, second = (f"whsec_{b64encode(bytes([number]) * 32).decode()}" for number in (1, 2))
     secrets = FakeSecrets(json.dumps({"secrets": [first, second]}))
-    signers = Signers(secrets, "feee-key")()  # type: ignore[arg-type] # a fake of the client
+    senders = SenderSecret(secrets, "feee-key")()  # type: ignore[arg-type] # a fake of the client
     now = datetime.now(UTC)
     expected = [Webhook(one).sign("msg", now, "{}") for one in (first, second)]
-    assert [signer.sign("msg", now, "{}") for signer in signers] == expected
+    assert [sender.webhook.sign("msg", now, "{}") for sender in senders] == expected

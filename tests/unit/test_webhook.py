@@ -19,7 +19,7 @@ from feee_cancel.bootstrap.receiving import Receiver, bootstrap
 from feee_cancel.domain.cancellation import State, StateReason
 from feee_cancel.usecases.ports import SecretUnavailableError
 from functions.webhook.app import create
-from local.webhook import SECRET, signed, signed_afresh
+from local.signing import SECRET, signed, signed_now
 from tests.builders import NOW, ORDER_NO, row
 from tests.events import Context, sample
 from tests.fakes import Clock, FakeFeee, FakeMessages, FakeTable, ports
@@ -79,7 +79,7 @@ def event(body: str, headers: dict[str, str]) -> dict[str, Any]:
 
 def test_the_sample_is_written_the_drain_is_woken_and_the_answer_comes_at_once() -> None:
     case = Case()
-    assert case.call(signed_afresh(sample("webhook-cancel"))) == (
+    assert case.call(signed_now(sample("webhook-cancel"))) == (
         202,
         {"order_no": ORDER_NO, "state": "waiting", "state_reason": "queued"},
     )

@@ -62,10 +62,10 @@ def _account(feee: FeeeClient, user_agent: str, deadline: float) -> dict[str, An
         return {"kind": kind, "http_status": response.status, "detail": str(error)}
     kind = kind_of(response.status, told["code"])
     answer = {"kind": kind, "http_status": response.status, "code": told["code"], "msg": words(told.get("msg"))}
-    return answer | (facts(told.get("data"), user_agent) if kind is AnswerKind.ACCEPTED else {})
+    return answer | (account_facts(told.get("data"), user_agent) if kind is AnswerKind.ACCEPTED else {})
 
 
-def facts(data: object, user_agent: str) -> dict[str, Any]:
+def account_facts(data: object, user_agent: str) -> dict[str, Any]:
     """Balance, calls a second and allow-lists; None for what isn't shown, or can't be understood.
 
     Only `trx_money` and `qps` are known by name (feee-api); a list is known by what its name speaks of.

@@ -3,25 +3,20 @@
 import json
 import logging
 import ssl
-import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.client import HTTPException
-from urllib.parse import urlsplit
 
 from urllib3.exceptions import HTTPError
 from urllib3.util import create_urllib3_context
 
 from feee_cancel.adapters.connection import CLOCKS, Call, Connection, Connections, Response
 from feee_cancel.adapters.feee_answer import MAX_BODY, interpret
-from feee_cancel.adapters.resolver import Lookup, Resolver, look_up
+from feee_cancel.adapters.resolver import Lookup, Resolver, look_up, peer
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.times import retry_after
 from feee_cancel.usecases.ports import KeySource, SecretUnavailableError
 
-_LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost", "host.docker.internal"})
-_PORTS = {"http": 80, "https": 443}
 _CALL_SECONDS = 7.0
 _LEAST_SECONDS = 0.25
 _NO_KEY = "the secret of feee.io's key can't be used; the function's log says why"
@@ -30,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _Outgoing:
     """`path` is below the base URL's; `document` is sent as JSON."""
 
     method: str
@@ -59,24 +54,21 @@ class FeeeClient:
         clocks: Sequence[Callable[[], float]] = CLOCKS,
     ) -> None:
         """Raises ValueError unless `base_url` is https, or http on this machine."""
-        url = urlsplit(base_url)
-        if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOCAL_HOSTS)):
-            raise ValueError(f"feee.io's base URL must be https (http on this machine only), not {base_url!r}")
+        url, host, port = peer(base_url, "feee.io's base")
         self._path = url.path.rstrip("/")
         self._user_agent = user_agent
         self._key = key
         self._answered = answered
-        resolver = Resolver(url.hostname, url.port or _PORTS[url.scheme], lookup)
         tls = _verifying(authorities) if url.scheme == "https" else None
-        self._connections = Connections(resolver, tls, clocks)
+        self._connections = Connections(Resolver(host, port, lookup), tls, clocks)
 
     def cancel(self, order_no: str, *, deadline: float) -> Answer:
         """POST /v2/order/cancel. `deadline` is a reading of `time.monotonic()`."""
-        return self._call(_Request("POST", "/v2/order/cancel", order_no, {"order_no": order_no}), deadline)
+        return self._call(_Outgoing("POST", "/v2/order/cancel", order_no, {"order_no": order_no}), deadline)
 
     def query(self, order_no: str, *, deadline: float) -> Answer:
         """GET /v2/order/query. `deadline` is a reading of `time.monotonic()`."""
-        return self._call(_Request("GET", f"/v2/order/query?order_no={order_no}", order_no), deadline)
+        return self._call(_Outgoing("GET", f"/v2/order/query?order_no={order_no}", order_no), deadline)
 
     def received(
         self, method: str, path: str, document: dict[str, str] | None = None, *, deadline: float
@@ -89,27 +81,27 @@ class FeeeClient:
         call.left(least=_LEAST_SECONDS)
         connection = self._connections.take(call)
         try:
-            return *self._received(connection, _Request(method, path, "", document), key), key
+            return *self._received(connection, _Outgoing(method, path, "", document), key), key
         finally:
             self._connections.put_back(connection, clean=False)
 
-    def _call(self, request: _Request, deadline: float) -> Answer:
-        answer = self._answer(request, deadline)
+    def _call(self, outgoing: _Outgoing, deadline: float) -> Answer:
+        answer = self._answer(outgoing, deadline)
         try:
             self._answered(answer)
         except Exception as error:  # noqa: BLE001 - the answer isn't lost because it couldn't be counted
             _report(error)
         return answer
 
-    def _answer(self, request: _Request, deadline: float) -> Answer:
+    def _answer(self, outgoing: _Outgoing, deadline: float) -> Answer:
         key = self._read_key()
         if isinstance(key, Answer):
             return key
-        answer = self._send(request, key, deadline)
+        answer = self._send(outgoing, key, deadline)
         if answer.kind is AnswerKind.MISCONFIGURED:
             fresh = self._read_key(refresh=True)
             if not isinstance(fresh, Answer) and fresh != key:
-                return self._send(request, fresh, deadline)
+                return self._send(outgoing, fresh, deadline)
         return answer
 
     def _read_key(self, *, refresh: bool = False) -> str | Answer:
@@ -124,40 +116,41 @@ class FeeeClient:
             _report(error)
             return Answer(kind=AnswerKind.NOT_SENT, detail=type(error).__name__)
 
-    def _send(self, request: _Request, key: str, deadline: float) -> Answer:
+    def _send(self, outgoing: _Outgoing, key: str, deadline: float) -> Answer:
         call = Call(deadline, most=_CALL_SECONDS)
         try:
-            answer = self._exchange(request, key, call)
+            answer = self._exchange(outgoing, key, call)
         except Exception as error:  # noqa: BLE001 - whatever is received: an answer
             if not isinstance(error, HTTPError | HTTPException | OSError):
                 _report(error)
             kind = AnswerKind.NO_USABLE_ANSWER if call.sent else AnswerKind.NOT_SENT
             answer = Answer(kind=kind, detail=type(error).__name__, seconds=call.seconds)
-        _log(request, answer)
+        _log(outgoing, answer)
         return answer
 
-    def _exchange(self, request: _Request, key: str, call: Call) -> Answer:
+    def _exchange(self, outgoing: _Outgoing, key: str, call: Call) -> Answer:
         """One request and what its answer says. Redirects aren't followed: the key would go along."""
         call.left(least=_LEAST_SECONDS)
         connection = self._connections.take(call)
         clean = False
         try:
-            response, body = self._received(connection, request, key)
-            said = response.headers.get("Content-Type", "")
-            rest = retry_after(response.headers.get("Retry-After", ""), now=time.time())
-            answer = interpret(response.status, body, request.order_no, key, content_type=said, seconds=call.seconds)
+            response, body = self._received(connection, outgoing, key)
+            said, retry = (response.headers.get(name, "") for name in ("Content-Type", "Retry-After"))
+            answer = interpret(
+                response.status, body, outgoing.order_no, key, content_type=said, retry=retry, seconds=call.seconds
+            )
             clean = response.clean and answer.kind is AnswerKind.ORDER  # the only answer that is known to be its own
-            return replace(answer, retry_after=rest)
+            return answer
         finally:
             self._connections.put_back(connection, clean=clean)
 
-    def _received(self, connection: Connection, request: _Request, key: str) -> tuple[Response, bytes]:
+    def _received(self, connection: Connection, outgoing: _Outgoing, key: str) -> tuple[Response, bytes]:
         """The answer, its body at most one byte over the limit."""
         headers = {"key": key, "User-Agent": self._user_agent}
-        if request.document:
+        if outgoing.document:
             headers["Content-Type"] = "application/json"
-        body = json.dumps(request.document).encode() if request.document else None
-        connection.request(request.method, f"{self._path}{request.path}", body, headers)
+        body = json.dumps(outgoing.document).encode() if outgoing.document else None
+        connection.request(outgoing.method, f"{self._path}{outgoing.path}", body, headers)
         with connection.answer() as response:
             return response, response.whole(MAX_BODY)
 
@@ -178,12 +171,12 @@ def _report(error: Exception) -> None:
     logger.error("an error that nobody expected", extra={"error": type(error).__name__, "where": where})
 
 
-def _log(request: _Request, answer: Answer) -> None:
+def _log(outgoing: _Outgoing, answer: Answer) -> None:
     logger.info(
         "feee.io answered",
         extra={
-            "call": request.path.partition("?")[0],
-            "order_no": request.order_no,
+            "call": outgoing.path.partition("?")[0],
+            "order_no": outgoing.order_no,
             "answer": answer.kind,
             "http_status": answer.http_status,
             "code": answer.code,

@@ -12,7 +12,7 @@ _KEPT_SECONDS = 7 * 86_400
 """Senders of webhooks redeliver for some days at most, Lambda for six hours."""
 
 
-class TakenMessages:
+class HandledMessages:
     """Their keys can't be those of orders, which are digits alone."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:

@@ -69,7 +69,7 @@ def record(feee: FeeeClient, order_no: str, *, cancel: bool, now: float, deadlin
     if not cancel:
         return found
     if why := open_because(data, order_no, now=now):
-        return found | {"not_cancelled": words(why)}
+        return found | {"not_cancelled": anonymous(why)}
     document = {"order_no": order_no}
     cancelled, _ = _recorded(feee, "cancel", "POST", "/v2/order/cancel", document, deadline)
     again, _ = _recorded(feee, "query", *query, None, deadline)
@@ -94,14 +94,14 @@ def _recorded(
     try:
         answer = parse(body, key, content_type=said, most=MAX_BODY)
     except ValueError as error:
-        return {**seen, "detail": words(str(error))}, None
+        return {**seen, "detail": anonymous(str(error))}, None
     if not isinstance(answer, dict):
         return {**seen, "detail": f"not an object: {shape(answer)}"}, None
     code = answer.get("code")
     members = shape({name: value for name, value in answer.items() if name not in {"code", "msg", "request_id"}})
     kept = code if isinstance(code, int) and abs(code) <= 10**9 else shape(code)
     msg = answer.get("msg")
-    told = {"code": kept, "msg": words(msg) if isinstance(msg, str) else shape(msg)}
+    told = {"code": kept, "msg": anonymous(msg) if isinstance(msg, str) else shape(msg)}
     return {**seen, **told, "request_id": _form(answer), "members": members}, answer.get("data") if code == 0 else None
 
 
@@ -122,7 +122,7 @@ def _form(answer: dict[str, Any]) -> str:
     return "hex" if re.fullmatch(r"[0-9a-f]{32}", text) else "text"
 
 
-def words(text: str) -> str:
+def anonymous(text: str) -> str:
     """Words without what may identify somebody: numbers, addresses, names in quotes, long identifiers."""
     return _IDENTIFYING.sub("[…]", text[:_MOST_WORDS])
 

@@ -43,15 +43,13 @@ def represent(row: Cancellation) -> dict[str, Any]:
         shown["in_doubt"] = True
     answer = {name: getattr(row, name) for name in _LAST_ANSWER}
     shown["last_answer"] = known(answer) or None
-    shown["requests"] = [_request(one) for one in row.requests] or None
+    shown["requests"] = [_entry(one) for one in row.requests] or None
     shown["order"] = _order(row)
     return _readable(shown)
 
 
-def _request(request: Requested) -> dict[str, Any]:
-    return _readable(
-        {name: getattr(request, name) for name in ("requested_by", "requested_at", "not_before", "reason")}
-    )
+def _entry(entry: Requested) -> dict[str, Any]:
+    return _readable({name: getattr(entry, name) for name in ("requested_by", "requested_at", "not_before", "reason")})
 
 
 def _readable(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,28 @@
-"""Looking up the peer's name within a time: `getaddrinfo` itself can't be bounded (docs/decisions/0020)."""
+"""The peer of a URL, and looking up its name within a time: `getaddrinfo` can't be bounded (docs/decisions/0020)."""
 
 import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 Address = tuple[int, int, int, str, Any]
 """As getaddrinfo gives it: family, type, protocol, canonical name, socket address."""
 Lookup = Callable[[str, int], Sequence[Address]]
 _PATIENCE_SECONDS = 0.5
 """How long to wait for new addresses if there are old ones."""
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost", "host.docker.internal"})
+_PORTS = {"http": 80, "https": 443}
+
+
+def peer(url: str, whose: str) -> tuple[SplitResult, str, int]:
+    """The URL's parts, its host and its port. Raises ValueError unless it is https, or http on this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and host in _LOCAL_HOSTS)):
+        raise ValueError(f"{whose} URL must be https (http on this machine only), not {url!r}")
+    return parts, host, parts.port or _PORTS[parts.scheme]
 
 
 def look_up(host: str, port: int) -> Sequence[Address]:

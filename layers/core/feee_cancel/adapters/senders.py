@@ -7,12 +7,17 @@ replaced. `{"secrets": ["whsec_...", ...]}` is one sender without a name.
 import binascii
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from standardwebhooks import Webhook
 
-EXAMPLE = '{"secrets": {"<sender>": "whsec_<base64>"}}'
+from feee_cancel.adapters.secret import Secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
 MAX_SECRETS = 50
 NAME = re.compile(r"[A-Za-z0-9_-]{1,24}")
 """A sender's."""
@@ -28,6 +33,13 @@ class Sender(NamedTuple):
 
     name: str | None
     webhook: Webhook
+
+
+class SenderSecret(Secret[list[Sender]]):
+    """The senders whose secrets are valid now, at most five minutes old."""
+
+    def __init__(self, client: "SecretsManagerClient", name: str, now: Callable[[], float] = time.time) -> None:
+        super().__init__(client, name, find=senders, example='{"secrets": {"<sender>": "whsec_<base64>"}}', now=now)
 
 
 def senders(document: Mapping[str, Any]) -> list[Sender]:

@@ -12,10 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from standardwebhooks import Webhook
-
-from feee_cancel.adapters.secret import Secret
-from feee_cancel.adapters.senders import EXAMPLE, Sender, senders
+from feee_cancel.adapters.senders import Sender, SenderSecret
 from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, SignedMessage
 
 if TYPE_CHECKING:
@@ -36,7 +33,7 @@ class Verifier:
     """Verifies by the secrets that are valid now, at most five minutes old."""
 
     def __init__(self, client: "SecretsManagerClient", name: str, now: Callable[[], float] = time.time) -> None:
-        self._secret = Secret(client, name, find=senders, example=EXAMPLE, now=now)
+        self._senders_now = SenderSecret(client, name, now)
         self._now = now
         self._failed_at = -math.inf
 
@@ -53,21 +50,10 @@ class Verifier:
         if 0 <= self._now() - self._failed_at < FAILURE_SECONDS:
             raise SecretUnavailableError("the webhook's secret couldn't be used some seconds ago")
         try:
-            return self._secret()
+            return self._senders_now()
         except SecretUnavailableError:
             self._failed_at = self._now()
             raise
-
-
-class Signers:
-    """What is sent is signed with each secret that is valid now: in the form of the verifier's."""
-
-    def __init__(self, client: "SecretsManagerClient", name: str) -> None:
-        self._secret = Secret(client, name, find=senders, example=EXAMPLE)
-
-    def __call__(self) -> list[Webhook]:
-        """A signer for each. Raises SecretUnavailableError if there is none."""
-        return [sender.webhook for sender in self._secret()]
 
 
 class _Signed:

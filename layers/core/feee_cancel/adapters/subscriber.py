@@ -12,18 +12,16 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPException
 from ipaddress import IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
 
-from standardwebhooks import Webhook
 from urllib3.exceptions import HTTPError
 
 from feee_cancel.adapters.connection import Call, Connections
-from feee_cancel.adapters.resolver import Address, Lookup, Resolver, look_up
-from feee_cancel.usecases.deliver import Reply
+from feee_cancel.adapters.resolver import Address, Lookup, Resolver, look_up, peer
+from feee_cancel.adapters.senders import Sender
+from feee_cancel.usecases.deliver import PostResult
 from feee_cancel.usecases.ports import SecretUnavailableError
 
 CALL_SECONDS = 10.0
-_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "host.docker.internal"})
 _EMBEDDING = (
     ip_network("64:ff9b::/96"),
     ip_network("64:ff9b:1::/48"),
@@ -56,41 +54,38 @@ def is_public(address: str) -> bool:
 
 
 class Subscriber:
-    """Posts to one URL: https, or http on this machine. `secrets` gives those to sign with; each signs."""
+    """Posts to one URL: https, or http on this machine. `senders` gives those whose secrets sign."""
 
     def __init__(
         self,
         url: str,
         *,
-        secrets: Callable[[], Sequence[Webhook]],
+        senders: Callable[[], Sequence[Sender]],
         trusted: ssl.SSLContext | None = None,
         lookup: Lookup = look_up_public,
     ) -> None:
         """Raises ValueError for any other URL."""
-        self._url = urlsplit(url)
-        host, port = self._url.hostname or "", self._url.port or 443
-        local = self._url.scheme == "http" and host in _LOCAL_HOSTS
-        if not local and not (self._url.scheme == "https" and host):
-            raise ValueError(f"the receiver's URL must be https (http on this machine only), not {url!r}")
-        self._secrets = secrets
+        self._url, host, port = peer(url, "the receiver's")
+        self._senders = senders
+        local = self._url.scheme == "http"
         resolver = Resolver(host, port, look_up if local else lookup)
         self._connections = Connections(resolver, None if local else trusted or ssl.create_default_context())
 
-    def post(self, event: str, body: bytes) -> Reply:
+    def post(self, event: str, body: bytes) -> PostResult:
         """Post the event once. Never raises; ends within ten seconds; follows no redirect; reads no body."""
         call = Call(math.inf, most=CALL_SECONDS)
         try:
             status = self._exchange(self._signed(event, body), body, call)
         except (HTTPError, HTTPException, OSError, SecretUnavailableError) as error:
             logger.warning("the receiver couldn't be reached", extra={"event_id": event, "error": type(error).__name__})
-            return Reply.TRY_AGAIN
+            return PostResult.TRY_AGAIN
         milliseconds = round(call.seconds * 1000)
         logger.info("the receiver answered", extra={"event_id": event, "status": status, "milliseconds": milliseconds})
         return _reply(status)
 
     def _signed(self, event: str, body: bytes) -> dict[str, str]:
         now = datetime.now(UTC)
-        signatures = [webhook.sign(event, now, body.decode()) for webhook in self._secrets()]
+        signatures = [sender.webhook.sign(event, now, body.decode()) for sender in self._senders()]
         return {
             "Host": self._url.netloc.rpartition("@")[2],
             "Content-Type": "application/json",
@@ -111,7 +106,7 @@ class Subscriber:
             self._connections.put_back(connection, clean=False)
 
 
-def _reply(status: int) -> Reply:
+def _reply(status: int) -> PostResult:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Reply.ACCEPTED
-    return Reply.GONE if status == HTTPStatus.GONE else Reply.TRY_AGAIN
+        return PostResult.ACCEPTED
+    return PostResult.GONE if status == HTTPStatus.GONE else PostResult.TRY_AGAIN

@@ -20,7 +20,7 @@ class CancellationTable(TableIndex):
     """One item per order, its attributes named as the fields of `Cancellation`; a field that is None isn't there."""
 
     def start(
-        self, row: Cancellation, *, rejected_by: float, request: Requested | None = None
+        self, row: Cancellation, *, rejected_by: float, entry: Requested | None = None
     ) -> tuple[Cancellation, bool]:
         """Write a new cancellation if there is none, or if one ended that may start again (`may_restart`).
 
@@ -29,7 +29,7 @@ class CancellationTable(TableIndex):
         most orders are new, and start with one.
         """
         there, started = self._put(row, _IS_NEW)
-        if started or not may_restart(there, request or requests_of(row)[0], rejected_by=rejected_by):
+        if started or not may_restart(there, entry or requests_of(row)[0], rejected_by=rejected_by):
             return there, started
         return self._put(
             restarted(row, there),

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from feee_cancel.adapters.lease import TableLease
-from feee_cancel.adapters.messages import TakenMessages
+from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.adapters.telemetry import EmbeddedMetrics
@@ -41,7 +41,7 @@ def wire(settings: Settings) -> Wiring:
     telemetry = EmbeddedMetrics(settings.text("SERVICE_NAME"), policy.refund_missing_after)
     intake = Intake(
         cancellations=CancellationTable(dynamodb, table),
-        messages=TakenMessages(dynamodb, table),
+        messages=HandledMessages(dynamodb, table),
         policy=policy,
         now=time.time,
         wake=Waker(new_lease(), cache(partial(client, "lambda")), settings.drain_function()),

@@ -1,16 +1,23 @@
 """A feee.io order: what is read of BuyOrderDetail, and all that feee.io sent, as text."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from enum import IntEnum
 from typing import Any, Self
 
-from feee_cancel.domain.exact import digits, exact, whole
-
 _MAX_KEPT_CHARACTERS = 200_000
 """An item in DynamoDB holds 400 KB; what is kept of an order leaves room for the rest."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,80}(\.[0-9]{1,80})?([eE][+-]?[0-9]{1,3})?")
+_EXACT = Context(prec=200, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_MAX_WHOLE = 10**15
+_MAX_DIGITS = 38
+"""What DynamoDB keeps of a number."""
+_MAX_WRITTEN = 80
+_MAX_BITS = 256
 
 
 class MalformedOrderError(ValueError):
@@ -123,6 +130,56 @@ class Order:
     def nothing_paid(self) -> bool:
         """Whether feee.io says outright that nothing was charged."""
         return self.pay_amount == 0 or self.pay_time == 0
+
+
+def digits(value: object) -> str:
+    """A string, or a JSON integer as one: so an order number looks if somebody sends it as a number.
+
+    This reader and the next two raise TypeError for what isn't unambiguously such a value: a number is judged by its
+    digits and exponent, not by its text.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return _written(value)
+    raise TypeError
+
+
+def whole(value: object) -> int:
+    """A whole number below 10^15, written as 12, 12.0, 1.2e1 or "12"."""
+    if type(value) is int and abs(value) < _MAX_WHOLE:
+        return value
+    number = exact(value)
+    if number != number.to_integral_value() or abs(number) >= _MAX_WHOLE:
+        raise TypeError
+    return int(number)
+
+
+def exact(value: object) -> Decimal:
+    """A decimal of at most 38 digits; without exponent or trailing zeros, however it was written."""
+    written = _written(value)
+    if not _NUMBER.fullmatch(written):
+        raise TypeError
+    number = Decimal(written).normalize(_EXACT)
+    plain = f"{number:f}" if number else "0"
+    if len(plain) > _MAX_WRITTEN or len(plain.replace(".", "").strip("-0")) > _MAX_DIGITS:
+        raise TypeError
+    return Decimal(plain)
+
+
+def _written(value: object) -> str:
+    """A number as it is written; JSON's true and false are none."""
+    match value:
+        case bool():
+            raise TypeError
+        case int() if value.bit_length() <= _MAX_BITS:
+            return str(value)
+        case Decimal():
+            return str(value)
+        case str():
+            return value.strip(" ")
+        case _:
+            raise TypeError
 
 
 def json_number(value: object) -> float | str:

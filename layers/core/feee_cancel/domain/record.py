@@ -25,57 +25,57 @@ def requests_of(row: Cancellation) -> tuple[Requested, ...]:
     return row.requests or (first,)
 
 
-def who(request: Requested) -> str:
+def who(entry: Requested) -> str:
     """Whose request it is: a principal's whatever its session, a sender's, a schedule's whatever its run."""
-    if request.asker is not None:
-        return request.asker
-    by = request.requested_by or ""
+    if entry.asker is not None:
+        return entry.asker
+    by = entry.requested_by or ""
     return _RUN.sub("", by) if by.startswith("event:") else rank.sender(by)
 
 
-def may_restart(there: Cancellation, request: Requested, *, rejected_by: float) -> bool:
+def may_restart(there: Cancellation, entry: Requested, *, rejected_by: float) -> bool:
     """Whether a request starts again a cancellation that ended: not one that is older than its end."""
-    if there.state not in RESTARTABLE or changes_nothing(there, request):
+    if there.state not in RESTARTABLE or changes_nothing(there, entry):
         return False
     return there.state is not State.REJECTED or there.due_at <= int(rejected_by)
 
 
-def changes_nothing(row: Cancellation, request: Requested) -> bool:
+def changes_nothing(row: Cancellation, entry: Requested) -> bool:
     """Whether it is a message that is on record, or older than the end of the cancellation, or of the one before.
 
     Callers of the API have no messages: each of their requests is made now.
     """
-    if not _is_message(request):
+    if not _is_message(entry):
         return False
-    if any((one.requested_by, one.asker) == (request.requested_by, request.asker) for one in requests_of(row)):
+    if any((one.requested_by, one.asker) == (entry.requested_by, entry.asker) for one in requests_of(row)):
         return True
     ended = row.settled_at if row.state.final else row.ended_before
-    return ended is not None and request.requested_at < ended
+    return ended is not None and entry.requested_at < ended
 
 
-def noted(row: Cancellation, request: Requested) -> Cancellation:
+def noted(row: Cancellation, entry: Requested) -> Cancellation:
     """The row with the request on record, and with the time and the reason that it comes to.
 
     Each asker's last request counts, and the earliest time that one asks for; the reason is the first asker's.
     """
     known = requests_of(row)
-    own = [one for one in known if who(one) == who(request)]
-    if own and _says_no_more(request, own[-1]):
+    own = [one for one in known if who(one) == who(entry)]
+    if own and _says_no_more(entry, own[-1]):
         return row
-    requests = _bounded((*known, request))
-    firsts = who(request) == who(known[0])
-    reason = (request.reason or row.reason) if firsts else (row.reason or request.reason)
+    requests = _bounded((*known, entry))
+    firsts = who(entry) == who(known[0])
+    reason = (entry.reason or row.reason) if firsts else (row.reason or entry.reason)
     return replace(row, requests=requests, not_before=_earliest(requests), reason=reason)
 
 
-def _is_message(request: Requested) -> bool:
-    return (request.requested_by or "").startswith(_MESSAGES)
+def _is_message(entry: Requested) -> bool:
+    return (entry.requested_by or "").startswith(_MESSAGES)
 
 
-def _says_no_more(request: Requested, before: Requested) -> bool:
+def _says_no_more(entry: Requested, before: Requested) -> bool:
     """Messages are always put on record, so that they are known again."""
-    same = (request.not_before, request.reason or before.reason) == (before.not_before, before.reason)
-    return same and not _is_message(request)
+    same = (entry.not_before, entry.reason or before.reason) == (before.not_before, before.reason)
+    return same and not _is_message(entry)
 
 
 def _earliest(requests: Sequence[Requested]) -> int | None:

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 
@@ -13,8 +12,6 @@ SENT_AGAIN = 600
 more (its guide, asynchronous invocation), by senders of webhooks after five seconds and five minutes (the example in
 Standard Webhooks)."""
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
-_MAX_RETRY_AFTER = 300.0
 _MAX_AHEAD = 30 * 86_400
 _EARLIEST, _LATEST = 10**9, 10**11
 """A time before 2001 is a date without its dashes, one after 5138 isn't in seconds."""
@@ -40,18 +37,6 @@ def parse_not_before(value: object, *, now: float, earliest: float | None = None
     return value
 
 
-def retry_after(header: str, *, now: float) -> float:
-    """Seconds that a `Retry-After` asks to wait (RFC 9110: seconds, or a date); 0 for none, or one that can't be read.
-
-    At most five minutes: whoever asks for more is asked again all the same.
-    """
-    try:
-        seconds = float(header) if _SECONDS.fullmatch(header) else _date(header) - now
-    except (ValueError, OverflowError):
-        return 0
-    return min(max(0.0, seconds), _MAX_RETRY_AFTER)
-
-
 def scheduled_at(execution_id: str) -> float | None:
     """The time that an id ends in, if it ends in `<aws.scheduler.scheduled-time>`; in unix seconds."""
     found = _SCHEDULED_AT.fullmatch(execution_id)
@@ -59,12 +44,6 @@ def scheduled_at(execution_id: str) -> float | None:
         return datetime.fromisoformat(f"{found[1]}+00:00").timestamp() if found else None
     except ValueError:
         return None
-
-
-def _date(header: str) -> float:
-    """A date of HTTP, in unix seconds; one without a zone is in UTC (RFC 9110, obsolete formats). Raises ValueError."""
-    date = parsedate_to_datetime(header)
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _readable(seconds: int) -> str:

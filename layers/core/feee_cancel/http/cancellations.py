@@ -76,16 +76,16 @@ def requested(row: Cancellation, request: Request, *, now: float) -> Reply:
     return Reply(HTTPStatus.ACCEPTED, represent(row), {**retry_after(wait), "Location": location})
 
 
-def batch(batch_document: object, taken: list[Enqueued]) -> Reply:
+def batch(batch_document: object, enqueued: list[Enqueued]) -> Reply:
     """The answer to a batch: what became of each, in order."""
     given = batch_document["order_nos"] if isinstance(batch_document, dict) else []
-    results = [_result(order_no, one) for order_no, one in zip(given, taken, strict=True)]
+    results = [_result(order_no, one) for order_no, one in zip(given, enqueued, strict=True)]
     return Reply(HTTPStatus.ACCEPTED, {"results": results})
 
 
-def _result(order_no: object, taken: Enqueued) -> dict[str, Any]:
+def _result(order_no: object, enqueued: Enqueued) -> dict[str, Any]:
     shown = {"order_no": order_no} if isinstance(order_no, str) else {}
-    match taken:
+    match enqueued:
         case Cancellation(state=state) if not state.is_known:
             return {**shown, "result": "refused", "state": state, "detail": _UNKNOWN_STATE.format(state)}
         case Cancellation(state=state, state_reason=reason):

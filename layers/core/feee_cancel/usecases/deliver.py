@@ -15,7 +15,7 @@ _MAX_WAIT_SECONDS = 3_600
 logger = logging.getLogger(__name__)
 
 
-class Reply(StrEnum):
+class PostResult(StrEnum):
     """What the receiver's answer means."""
 
     ACCEPTED = "accepted"
@@ -53,7 +53,7 @@ class QueueUnavailableError(Exception):
     """SQS couldn't be reached or refused."""
 
 
-Post = Callable[[str, bytes], Reply]
+Post = Callable[[str, bytes], PostResult]
 """Posts an event's id and body to the receiver. Never raises for what the receiver or the network does."""
 
 
@@ -70,13 +70,13 @@ def wait_before(receives: int) -> int:
 def _done_with(delivery: Delivery, post: Post, queue: EventQueue, *, now: float) -> bool:
     """Whether the queue may forget the event. A failure at SQS leaves it there."""
     event = _event_id(delivery.body)
-    reply = post(event, delivery.body.encode()) if event else Reply.GONE
+    reply = post(event, delivery.body.encode()) if event else PostResult.GONE
     logger.info("delivered", extra={"event_id": event, "reply": reply, "attempt": delivery.receives})
     try:
         match reply:
-            case Reply.ACCEPTED:
+            case PostResult.ACCEPTED:
                 return True
-            case Reply.TRY_AGAIN if now - delivery.sent_at < MAX_AGE_SECONDS:
+            case PostResult.TRY_AGAIN if now - delivery.sent_at < MAX_AGE_SECONDS:
                 queue.postpone(delivery, seconds=wait_before(delivery.receives))
                 return False
             case _:
@@ -87,10 +87,10 @@ def _done_with(delivery: Delivery, post: Post, queue: EventQueue, *, now: float)
         return False
 
 
-def _why(event: str | None, reply: Reply) -> str:
+def _why(event: str | None, reply: PostResult) -> str:
     if event is None:
         return "not a settled event"
-    return "the receiver answered 410 Gone" if reply is Reply.GONE else "not accepted for three days"
+    return "the receiver answered 410 Gone" if reply is PostResult.GONE else "not accepted for three days"
 
 
 def _event_id(body: str) -> str | None:

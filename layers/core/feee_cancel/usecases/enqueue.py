@@ -9,7 +9,7 @@ from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.usecases.ports import Intake, TableUnavailableError
-from feee_cancel.usecases.request import requested, reschedule, start, wake_for
+from feee_cancel.usecases.request import entry_of, reschedule, start, wake_for
 
 Enqueued = Cancellation | InvalidRequestError | TableUnavailableError
 """What became of one order of a batch: its row, or why it wasn't enqueued."""
@@ -35,9 +35,9 @@ def enqueue(
     Raises TableUnavailableError: nothing was accepted, or (UnknownWriteError) nobody knows.
     """
     now = intake.now()
-    record = requested(asked, now=now, requested_by=requested_by, asker=asker, sent_at=sent_at)
-    row, started = start(asked, intake, record, now=now)
-    return row if started else reschedule(row, record, intake, now=now)
+    entry = entry_of(asked, now=now, requested_by=requested_by, asker=asker, sent_at=sent_at)
+    row, started = start(asked, intake, entry, now=now)
+    return row if started else reschedule(row, entry, intake, now=now)
 
 
 def enqueue_all(
@@ -64,7 +64,7 @@ def enqueue_all(
     return enqueued
 
 
-def taken(row: Cancellation) -> Cancellation:
+def of_known_state(row: Cancellation) -> Cancellation:
     """The row that a message came to. Raises TableUnavailableError if this version doesn't know its state.
 
     Nothing was changed then, and a message that is sent again mustn't be remembered as done.

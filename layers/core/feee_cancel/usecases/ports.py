@@ -78,11 +78,11 @@ class Cancellations(Protocol):
     """The table. Every write is conditional; each method raises TableUnavailableError."""
 
     def start(
-        self, row: Cancellation, *, rejected_by: float, request: Requested | None = None
+        self, row: Cancellation, *, rejected_by: float, entry: Requested | None = None
     ) -> tuple[Cancellation, bool]:
         """Write a new cancellation if there is none, or if one ended that may start again.
 
-        One that was rejected starts again only if that was by `rejected_by`; none does for a `request` that is older
+        One that was rejected starts again only if that was by `rejected_by`; none does for an `entry` that is older
         than its end (`may_restart`; None: the row's own). Returns the row as it now stands, and
         whether it was written: its attempts are those of the row that was there, and `row.attempt`, which is 1 where
         it is claimed by this. Starting again takes a second write, on the condition that the row is as it was found.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import CancellationRequest, parse_json, unless_past
 from feee_cancel.domain.times import SENT_AGAIN
-from feee_cancel.usecases.enqueue import deduplicate, enqueue, taken
+from feee_cancel.usecases.enqueue import deduplicate, enqueue, of_known_state
 from feee_cancel.usecases.ports import Handler, Intake, SignedMessage
 from feee_cancel.usecases.request import are_asked, wake_for
 
@@ -37,7 +37,7 @@ class Receiver:
 
         def _enqueue() -> Cancellation:
             by, asker, sent_at = message.requested_by, message.asker, message.sent_at
-            row = taken(enqueue(asked, self.intake, requested_by=by, asker=asker, sent_at=sent_at))
+            row = of_known_state(enqueue(asked, self.intake, requested_by=by, asker=asker, sent_at=sent_at))
             wake_for([row], self.intake)
             return row
 

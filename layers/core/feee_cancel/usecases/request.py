@@ -32,12 +32,12 @@ def request_cancellation(
     leaves a lease that ends, and the row as it was claimed is returned.
     """
     now, deadline = ports.now(), min(deadline, ports.monotonic() + ATTEMPT_SECONDS)
-    record = requested(asked, now=now, requested_by=requested_by)
-    there, started = start(asked, ports, record, now=now, lease_until=lease_until(now))
+    entry = entry_of(asked, now=now, requested_by=requested_by)
+    there, started = start(asked, ports, entry, now=now, lease_until=lease_until(now))
     if started:
         row, claimed = there, there.state is State.CANCELLING
     else:
-        row, claimed = _ask_again(there, record, ports, now=now)
+        row, claimed = _ask_again(there, entry, ports, now=now)
     if claimed:
         row = _attempt(row, ports, deadline=deadline)
     if row != there or started or row.due_at <= now:
@@ -48,7 +48,7 @@ def request_cancellation(
 def start(
     asked: CancellationRequest,
     intake: Intake,
-    request: Requested,
+    entry: Requested,
     *,
     now: float,
     lease_until: int | None = None,
@@ -72,19 +72,19 @@ def start(
         gives_up_at=gives_up_at,
         attempt=int(state is State.CANCELLING),
         in_doubt_after=0 if state is State.CANCELLING else None,
-        requested_by=request.requested_by,
-        asker=request.asker,
+        requested_by=entry.requested_by,
+        asker=entry.asker,
         reason=asked.reason,
         not_before=asked.not_before,
     )
     rejected_by = now - intake.policy.restarts_after
-    row, started = intake.cancellations.start(row, rejected_by=rejected_by, request=request)
+    row, started = intake.cancellations.start(row, rejected_by=rejected_by, entry=entry)
     if started:
         intake.telemetry.started()
     return row, started
 
 
-def requested(
+def entry_of(
     asked: CancellationRequest,
     *,
     now: float,
@@ -102,20 +102,20 @@ def requested(
     )
 
 
-def reschedule(row: Cancellation, request: Requested, intake: Intake, *, now: float) -> Cancellation:
+def reschedule(row: Cancellation, entry: Requested, intake: Intake, *, now: float) -> Cancellation:
     """Put a request for a waiting row on record, and reschedule the row to what all requests come to.
 
     Returns the row as it now stands, which may be another's work. Raises TableUnavailableError; for a row that doesn't
     wait only if the attempt under way won't do what is asked for, and would write over it.
     """
     for _ in range(_TRIES):
-        if changes_nothing(row, request):
+        if changes_nothing(row, entry):
             return row
         if row.state is not State.WAITING:
-            if only_looks(row, now) and noted(row, request).not_before != row.not_before:
+            if only_looks(row, now) and noted(row, entry).not_before != row.not_before:
                 raise TableUnavailableError(f"order {row.order_no}: its row is looked at just now")
             return row
-        rescheduled = _rescheduled(row, noted(row, request), request, intake.policy, now=now)
+        rescheduled = _rescheduled(row, noted(row, entry), entry, intake.policy, now=now)
         if rescheduled == row:
             return row
         row, written = intake.cancellations.reschedule(rescheduled, due_at=row.due_at, requests=row.requests)
@@ -125,30 +125,30 @@ def reschedule(row: Cancellation, request: Requested, intake: Intake, *, now: fl
 
 
 def _rescheduled(
-    row: Cancellation, asked: Cancellation, request: Requested, policy: Policy, *, now: float
+    row: Cancellation, wanted: Cancellation, entry: Requested, policy: Policy, *, now: float
 ) -> Cancellation:
     """The row as it is due when it is asked for, or when feee.io allows.
 
     A later time than what holds puts nothing off. An order in doubt is still looked at when it was due, if that is
     sooner.
     """
-    starts = _starts_at(asked, policy, now=now)
-    if asked.not_before == row.not_before and (request.not_before or 0) > now:
-        return asked
+    starts = _starts_at(wanted, policy, now=now)
+    if wanted.not_before == row.not_before and (entry.not_before or 0) > now:
+        return wanted
     if starts <= now and row.due_at <= now and not row.in_doubt:
-        return asked
+        return wanted
     due_at = min(starts, row.due_at) if row.in_doubt else starts
-    if (due_at, asked.not_before) == (row.due_at, row.not_before):
-        return asked
-    asked = replace(asked, due_at=due_at)
+    if (due_at, wanted.not_before) == (row.due_at, row.not_before):
+        return wanted
+    wanted = replace(wanted, due_at=due_at)
     if starts > now:
-        asked = replace(asked, gives_up_at=starts + policy.gives_up_after)
+        wanted = replace(wanted, gives_up_at=starts + policy.gives_up_after)
         if not row.in_doubt:
-            not_before = starts == asked.not_before and starts != row.eligible_at
-            asked = replace(asked, state_reason=StateReason.NOT_BEFORE if not_before else StateReason.TOO_EARLY)
-        return asked
-    asked = replace(asked, gives_up_at=min(row.gives_up_at, policy.ends_by(asked)))
-    return replace(asked, state_reason=StateReason.QUEUED) if row.state_reason is StateReason.NOT_BEFORE else asked
+            not_before = starts == wanted.not_before and starts != row.eligible_at
+            wanted = replace(wanted, state_reason=StateReason.NOT_BEFORE if not_before else StateReason.TOO_EARLY)
+        return wanted
+    wanted = replace(wanted, gives_up_at=min(row.gives_up_at, policy.ends_by(wanted)))
+    return replace(wanted, state_reason=StateReason.QUEUED) if row.state_reason is StateReason.NOT_BEFORE else wanted
 
 
 def _starts_at(row: Cancellation, policy: Policy, *, now: float) -> int:
@@ -177,17 +177,17 @@ def _is_asked(asked: CancellationRequest, intake: Intake) -> bool:
     return asked.not_before in {there.not_before, *(one.not_before for one in requests_of(there))}
 
 
-def _ask_again(row: Cancellation, request: Requested, ports: Ports, *, now: float) -> tuple[Cancellation, bool]:
+def _ask_again(row: Cancellation, entry: Requested, ports: Ports, *, now: float) -> tuple[Cancellation, bool]:
     """Put the request on record, and claim what is due. Returns whether it was claimed."""
     if row.state is State.WAITING:
-        asked = noted(row, request)
-        waits = _starts_at(asked, ports.policy, now=now) > now
-        if waits or asked.requests != row.requests:
-            row = reschedule(row, request, ports, now=now)
+        wanted = noted(row, entry)
+        waits = _starts_at(wanted, ports.policy, now=now) > now
+        if waits or wanted.requests != row.requests:
+            row = reschedule(row, entry, ports, now=now)
             if waits or row.state is not State.WAITING or row.due_at > now:
                 return row, False
         return _claim(row, ports, now=now, due_by=max(now, row.due_at))
-    reschedule(row, request, ports, now=now)  # unless it would be lost
+    reschedule(row, entry, ports, now=now)  # unless it would be lost
     if row.state in UNDER_WAY and row.due_at <= now:
         return _claim(row, ports, now=now, due_by=now)
     return row, False

@@ -23,7 +23,7 @@ from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
 from feee_cancel.usecases.backlog import report_backlog
 from feee_cancel.usecases.drain import Drain
-from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all, taken
+from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all, of_known_state
 from feee_cancel.usecases.listing import list_page
 from feee_cancel.usecases.ports import Diagnosis, DrainLease, Handler, Ports, TableUnavailableError
 from feee_cancel.usecases.request import are_asked, request_cancellation
@@ -163,5 +163,5 @@ def _all_written(enqueued: Sequence[Enqueued]) -> bool:
         if isinstance(one, TableUnavailableError):
             raise one
         if isinstance(one, Cancellation):
-            taken(one)
+            of_known_state(one)
     return True

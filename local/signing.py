@@ -16,7 +16,7 @@ def signed(body: str, *, secret: str = SECRET, message: str | None = None, at: f
     return feee_cancel_client.signed(body, secret=secret, message=message, at=at)
 
 
-def signed_afresh(event: Mapping[str, Any], *, secret: str = SECRET) -> dict[str, Any]:
+def signed_now(event: Mapping[str, Any], *, secret: str = SECRET) -> dict[str, Any]:
     """A sample event of API Gateway, signed now: a signature is good for five minutes."""
     headers = signed(event["body"], secret=secret, message=event["headers"]["webhook-id"])
     multiple = {name: [value] for name, value in headers.items()}

@@ -12,7 +12,7 @@ from cli.outcome import Exit, Outcome
 from cli.trouble import EXPECTED
 
 
-def diagnose(name: str, reached: AbstractContextManager[Deployment], now: Callable[[], float]) -> Outcome:
+def check_up(name: str, reached: AbstractContextManager[Deployment], now: Callable[[], float]) -> Outcome:
     """Every finding about the stack, a line each, and what fixes it. Exit.TROUBLE where it can't be reached."""
     try:
         with reached as there:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from flask import Blueprint, Flask, g, request
 from werkzeug.wrappers import Response
 
-from local.simulator.access import Caller
+from local.simulator.callers import Caller
 from local.simulator.choices import Answer
 from local.simulator.fault_kinds import Scene, respond
 from local.simulator.journal import Entry
