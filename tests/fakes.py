@@ -21,7 +21,8 @@ from feee_cancel.domain.cancellation import (
 from feee_cancel.domain.decision import Policy, settled
 from feee_cancel.domain.record import may_restart, requests_of
 from feee_cancel.usecases.control import ShownOrders
-from feee_cancel.usecases.ports import Cancellations, Feee, Ports, TableUnavailableError, UnknownWriteError
+from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError
+from feee_cancel.usecases.ports import Cancellations, Feee, Ports
 from feee_cancel.usecases.service import Service
 from tests.builders import NOW
 

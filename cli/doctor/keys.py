@@ -8,7 +8,7 @@ from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, ok, warning, wrong
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.signatures import Verifier
-from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError
+from feee_cancel.usecases.errors import NotSignedError, SecretUnavailableError
 
 _AWSS_OWN = "alias/aws/secretsmanager"
 

@@ -27,7 +27,8 @@ from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.attempt import contained_attempt
 from feee_cancel.usecases.enqueue import deduplicate, enqueue
-from feee_cancel.usecases.ports import Ports, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Ports
 from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.server import RunningSimulator

@@ -14,7 +14,8 @@ from feee_cancel.adapters.items import to_item
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.usecases.attempt import LEASE_SECONDS, contained_attempt
-from feee_cancel.usecases.ports import Ports, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Ports
 from tests.builders import NOW, ORDER_NO, answer, refused, shown
 from tests.explorer.scheduler import Death, Fault, Plan, Step, called, play, stepped
 from tests.fakes import Clock, FakeMessages, FakeTable, ports

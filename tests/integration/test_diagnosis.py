@@ -13,7 +13,7 @@ from feee_cancel.adapters.diagnosis import account_facts, diagnose
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.faults import InvalidRequestError
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
 from local.simulator.server import RunningSimulator, running
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"

@@ -18,7 +18,7 @@ from feee_cancel.adapters.feee_answer import interpret
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.order import Order
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
 from layers import authorities
 from local.simulator.server import RunningSimulator, running
 from tests.builders import DOCUMENTED

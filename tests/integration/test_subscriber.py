@@ -20,7 +20,7 @@ from feee_cancel.adapters.resolver import Lookup
 from feee_cancel.adapters.senders import Sender
 from feee_cancel.adapters.subscriber import PrivateAddressError, Subscriber, is_public, look_up_public
 from feee_cancel.usecases.deliver import PostResult
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
 from local.signing import SECRET
 from local.simulator.listener import Listener, listening
 

@@ -21,7 +21,8 @@ from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, Requested, State, StateReason
-from feee_cancel.usecases.ports import Cancellations, DrainLease, Ports, TableUnavailableError, UnknownWriteError
+from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError
+from feee_cancel.usecases.ports import Cancellations, DrainLease, Ports
 from functions.api.app import create
 from local.aws import at_emulator
 from local.stack import LocalStack

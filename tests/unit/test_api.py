@@ -12,7 +12,7 @@ import pytest
 from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
 from functions.api.app import create
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
 from tests.events import Context, at, post, sample

@@ -11,7 +11,7 @@ from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.attempt import attempt
 from feee_cancel.usecases.enqueue import enqueue
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO, answer, refused, row, shown

@@ -16,7 +16,7 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.drain import Drain
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
 from tests.builders import NOW, answer, row, shown
 from tests.fakes import Clock, FakeLease, FakeTable, FakeTelemetry, InlineExecutor, ports

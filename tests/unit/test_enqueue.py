@@ -12,8 +12,8 @@ from feee_cancel.domain.documents import CancellationRequest, parse_batch
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.usecases.enqueue import enqueue, enqueue_all
+from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.listing import list_page
-from feee_cancel.usecases.ports import TableUnavailableError
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO, order, row, waiting
 from tests.fakes import FakeFeee, FakeTable, InlineExecutor, ports

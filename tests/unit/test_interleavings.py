@@ -15,7 +15,7 @@ import pytest
 from feee_cancel.domain.cancellation import Cancellation, Requested, State
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.enqueue import deduplicate, enqueue
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO

@@ -20,7 +20,8 @@ from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.order import FILLED
 from feee_cancel.usecases.drain import HORIZON_SECONDS, Drain
 from feee_cancel.usecases.enqueue import enqueue
-from feee_cancel.usecases.ports import Ports, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Ports
 from feee_cancel.usecases.request import request_cancellation, wake_for
 from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.choices import Answer as Reply

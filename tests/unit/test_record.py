@@ -12,7 +12,8 @@ from feee_cancel.domain.cancellation import Cancellation, Requested, State, Stat
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.record import MOST, noted, requests_of, who
 from feee_cancel.usecases.enqueue import enqueue
-from feee_cancel.usecases.ports import Ports, SignedMessage, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Ports, SignedMessage
 from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from functions.api.app import create

@@ -9,7 +9,7 @@ import pytest
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
 from tests.builders import NOW, ORDER_NO, answer, refused, row, shown, waiting
 from tests.fakes import Clock, FakeFeee, FakeTable, ports

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.cancellation import State, StateReason
 from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
 from functions.schedule.app import create
 from tests.builders import NOW, ORDER_NO, row, shown
 from tests.events import Context, sample

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from feee_cancel.adapters.secret import SecretKey
 from feee_cancel.adapters.senders import SenderSecret
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 

@@ -8,29 +8,28 @@ import pytest
 
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.settings import SettingError, Settings
-from feee_cancel.adapters.tuning import BACKOFFS, OTHERS, POLICY, Tuning, TuningError, tuning
+from feee_cancel.adapters.tuning import BACKOFFS, OTHERS, POLICY, Tuning, TuningError, tuned, tuning
 from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.decision import Backoff, Policy
 from tests.template import TEMPLATE
 
 
 def test_the_template_has_the_default_of_every_time() -> None:
-    assert Settings(os.environ).tuning() == Tuning(Policy())
+    assert tuned(Settings(os.environ)) == Tuning(Policy())
 
 
 def test_every_time_can_be_set() -> None:
     numbers = {name: least + 17 for name, (_, least, _) in {**POLICY, **OTHERS}.items()}
     parts = [*(f"{name}={number}" for name, number in numbers.items()), *(f"{name}=17-19" for name in BACKOFFS)]
-    tuned = Settings(os.environ | {"TUNING": ",".join(parts), "RETENTION_DAYS": "17"}).tuning()
-    policy = tuned.policy
+    found = tuned(Settings(os.environ | {"TUNING": ",".join(parts), "RETENTION_DAYS": "17"}))
+    policy = found.policy
     assert [name for name, value in asdict(policy).items() if value == getattr(Policy(), name)] == []
     assert set(policy.backoff.values()) == {Backoff(17, 19)}
-    assert (tuned.jitter_percent, tuned.drain_seconds) == (17, 22)
+    assert (found.jitter_percent, found.drain_seconds) == (17, 22)
 
 
 def test_what_isnt_named_has_its_default() -> None:
-    tuned = tuning("MarginSeconds=10,")
-    assert tuned == Tuning(replace(Policy(), margin=10))
+    assert tuning("MarginSeconds=10,") == Tuning(replace(Policy(), margin=10))
 
 
 PATTERN = re.compile(TEMPLATE["Parameters"]["Tuning"]["AllowedPattern"])

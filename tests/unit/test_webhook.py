@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from feee_cancel.adapters.signatures import Verifier
 from feee_cancel.bootstrap.receiving import Receiver, bootstrap
 from feee_cancel.domain.cancellation import State, StateReason
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
 from functions.webhook.app import create
 from local.signing import SECRET, signed, signed_now
 from tests.builders import NOW, ORDER_NO, row

@@ -18,7 +18,7 @@ from feee_cancel.adapters.recording import record, record_account
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
 
 NO_KEY = "no_key"
 _ACCOUNT = "/v2/api/query"

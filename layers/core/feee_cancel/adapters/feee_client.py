@@ -15,7 +15,8 @@ from feee_cancel.adapters.connection import CLOCKS, Call, Connection, Connection
 from feee_cancel.adapters.feee_answer import MAX_BODY, interpret
 from feee_cancel.adapters.resolver import Lookup, Resolver, look_up, peer
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.usecases.ports import KeySource, SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
+from feee_cancel.usecases.ports import KeySource
 
 _CALL_SECONDS = 7.0
 _LEAST_SECONDS = 0.25

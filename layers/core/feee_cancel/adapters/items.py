@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from feee_cancel.domain import rank
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import UNREADABLE_TIME, Cancellation, Requested, State, StateReason
-from feee_cancel.usecases.ports import TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
 
 Item = Mapping[str, Any]
 

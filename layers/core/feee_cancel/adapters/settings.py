@@ -1,11 +1,6 @@
 """The settings, from the environment variables that the template sets."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-
-from feee_cancel.adapters.tuning import Tuning, TuningError, tuning
-
-_DAY = 86_400
 
 
 class SettingError(ValueError):
@@ -13,17 +8,21 @@ class SettingError(ValueError):
 
 
 class Settings:
-    """What a user can set; the template's parameters document each. Every method raises SettingError."""
+    """What a user can set; the template's parameters document each. What can be wrong raises SettingError."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
     def text(self, name: str) -> str:
         """A text that isn't empty."""
-        value = self._environ.get(name, "").strip()
+        value = self.any_text(name).strip()
         if not value:
             raise SettingError(f"environment variable {name} is missing or empty; template.yaml sets it")
         return value
+
+    def any_text(self, name: str) -> str:
+        """A text that may be empty or missing."""
+        return self._environ.get(name, "")
 
     def integer(self, name: str) -> int:
         """A whole number."""
@@ -39,11 +38,3 @@ class Settings:
     def in_sam_local(self) -> bool:
         """Whether SAM CLI runs the function on a developer's machine. Its API has no IAM, so nobody can be known."""
         return self._environ.get("AWS_SAM_LOCAL") == "true"
-
-    def tuning(self) -> Tuning:
-        """When things happen."""
-        try:
-            found = tuning(self._environ.get("TUNING", ""))
-        except TuningError as error:
-            raise SettingError(f"environment variable TUNING: {error}") from None
-        return replace(found, policy=replace(found.policy, kept_for=self.integer("RETENTION_DAYS") * _DAY))

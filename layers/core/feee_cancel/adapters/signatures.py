@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from feee_cancel.adapters.senders import Sender, SenderSecret
-from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, SignedMessage
+from feee_cancel.usecases.errors import NotSignedError, SecretUnavailableError
+from feee_cancel.usecases.ports import SignedMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -19,7 +19,7 @@ from feee_cancel.adapters.connection import Call, Connections
 from feee_cancel.adapters.resolver import Address, Lookup, Resolver, look_up, peer
 from feee_cancel.adapters.senders import Sender
 from feee_cancel.usecases.deliver import PostResult
-from feee_cancel.usecases.ports import SecretUnavailableError
+from feee_cancel.usecases.errors import SecretUnavailableError
 
 CALL_SECONDS = 10.0
 _EMBEDDING = (

@@ -10,7 +10,7 @@ from feee_cancel.adapters.items import Item, number, to_attribute, to_item, to_r
 from feee_cancel.domain import rank
 from feee_cancel.domain.cancellation import Cancellation, Due, Requested, State, StateReason, restarted
 from feee_cancel.domain.record import may_restart, requests_of
-from feee_cancel.usecases.ports import TableUnavailableError, UnknownWriteError
+from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError
 
 _IS_NEW = "attribute_not_exists(order_no)"
 _UNDER_WAY = {":cancelling": {"S": State.CANCELLING}, ":refunding": {"S": State.REFUNDING}}

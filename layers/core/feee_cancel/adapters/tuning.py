@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from feee_cancel.adapters.settings import SettingError, Settings
 from feee_cancel.domain.cancellation import StateReason
 from feee_cancel.domain.decision import BACKOFF, Backoff, Policy
 
@@ -55,6 +56,15 @@ BACKOFFS: Mapping[str, tuple[StateReason, ...]] = {
     "RateExceededBackoff": (StateReason.RATE_EXCEEDED,),
 }
 """Seconds until the next try, from the first, doubling, to the second: why what waits."""
+
+
+def tuned(settings: Settings) -> Tuning:
+    """The waits of a function, from its settings. Raises SettingError."""
+    try:
+        found = tuning(settings.any_text("TUNING"))
+    except TuningError as error:
+        raise SettingError(f"environment variable TUNING: {error}") from None
+    return replace(found, policy=replace(found.policy, kept_for=settings.integer("RETENTION_DAYS") * _DAY))
 
 
 def tuning(text: str) -> Tuning:

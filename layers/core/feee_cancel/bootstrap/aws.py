@@ -11,7 +11,7 @@ from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.settings import Settings
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.adapters.telemetry import EmbeddedMetrics
-from feee_cancel.adapters.tuning import Tuning
+from feee_cancel.adapters.tuning import Tuning, tuned
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.bootstrap.session import clients
 from feee_cancel.usecases.ports import Intake
@@ -36,8 +36,8 @@ def wire(settings: Settings) -> Wiring:
     client, table = clients(), settings.text("TABLE_NAME")
     dynamodb: DynamoDBClient = client("dynamodb")
     new_lease = partial(TableLease, dynamodb, table)
-    tuned = settings.tuning()
-    policy = tuned.policy
+    tuning = tuned(settings)
+    policy = tuning.policy
     telemetry = EmbeddedMetrics(settings.text("SERVICE_NAME"), policy.refund_missing_after)
     intake = Intake(
         cancellations=CancellationTable(dynamodb, table),
@@ -47,4 +47,4 @@ def wire(settings: Settings) -> Wiring:
         wake=Waker(new_lease(), cache(partial(client, "lambda")), settings.drain_function()),
         telemetry=telemetry,
     )
-    return Wiring(client, intake, new_lease, telemetry, tuned)
+    return Wiring(client, intake, new_lease, telemetry, tuning)

@@ -13,7 +13,7 @@ from feee_cancel.domain.outlook import Outlook
 from feee_cancel.http.gateway import Reply, Request
 from feee_cancel.http.problems import NOT_KNOWN, RETRY_SECONDS, ProblemError, retry_after, too_large
 from feee_cancel.usecases.enqueue import Enqueued
-from feee_cancel.usecases.ports import UnknownWriteError
+from feee_cancel.usecases.errors import UnknownWriteError
 
 MAX_BATCH_DOCUMENT = 16_384
 _MAX_WAIT = 31 * 86_400

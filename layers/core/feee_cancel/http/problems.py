@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.http.gateway import Reply
-from feee_cancel.usecases.ports import NotSignedError, SecretUnavailableError, TableUnavailableError, UnknownWriteError
+from feee_cancel.usecases.errors import NotSignedError, SecretUnavailableError, TableUnavailableError, UnknownWriteError
 
 _TYPE = "urn:feee-cancel:problem:"
 RETRY_SECONDS = 2

@@ -7,7 +7,7 @@ from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import MAX_DOCUMENT
 from feee_cancel.http.gateway import Reply, Request
 from feee_cancel.http.problems import too_large
-from feee_cancel.usecases.ports import NotSignedError
+from feee_cancel.usecases.errors import NotSignedError
 
 
 def raw_body(request: Request) -> bytes:

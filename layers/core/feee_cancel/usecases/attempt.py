@@ -12,7 +12,8 @@ from typing import TypeVar
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.domain.decision import Backoff, decide, hinges_on_others, must_cancel_again
-from feee_cancel.usecases.ports import Feee, Ports, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Feee, Ports
 
 ATTEMPT_SECONDS = 16.0
 """The longest that an attempt talks to feee.io."""

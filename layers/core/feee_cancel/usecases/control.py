@@ -4,7 +4,8 @@ import math
 import threading
 
 from feee_cancel.domain.cancellation import State, StateReason
-from feee_cancel.usecases.ports import Cancellations, Feee, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Cancellations, Feee
 
 FRESH_SECONDS = 60
 """How long an order that feee.io showed proves that feee.io works. At most one call is made in this time to see one."""

@@ -8,7 +8,8 @@ from typing import TypeVar
 from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.faults import InvalidRequestError
-from feee_cancel.usecases.ports import Intake, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Intake
 from feee_cancel.usecases.request import entry_of, reschedule, start, wake_for
 
 Enqueued = Cancellation | InvalidRequestError | TableUnavailableError

@@ -12,22 +12,6 @@ Handler = Callable[[Any, Any], Any]
 """A function's entry point: what it answers to an event and its context."""
 
 
-class TableUnavailableError(Exception):
-    """The table couldn't be read or written: nothing was changed by this."""
-
-
-class UnknownWriteError(TableUnavailableError):
-    """A write got no answer, and the table couldn't be asked or doesn't show it: whether it took place is unknown."""
-
-
-class SecretUnavailableError(Exception):
-    """A secret couldn't be read or used; the message names it and how to set it, never its value."""
-
-
-class NotSignedError(Exception):
-    """The request isn't signed as it should be; it doesn't say what is wrong, which would help a forger."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedMessage:
     """A webhook's message: who signed it (None: a sender without a name), its id, and when it was sent (unix seconds).

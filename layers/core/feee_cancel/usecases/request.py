@@ -10,7 +10,8 @@ from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.record import changes_nothing, noted, requests_of
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, contained, lease_until, only_looks
-from feee_cancel.usecases.ports import Intake, Ports, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Intake, Ports
 
 TICK_SECONDS = 120
 """The longest time between two of the drain's ticks: EventBridge Scheduler starts each some time within its minute

@@ -24,8 +24,9 @@ from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
 from feee_cancel.usecases.backlog import report_backlog
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all, of_known_state
+from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.listing import list_page
-from feee_cancel.usecases.ports import Diagnosis, DrainLease, Handler, Ports, TableUnavailableError
+from feee_cancel.usecases.ports import Diagnosis, DrainLease, Handler, Ports
 from feee_cancel.usecases.request import are_asked, request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 

@@ -2,7 +2,8 @@
 
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import settled
-from feee_cancel.usecases.ports import Intake, TableUnavailableError
+from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.ports import Intake
 
 
 def withdraw(order_no: str, intake: Intake) -> Cancellation | None:

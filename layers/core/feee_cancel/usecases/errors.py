@@ -1,0 +1,17 @@
+"""What the ports raise, apart from them: what only reads rows or secrets needn't import the rest."""
+
+
+class TableUnavailableError(Exception):
+    """The table couldn't be read or written: nothing was changed by this."""
+
+
+class UnknownWriteError(TableUnavailableError):
+    """A write got no answer, and the table couldn't be asked or doesn't show it: whether it took place is unknown."""
+
+
+class SecretUnavailableError(Exception):
+    """A secret couldn't be read or used; the message names it and how to set it, never its value."""
+
+
+class NotSignedError(Exception):
+    """The request isn't signed as it should be; it doesn't say what is wrong, which would help a forger."""
