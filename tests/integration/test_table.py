@@ -43,6 +43,7 @@ FULL = row(
     not_before=NOW - 5,
     eligible_at=NOW - 438,
     seen_at=NOW - 9,
+    paid=True,
     in_doubt_after=0,
     requests=(
         Requested(

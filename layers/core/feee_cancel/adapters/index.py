@@ -108,7 +108,8 @@ class TableIndex:
 
 
 def _due(item: Item, state: State) -> Due:
-    asker, lane = rank.read(item["rank"]["S"]) if "rank" in item else ("", Lane.KNOWN)
+    ranked = item.get("rank", {}).get("S")
+    asker, lane = rank.read(ranked) if ranked else ("", Lane.KNOWN)
     return Due(
         item["order_no"]["S"],
         state,

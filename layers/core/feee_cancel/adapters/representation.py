@@ -16,6 +16,7 @@ _INTERNAL = frozenset(
         "asker",
         "in_doubt_after",
         "seen_at",
+        "paid",
         "tries",
         "since",
         "refusals",

@@ -110,7 +110,7 @@ class Cancellation:
     `requests` is the record of who asked, empty if one did, whose request the row's own fields tell; `not_before` is
     what they come to. `ended_before` is when the cancellation ended that this one is a fresh start of.
 
-    `seen_at` is when feee.io first showed the order.
+    `seen_at` is when feee.io first showed the order; `paid` that it ever showed it as paid.
 
     `in_doubt_after` is the number of attempts after which the doubt began: a later one may have sent a cancel that took
     effect, and no order was seen since that says whether it did. Every claim begins it; None: there is no doubt.
@@ -132,6 +132,7 @@ class Cancellation:
     ended_before: int | None = None
     eligible_at: int | None = None
     seen_at: int | None = None
+    paid: bool | None = None
     attempt: int = 0
     in_doubt_after: int | None = None
     tries: int = 0
@@ -166,7 +167,7 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
     """
     after = there.attempt if there.in_doubt_after is None and row.attempt else there.in_doubt_after
     row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after)
-    row = replace(row, seen_at=there.seen_at, ended_before=there.settled_at, unread=there.unread)
+    row = replace(row, seen_at=there.seen_at, paid=there.paid, ended_before=there.settled_at, unread=there.unread)
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
 
 

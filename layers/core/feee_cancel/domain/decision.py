@@ -63,9 +63,11 @@ class Policy:
     def eligible_at(self, order: Order, *, seen_at: float) -> int:
         """From when feee.io accepts a cancel of this order, which was first seen at `seen_at`.
 
-        An order that was seen existed by then, whatever `create_time` says (milliseconds, another zone's time).
+        An order that was seen existed by then, whatever `create_time` says (milliseconds, another zone's time), or
+        doesn't say.
         """
-        created_at = min(order.create_time, math.floor(seen_at))
+        seen_at = math.floor(seen_at)
+        created_at = seen_at if order.create_time is None else min(order.create_time, seen_at)
         return max(0, created_at + self.min_age + self.margin)
 
     def believed(self, eligible_at: int | None, *, now: float) -> int:
@@ -87,6 +89,8 @@ class Step:
     refusals: str | None = None
 
 
+_LONGER_IN_DOUBT = 60
+"""So many times as long an order is refused before that is for good, if an earlier cancel may have taken effect."""
 _REFUNDING = Step(State.REFUNDING, StateReason.REFUND_PENDING)
 
 
@@ -113,10 +117,11 @@ def decide(
     )
     changes = facts(_telling(cancel, query), order)
     if order:
-        seen_at = math.floor(now) if row.seen_at is None else row.seen_at
+        seen_at = math.floor(now) if row.seen_at is None else min(row.seen_at, math.floor(now))
         eligible_at = policy.eligible_at(order, seen_at=seen_at)
         changes |= {"seen_at": seen_at, "eligible_at": eligible_at}
         step = _from_order(order, row, cancel, accepted=accepted, eligible_at=eligible_at, now=now)
+        changes["paid"] = row.paid or order.paid
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
     seen_open = order is not None and step.state is State.WAITING
@@ -126,7 +131,7 @@ def decide(
     changes["tries"], changes["since"] = _count(row, step, now)
     if _refused_for_good(row, step, others_shown=others_shown, now=now, policy=policy):
         step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)
-        if others_shown:
+        if others_shown and not _doubted_before(row, changes["tries"]):
             changes["in_doubt_after"] = None  # it is no order of this key, so this key can't have cancelled it
     asked_to_wait = max(answer.retry_after for answer in (cancel, query) if answer)
     return _settle(row, step, changes, now=now, policy=policy, jitter=jitter, at_least=asked_to_wait)
@@ -155,7 +160,13 @@ def _refused_for_good(row: Cancellation, step: Step, *, others_shown: bool, now:
     tries, since = _count(row, step, now)
     if step.refusals is None or row.seen_at is not None or row.status is not None or tries < policy.refusals:
         return False
-    return now - since >= (policy.refused_for if others_shown else policy.refused_alone_for)
+    with_others = policy.refused_for * (_LONGER_IN_DOUBT if _doubted_before(row, tries) else 1)
+    return now - since >= (min(with_others, policy.refused_alone_for) if others_shown else policy.refused_alone_for)
+
+
+def _doubted_before(row: Cancellation, tries: int) -> bool:
+    """Whether a cancel before these refusals may have taken effect: then a code may as well say that it has."""
+    return row.in_doubt_after is not None and row.in_doubt_after < row.attempt - tries
 
 
 def must_cancel_again(row: Cancellation, query: Answer, *, now: float, policy: Policy) -> bool:
@@ -173,7 +184,7 @@ def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
 def _from_order(
     order: Order, row: Cancellation, cancel: Answer | None, *, accepted: bool, eligible_at: int, now: float
 ) -> Step:
-    if ended := over(order):
+    if ended := over(order, was_paid=bool(row.paid)):
         return ended
     if accepted or not order.unfinished:
         return _REFUNDING
@@ -186,15 +197,18 @@ def _from_order(
     return Step(State.WAITING, StateReason.OUTCOME_UNKNOWN)
 
 
-def over(order: Order) -> Step | None:
-    """The final step, if the order's state says outright that it is over and the money is settled."""
+def over(order: Order, *, was_paid: bool = False) -> Step | None:
+    """The final step, if the order's state says outright that it is over and the money is settled.
+
+    Nothing ends as unpaid that feee.io once showed as paid: then the money is still to come back.
+    """
     if order.refunded:
         return Step(State.CANCELLED, StateReason.REFUNDED)
-    if order.status in ENDED_UNFILLED and order.nothing_paid:
+    if order.status in ENDED_UNFILLED and order.nothing_paid and not was_paid:
         return Step(State.CANCELLED, StateReason.NOTHING_PAID)
     if order.status in FILLED and not order.covers_payment:
         return Step(State.REJECTED, StateReason.FILLED)
-    if order.status == Status.CLOSED_UNPAID:
+    if order.status == Status.CLOSED_UNPAID and not was_paid:
         return Step(State.REJECTED, StateReason.NEVER_PAID)
     return None
 

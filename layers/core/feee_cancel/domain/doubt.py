@@ -25,5 +25,5 @@ def _was_not_carried_out(cancel: Answer) -> bool:
     """
     if cancel.kind is AnswerKind.NOT_SENT:
         return True
-    by_feee_or_by_us = cancel.code is not None or cancel.http_status is None
+    by_feee_or_by_us = bool(cancel.code) or cancel.http_status is None
     return cancel.kind in {AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED} and by_feee_or_by_us

@@ -8,7 +8,7 @@ from feee_cancel.domain.order import ENDED_UNFILLED, BusinessStatus, MalformedOr
 LONG_AGO_SECONDS = 86_400
 _ENDED = frozenset({Status.CLOSED_UNPAID, Status.RECLAIMED, Status.CANCELLED, Status.REFUNDED})
 _TIMES = ("pay_time", "freeze_time", "rent_expire_time", "refund_time")
-_TELLING = (*_TIMES, "business_status", "is_split")
+_TELLING = ("create_time", *_TIMES, "business_status", "is_split")
 _OVER = frozenset({None, BusinessStatus.FINISHED, BusinessStatus.CLOSED})
 
 
@@ -25,7 +25,7 @@ def open_because(data: object, order_no: str, *, now: float) -> str:
             return f"its status is {one.status}, its business_status {one.business_status}"
     if orders[0].status in ENDED_UNFILLED and not (orders[0].refunded or orders[0].nothing_paid):
         return "its refund doesn't show"
-    if any(one.create_time <= 0 or _last(one) > now - LONG_AGO_SECONDS for one in orders):
+    if any((one.create_time or 0) <= 0 or _last(one) > now - LONG_AGO_SECONDS for one in orders):
         return "it ended less than a day ago"
     return ""
 
@@ -48,4 +48,4 @@ def _with_parts(data: Any) -> Iterator[Order]:
 
 def _last(order: Order) -> int:
     """When something last happened to it, or will."""
-    return max(order.create_time, *(getattr(order, name) or 0 for name in _TIMES))
+    return max(getattr(order, name) or 0 for name in ("create_time", *_TIMES))

@@ -78,15 +78,15 @@ class Order:
     Times are unix seconds (0: has not happened), amounts are exact decimals in TRX.
 
     A field that feee.io left out, or sent in a form that can't be read without doubt, is None; so is a number that is
-    an empty string. The fields that a cancellation is decided on are stricter: `order_no`, `status` and `create_time`
-    must be there, and `pay_time`, `pay_amount` and `refund_amount` must be readable if they are there. `text` is all of
-    what feee.io sent, as JSON that fits in a row: an order too large for it goes without its parts, or else with the
-    fields decided on.
+    an empty string. The fields that a cancellation is decided on are stricter: `order_no` and `status` must be there,
+    and `pay_amount` and `refund_amount` must be readable if they are there. `text` is all of what feee.io sent, as JSON
+    that fits in a row: an order too large for it goes without its parts, or else with the fields decided on, as they
+    were read.
     """
 
     order_no: str
     status: int
-    create_time: int
+    create_time: int | None = None
     pay_time: int | None = None
     pay_amount: Decimal | None = None
     refund_amount: Decimal | None = None
@@ -104,7 +104,7 @@ class Order:
         if not isinstance(data, dict):
             raise MalformedOrderError("data is not an object")
         values = {name: _read(name, data.get(name)) for name in _READERS}
-        return cls(**values, text=_kept_text(data))
+        return cls(**values, text=_kept_text(data, values))
 
     @property
     def covers_payment(self) -> bool:
@@ -127,20 +127,24 @@ class Order:
         return self.status not in FILLED | ENDED_UNFILLED | ENDING | {Status.CLOSED_UNPAID}
 
     @property
+    def paid(self) -> bool:
+        """Whether feee.io says outright that the order was paid for."""
+        settled = self.status not in {Status.NOT_PAID, Status.CLOSED_UNPAID, Status.PAYMENT_BEING_VERIFIED}
+        return settled and (self.pay_time or 0) > 0 and (self.pay_amount or 0) > 0
+
+    @property
     def nothing_paid(self) -> bool:
         """Whether feee.io says outright that nothing was charged."""
         return self.pay_amount == 0 or self.pay_time == 0
 
 
 def digits(value: object) -> str:
-    """A string, or a JSON integer as one: so an order number looks if somebody sends it as a number.
+    """A string without blanks around it, or a JSON integer as one: so an order number looks as a number.
 
     This reader and the next two raise TypeError for what isn't unambiguously such a value: a number is judged by its
     digits and exponent, not by its text.
     """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int):
+    if isinstance(value, str | int):
         return _written(value)
     raise TypeError
 
@@ -188,8 +192,9 @@ def json_number(value: object) -> float | str:
     return float(text) if Decimal(repr(float(text))) == value else text
 
 
-_REQUIRED = ("order_no", "status", "create_time")
-_DECISIVE = (*_REQUIRED, "pay_time", "pay_amount", "refund_amount")
+_REQUIRED = ("order_no", "status")
+_DECISIVE = (*_REQUIRED, "pay_amount", "refund_amount")
+_KEPT = (*_DECISIVE, "create_time", "pay_time")
 _READERS: dict[str, Callable[[object], Any]] = {
     **{one.name: whole for one in fields(Order) if one.name != "text"},
     "pay_amount": exact,
@@ -209,10 +214,10 @@ def _read(name: str, value: object) -> Any:
         return None
 
 
-def _kept_text(data: dict[str, Any]) -> str:
+def _kept_text(data: dict[str, Any], values: dict[str, Any]) -> str:
     kept = json.dumps(data, default=json_number)
     if len(kept) > _MAX_KEPT_CHARACTERS:
         kept = json.dumps({name: value for name, value in data.items() if name != "sub_order"}, default=json_number)
     if len(kept) > _MAX_KEPT_CHARACTERS:
-        kept = json.dumps({name: data.get(name) for name in _DECISIVE}, default=json_number)
+        kept = json.dumps({name: values[name] for name in _KEPT}, default=json_number)
     return kept

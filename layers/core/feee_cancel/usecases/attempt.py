@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.cancellation import TROUBLED, Cancellation, Due, State
 from feee_cancel.domain.decision import Backoff, decide, hinges_on_others, must_cancel_again
 from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.ports import Feee, Ports
@@ -24,6 +24,9 @@ POSTPONED = Backoff(30, 900)
 
 _TELLS_ALL = frozenset({AnswerKind.ORDER, AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
 """After these a query would add nothing, or be refused too."""
+
+_LOOKS_EVERY = 4
+"""Of attempts in a row that feee.io didn't serve every fourth only looks: the order may have ended by itself."""
 
 T = TypeVar("T")
 
@@ -132,18 +135,22 @@ def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | Non
     """The answers to cancel and to query; None for what wasn't asked."""
     if row.state is State.REFUNDING:
         return _look_for_the_refund(row, ports, deadline)
-    if only_looks(row, ports.now()):
+    goes_unheard = row.state_reason in TROUBLED and row.tries % _LOOKS_EVERY == _LOOKS_EVERY - 1
+    if goes_unheard or only_looks(row, ports.now()):
         return None, ports.feee.query(row.order_no, deadline=deadline)
     return _try(row, ports, deadline)
 
 
 def _try(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:
-    """Cancel, and after any answer but an order, query, unless feee.io asks not to be called for a while."""
+    """Cancel, and after any answer but an order, query, unless feee.io asks not to be called for a while.
+
+    A rest that a refusal asks for is for the next cancel: what became of the order has to be seen.
+    """
     cancel = _cancel(ports.feee, row.order_no, deadline)
-    query = (
-        None if cancel.kind in _TELLS_ALL or cancel.retry_after else ports.feee.query(row.order_no, deadline=deadline)
-    )
-    return cancel, query
+    rests = cancel.retry_after and cancel.kind is not AnswerKind.REFUSED
+    if cancel.kind in _TELLS_ALL or rests:
+        return cancel, None
+    return cancel, ports.feee.query(row.order_no, deadline=deadline)
 
 
 def _look_for_the_refund(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | None, Answer]:

@@ -25,7 +25,8 @@ class ShownOrders:
 
     def saw(self, now: float) -> None:
         """Note that feee.io showed an order."""
-        self._shown_at = max(self._shown_at, now)
+        with self._lock:
+            self._shown_at = max(self._shown_at, now)
 
     def shown_since(
         self, since: float, feee: Feee, cancellations: Cancellations, *, now: float, deadline: float
@@ -35,11 +36,18 @@ class ShownOrders:
         If no attempt saw one, the order of a cancellation that ended is asked for, once a minute.
         """
         since = max(since, now - FRESH_SECONDS)
+        self._forget_what_is_ahead_of(now)
         if self._shown_at <= since and self._may_ask(now):
             order_no = _ended(cancellations)
             if order_no and feee.query(order_no, deadline=deadline).order:
                 self.saw(now)
         return self._shown_at > since
+
+    def _forget_what_is_ahead_of(self, now: float) -> None:
+        """Of a clock that was set back nothing is known."""
+        with self._lock:
+            if max(self._shown_at, self._asked_at) > now + FRESH_SECONDS:
+                self._shown_at = self._asked_at = -math.inf
 
     def _may_ask(self, now: float) -> bool:
         with self._lock:

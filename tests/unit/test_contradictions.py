@@ -1,0 +1,284 @@
+"""Answers that contradict each other or themselves over time: what follows claims no more than is known."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Self
+
+import pytest
+
+from feee_cancel.adapters.feee_answer import interpret
+from feee_cancel.domain.answer import Answer, AnswerKind
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.decision import Policy, decide
+from feee_cancel.domain.order import Order
+from feee_cancel.usecases.attempt import attempt, contained_attempt
+from feee_cancel.usecases.control import FRESH_SECONDS, ShownOrders
+from feee_cancel.usecases.pace import Pace
+from feee_cancel.usecases.withdraw import withdraw
+from tests.builders import NOW, ORDER_NO, answer, order, order_data, refused, row, shown
+from tests.fakes import Clock, FakeFeee, FakeTable, ports
+
+PAID = shown()
+BACK = shown(status=12, refund_amount=Decimal("3.92"))
+NO_ANSWER = answer(AnswerKind.NO_USABLE_ANSWER)
+LIMITED = answer(AnswerKind.RATE_EXCEEDED, code=11001)
+WRONG_KEY = answer(AnswerKind.MISCONFIGURED, code=10001)
+
+
+def after(
+    there: Cancellation, cancel: Answer | None, query: Answer | None, *, now: float = NOW, others_shown: bool = False
+) -> Cancellation:
+    return decide(there, cancel, query, now=now, policy=Policy(), jitter=0, others_shown=others_shown)
+
+
+# -- paid, and then unpaid
+
+
+UNPAID: list[dict[str, Any]] = [{"pay_amount": 0}, {"pay_time": 0}, {"pay_amount": 0, "pay_time": 0}]
+
+
+@pytest.mark.parametrize("unpaid", UNPAID)
+@pytest.mark.parametrize("status", [2, 12, 14])
+@pytest.mark.parametrize("between", [[], [shown(status=1, pay_time=0)], [refused()]])
+def test_an_order_that_was_seen_paid_does_not_end_as_unpaid(
+    unpaid: dict[str, Any], status: int, between: list[Answer]
+) -> None:
+    there = after(row(), refused(), PAID)
+    for seen in between:
+        there = after(replace(there, state=State.CANCELLING), refused(), seen)
+    ends = shown(status=status, refund_amount=0, **unpaid)
+    there = after(replace(there, state=State.CANCELLING), refused(), ends)
+    assert (there.state, there.state_reason) == (State.REFUNDING, StateReason.REFUND_PENDING)
+    assert after(there, None, BACK).state_reason is StateReason.REFUNDED
+
+
+@pytest.mark.parametrize("first", [shown(status=1, pay_time=0), shown(status=3, pay_amount=0), shown(status=1)])
+def test_one_that_was_only_to_be_paid_does(first: Answer) -> None:
+    there = replace(after(row(), refused(), first), state=State.CANCELLING)
+    assert after(there, refused(), shown(status=2, pay_time=0)).state_reason is StateReason.NEVER_PAID
+    assert after(there, refused(), shown(status=12, pay_time=0)).state_reason is StateReason.NOTHING_PAID
+
+
+# -- times that can't be read
+
+
+@pytest.mark.parametrize("name", ["create_time", "pay_time"])
+@pytest.mark.parametrize("time", [1_724_318_708_000_000, 10**40, "2024-08-22 09:25:08", None, "", [1], True, "soon"])
+def test_a_time_that_cannot_be_read_hides_neither_the_end_of_an_order_nor_its_refund(name: str, time: object) -> None:
+    ended = order(**{name: time, "status": 12, "refund_amount": Decimal("3.92")})
+    assert getattr(ended, name) is None
+    seen = replace(BACK, order=ended)
+    assert after(row(), refused(), seen).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("time", [1_724_318_708_000_000, "2024-08-22 09:25:08", None])
+def test_an_order_without_a_readable_create_time_is_old_enough_minutes_after_it_was_seen(time: object) -> None:
+    there = after(row(), refused(), shown(create_time=time))
+    assert (there.state_reason, there.due_at) == (StateReason.TOO_EARLY, NOW + 305)
+    later = after(replace(there, state=State.CANCELLING), refused(), shown(create_time=time), now=NOW + 305)
+    assert later.state_reason is StateReason.CANCEL_REFUSED
+
+
+def test_an_order_without_a_readable_pay_time_was_not_unpaid() -> None:
+    assert after(row(), refused(), shown(status=12, pay_time="never")).state is State.REFUNDING
+
+
+def test_a_clock_that_was_hours_ahead_when_an_order_was_first_seen_delays_nothing() -> None:
+    there = row(seen_at=NOW + 9 * 3_600)
+    assert after(there, refused(), shown(create_time=NOW * 1000)).due_at == NOW + 305
+
+
+# -- an order number that is ours, and one that is too long
+
+
+@pytest.mark.parametrize("written", [f" {ORDER_NO}", f"{ORDER_NO} ", int(ORDER_NO)])
+def test_an_order_number_is_ours_whatever_blanks_are_around_it(written: object) -> None:
+    body = json.dumps({"code": 0, "data": order_data(order_no=written)}, default=float).encode()
+    said = interpret(200, body, ORDER_NO, "key", seconds=0)
+    assert (said.kind, said.order and said.order.order_no) == (AnswerKind.ORDER, ORDER_NO)
+
+
+@pytest.mark.parametrize("name", ["status", "create_time", "pay_time", "pay_amount", "refund_amount"])
+def test_a_number_with_ever_so_many_blanks_fits_in_a_row(name: str) -> None:
+    data = order_data(note="x" * 200_000)
+    read = Order.parse(data | {name: f"{' ' * 450_000}{data[name]}"})
+    assert len(read.text) < 1_000
+    assert json.loads(read.text)["order_no"] == ORDER_NO
+
+
+# -- doubt
+
+
+def test_a_limit_that_says_code_0_may_have_let_the_cancel_through() -> None:
+    said = interpret(429, b'{"code": 0, "msg": "ok"}', ORDER_NO, "key", seconds=0)
+    assert said.kind is AnswerKind.RATE_EXCEEDED
+    there = after(row(in_doubt_after=0), said, None)
+    assert there.in_doubt
+    table = FakeTable(there)
+    assert withdraw(ORDER_NO, ports(FakeFeee(), table)) == there
+
+
+def refusals(earlier: Answer, query: Answer | None = None, *, others_shown: bool = True) -> Cancellation:
+    """An attempt that came to `earlier`, and then refusals, half a minute apart, until the row is final."""
+    there, now = after(row(in_doubt_after=0), earlier, query), NOW
+    for attempts in range(2, 40):
+        now = max(now + 30, there.due_at)
+        claimed = replace(there, state=State.CANCELLING, attempt=attempts, in_doubt_after=there.in_doubt_after or 0)
+        there = after(claimed, refused(20004), refused(20004), now=now, others_shown=others_shown)
+        if there.state.final:
+            break
+    return there
+
+
+@pytest.mark.parametrize("query", [NO_ANSWER, refused(20004), LIMITED])
+def test_refusals_do_not_end_an_order_that_an_earlier_cancel_may_have_cancelled(query: Answer) -> None:
+    """Its code may as well mean that the order ended, or too often; the doubt is never forgotten."""
+    there = refusals(NO_ANSWER, query)
+    assert there.state_reason is StateReason.REFUSED
+    assert there.in_doubt
+    assert there.settled_at is not None
+    assert there.settled_at >= NOW + 3_600
+
+
+@pytest.mark.parametrize("earlier", [LIMITED, WRONG_KEY, answer(AnswerKind.NOT_SENT)])
+def test_they_end_one_that_no_earlier_cancel_can_have_reached(earlier: Answer) -> None:
+    claimed = replace(after(row(in_doubt_after=0), earlier, None), state=State.CANCELLING)
+    for attempts in range(2, 5):
+        after_earlier = claimed.in_doubt_after if claimed.in_doubt_after is not None else attempts - 1
+        claimed = replace(claimed, attempt=attempts, in_doubt_after=after_earlier, state=State.CANCELLING)
+        claimed = after(claimed, refused(), refused(), now=NOW + 60 * attempts, others_shown=True)
+    assert (claimed.state_reason, claimed.in_doubt) == (StateReason.REFUSED, False)
+
+
+# -- a cancel that never gets a hearing
+
+
+class Scripted(FakeFeee):
+    """Every cancel is answered alike, and the order is what it is."""
+
+    def __init__(self, cancel: Answer, query: Answer) -> None:
+        super().__init__()
+        self._said = {"cancel": cancel, "query": query}
+
+    def _answer(self, call: str, deadline: float) -> Answer:
+        self.calls.append(call)
+        return self._said[call]
+
+
+def played(feee: Scripted, *, seconds: int, there: Cancellation | None = None) -> Cancellation:
+    """The row after attempts for so long, each when it is due."""
+    clock = Clock()
+    wired = ports(feee, FakeTable(there or row(state=State.WAITING, due_at=NOW, attempt=0)), clock=clock)
+    while clock() < NOW + seconds:
+        found = wired.cancellations.due(now=clock(), until=NOW * 2, limit=9)
+        if not found:
+            break
+        (due,) = found
+        clock.time = max(clock(), due.due_at)
+        wired.control.saw(clock())
+        contained_attempt(due, wired)
+    left = wired.cancellations.find(ORDER_NO)
+    assert left
+    return left
+
+
+UNHEARD = [
+    LIMITED,
+    replace(LIMITED, retry_after=300),
+    WRONG_KEY,
+    NO_ANSWER,
+    replace(NO_ANSWER, retry_after=300),
+    answer(AnswerKind.NOT_SENT),
+    refused(),
+    replace(refused(), retry_after=300),
+]
+
+
+@pytest.mark.parametrize("cancel", UNHEARD)
+@pytest.mark.parametrize(("query", "ends"), [(BACK, "cancelled"), (shown(status=6), "rejected")])
+def test_the_end_of_an_order_is_seen_although_its_cancel_never_gets_a_hearing(
+    cancel: Answer, query: Answer, ends: str
+) -> None:
+    assert played(Scripted(cancel, query), seconds=3_600).state == ends
+
+
+def test_an_order_that_is_open_is_still_cancelled_as_often() -> None:
+    feee = Scripted(LIMITED, PAID)
+    played(feee, seconds=3_600)
+    assert feee.calls.count("cancel") > 3 * feee.calls.count("query") > 0
+
+
+@pytest.mark.parametrize("seconds", [1, 60, 300])
+def test_a_mistyped_number_ends_although_each_refusal_asks_for_a_rest(seconds: int) -> None:
+    rests = replace(refused(), retry_after=seconds)
+    feee = Scripted(rests, rests)
+    assert played(feee, seconds=7_200).state_reason is StateReason.REFUSED
+    assert len(feee.calls) <= 12
+
+
+def test_an_unreachable_server_that_asks_for_a_rest_is_not_asked_twice_in_one_attempt() -> None:
+    feee = FakeFeee(cancel=[replace(NO_ANSWER, retry_after=60)])
+    attempt(row(), ports(feee, FakeTable(row())), deadline=NOW + 9)
+    assert feee.calls == ["cancel"]
+
+
+# -- what several threads note
+
+
+class Interrupted(float):
+    """A number that is compared, or added to, while another thread does its work."""
+
+    meanwhile: Callable[[], object]
+
+    def __new__(cls, value: float, meanwhile: Callable[[], object]) -> Self:
+        number = super().__new__(cls, value)
+        number.meanwhile = meanwhile
+        return number
+
+    def _let_go_on(self) -> None:
+        other = threading.Thread(target=self.meanwhile)
+        other.start()
+        other.join(0.2)
+
+    def __gt__(self, other: float) -> bool:
+        self._let_go_on()
+        return float(self) > other
+
+    def __add__(self, other: float) -> float:
+        self._let_go_on()
+        return float(self) + other
+
+
+def test_of_two_rests_that_are_heard_at_once_the_longer_counts() -> None:
+    readings: list[float] = [0.0]
+    pace = Pace(0.25, monotonic=lambda: readings.pop() if readings else 0.0, sleep=lambda _: None)
+    long, short = (replace(LIMITED, retry_after=seconds) for seconds in (90, 5))
+    heard = threading.Event()
+
+    def meanwhile() -> None:
+        pace.heard(long)
+        heard.set()
+
+    readings.append(Interrupted(0.0, meanwhile))
+    pace.heard(short)
+    assert heard.wait(5)
+    assert pace.rests_for() == 90
+
+
+def test_an_order_that_was_shown_an_hour_ahead_of_time_is_no_control_now() -> None:
+    control, table = ShownOrders(), FakeTable()
+    control.saw(NOW + 3_600)
+    assert not control.shown_since(NOW - 90, FakeFeee(), table, now=NOW, deadline=NOW)
+    control.saw(NOW)
+    assert control.shown_since(NOW - 90, FakeFeee(), table, now=NOW, deadline=NOW)
+
+
+def test_a_clock_that_is_set_back_does_not_keep_the_control_from_asking() -> None:
+    ended = row(order_no="1", state=State.CANCELLED, state_reason=StateReason.REFUNDED, due_at=NOW)
+    control, feee = ShownOrders(), FakeFeee(query=[refused(), BACK])
+    assert not control.shown_since(NOW, feee, FakeTable(ended), now=NOW + 3_600, deadline=NOW)
+    assert control.shown_since(NOW - 90, feee, FakeTable(ended), now=NOW, deadline=NOW)
+    assert FRESH_SECONDS < 3_600
