@@ -59,10 +59,7 @@ PRINCIPALS = 2
 """The drain and the stream's poller, in an idle month. DynamoDB asks KMS for each every five minutes."""
 SECRET_READS = 12 * 24 * 365 / 12
 """One every five minutes while an environment is in use."""
-API_GB, DRAIN_GB, NOTIFY_GB = (
-    TEMPLATE["Resources"][f"{name}Function"]["Properties"]["MemorySize"] / 1024
-    for name in ("Api", "Schedule", "Notify")
-)
+FUNCTION_GB = TEMPLATE["Globals"]["Function"]["MemorySize"] / 1024
 
 
 def million(seconds: float, write_units: float, read_units: float) -> dict[str, float]:
@@ -70,7 +67,7 @@ def million(seconds: float, write_units: float, read_units: float) -> dict[str, 
     return {
         "requests to API Gateway": MILLION,
         "invocations": 2 * MILLION,
-        "GB-seconds": MILLION * (seconds * API_GB + NOTIFY_SECONDS * NOTIFY_GB),
+        "GB-seconds": MILLION * (seconds * FUNCTION_GB + NOTIFY_SECONDS * FUNCTION_GB),
         "write units": MILLION * write_units,
         "read units": MILLION * read_units,
         "secret calls": SECRET_READS,
@@ -103,7 +100,7 @@ def idle_month(read_units: float) -> dict[str, float]:
     return {
         "ticks": TICKS,
         "invocations": TICKS,
-        "GB-seconds": TICKS * TICK_SECONDS * DRAIN_GB,
+        "GB-seconds": TICKS * TICK_SECONDS * FUNCTION_GB,
         "read units": TICKS * read_units,
         "GB of logs": TICKS * TICK_LOG_BYTES / 1e9,
         "custom metrics, a month": len(TICK_METRICS),

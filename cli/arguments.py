@@ -21,11 +21,11 @@ from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.times import parse_not_before
 
 _EXIT_STATUSES = """exit status:
-  0    as was asked: cancelled, withdrawn, shown, cancellable, redriven
-  1    it isn't and won't be: rejected, unknown, not withdrawn, left in the queue
+  0    done as asked: cancelled, withdrawn, shown, cancellable, redriven
+  1    not done, and it won't be: rejected, unknown, not withdrawn, left in the queue
   2    not a valid request
-  3    taken, and not settled yet
-  4    no answer: credentials, permissions, network, proxy, stack, service, or a fault here; the words say what fixes it
+  3    accepted, and not settled yet
+  4    no answer: credentials, permissions, network, proxy, stack, service, or a fault here; the message says what fixes it
   130  Ctrl-C
 """
 _AHEAD = re.compile(r"\+([0-9]{1,6})([smhd])")
@@ -57,7 +57,7 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     """The parser; `now` is what relative times count from."""
     top = _Parser(
         prog="feee-cancel",
-        description="Cancels feee.io orders through the deployed service, and looks after it.",
+        description="Cancels feee.io orders through the deployed service, and takes care of the service.",
         epilog=_EXIT_STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -87,14 +87,14 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     )
     cancel.add_argument("--reason", help="for the record, at most 200 characters")
     add("show", "look at an order's cancellation; feee.io isn't asked")
-    listed = add("list", "list cancellations, the latest due first; what needs attention first", order=False)
+    listed = add("list", "list cancellations: states that need attention first, and in each the latest due first", order=False)
     listed.add_argument("--state", choices=[str(state) for state in State], help="only those in this state")
-    listed.add_argument("--limit", type=_count, default=25, metavar="N", help="the most to list (25)")
-    listed.add_argument("--reason", metavar="TEXT", help="only those of this reason, or asked for with this in it")
-    listed.add_argument("--by", metavar="TEXT", help="only those asked by whoever has this in the name")
+    listed.add_argument("--limit", type=_count, default=25, metavar="N", help="how many to list at most (25)")
+    listed.add_argument("--reason", metavar="TEXT", help="only those of this reason, or with this in the reason that was given")
+    listed.add_argument("--by", metavar="TEXT", help="only those asked for by somebody with this in the name")
     listed.add_argument("--older", type=_age, metavar="AGE", help="only those asked for so long ago: 30m, 2h, 3d")
     listed.add_argument("--newer", type=_age, metavar="AGE", help="only those asked for since: 30m, 2h, 3d")
-    listed.add_argument("--wide", action="store_true", help="also the reason's name, who asked, when, and what for")
+    listed.add_argument("--wide", action="store_true", help="also the name of the reason, who asked, when, and why")
     add("withdraw", "withdraw a request that still waits")
     add("lookup", "ask feee.io what a cancel would do now; changes nothing")
     watch = add("watch", "follow a cancellation, or all that aren't final, until they are", order=False)
@@ -106,16 +106,16 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     redrive = add("redrive", "process again what failed and is in a queue", order=False)
     redrive.add_argument("queue", choices=KINDS, metavar="QUEUE", help=", ".join(KINDS))
     redrive.add_argument("--yes", action="store_true", help="don't ask")
-    redrive.add_argument("--discard", action="store_true", help="delete what can't be done again, too")
-    doctor = add("doctor", "look at all that a cancellation needs, from these credentials to feee.io", order=False)
+    redrive.add_argument("--discard", action="store_true", help="also delete what can't be processed again")
+    doctor = add("doctor", "check everything that a cancellation needs, from these credentials to feee.io", order=False)
     doctor.add_argument(
         "--learn",
         nargs="+",
         metavar="ORDER_NO",
-        help="instead, record how feee.io answers to a query of these orders of yours, and of one that doesn't exist",
+        help="instead, record how feee.io answers queries of these orders of yours, and of one that doesn't exist",
     )
-    doctor.add_argument("--and-cancel", action="store_true", help="and to a cancel of those that ended over a day ago")
-    doctor.add_argument("--file", type=Path, help=f"where to ({LEARNED})")
+    doctor.add_argument("--and-cancel", action="store_true", help="and cancels of those that ended over a day ago")
+    doctor.add_argument("--file", type=Path, help=f"the file to write ({LEARNED})")
     doctor.add_argument("--yes", action="store_true", help="don't ask")
     set_key = add(
         "set-key", "put feee.io's key into the stack: asks for it hidden, or reads it from a pipe", order=False
@@ -124,7 +124,7 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     secret = add("set-webhook-secret", "make a secret for webhooks and show it once", order=False)
     secret.add_argument("sender", nargs="?", metavar="NAME", help="the sender's name, 1 to 24 letters, digits, - and _")
     secret.add_argument("--outgoing", action="store_true", help="the secret that settled events are signed with")
-    secret.add_argument("--drop-old", action="store_true", help="make none; the sender's newest counts alone from now")
+    secret.add_argument("--drop-old", action="store_true", help="make none; from now on only the sender's newest is valid")
     return top
 
 
@@ -138,13 +138,13 @@ def misfit(asked: argparse.Namespace) -> str | None:
 
 def _add_records(add: Callable[..., argparse.ArgumentParser], now: float) -> None:
     """The commands about what was, and the one for shells."""
-    exported = add("export", "write what became final in a period; progress goes to stderr", order=False)
+    exported = add("export", "write what became final in a period; progress is on stderr", order=False)
     exported.add_argument("--state", choices=FINAL, help="only those in this state")
     for name, about in (("--since", "settled then or later"), ("--until", "settled before then (now)")):
         exported.add_argument(name, type=lambda text: any_moment(text, now=now), metavar="TIME", help=about)
-    exported.add_argument("--format", choices=FORMATS, default="csv", help="for spreadsheets, or JSON in each line")
+    exported.add_argument("--format", choices=FORMATS, default="csv", help="for spreadsheets, or a JSON object in each line")
     story = add("history", "what happened to an order, step by step, from the logs and the table")
-    story.add_argument("--days", type=_count, metavar="N", help="read the logs of so many days")
+    story.add_argument("--days", type=_count, metavar="N", help="how many days of logs to read")
     completion = add("completion", "print what a shell needs to complete these commands", order=False)
     completion.add_argument("shell", choices=SHELLS, help="the shell")
 
@@ -224,6 +224,6 @@ def _common() -> _Parser:
     where.add_argument("--stack", default=DEFAULT_NAME, metavar="NAME", help=f"the deployed stack ({DEFAULT_NAME})")
     where.add_argument("--profile", help="the AWS profile (AWS_PROFILE)")
     where.add_argument("--region", help="the AWS region (AWS_REGION, AWS_DEFAULT_REGION, or the profile's)")
-    where.add_argument("--local", action="store_true", help="what make local runs on this machine, instead")
+    where.add_argument("--local", action="store_true", help="the one that make local runs on this machine, instead")
     common.add_argument("--json", action="store_true", help="the answer as JSON")
     return common

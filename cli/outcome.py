@@ -12,7 +12,7 @@ class Exit(IntEnum):
     """The exit status."""
 
     DONE = 0
-    """It is as was asked: cancelled, withdrawn, shown, cancellable, redriven."""
+    """It is done as asked: cancelled, withdrawn, shown, cancellable, redriven."""
     NO = 1
     """It isn't, and that is an answer: rejected, filled, unknown, not withdrawn, left in the queue."""
     USAGE = 2

@@ -99,7 +99,7 @@ def _plain(kept: list[str]) -> str | list[str]:
 
 def _words(secret: str | None, earlier: int, sender: str | None, *, outgoing: bool) -> Words:
     if secret is None:
-        return f"{earlier - 1} dropped. The newest counts alone within five minutes."
+        return f"{earlier - 1} dropped. Within five minutes only the newest is valid."
     lines = [secret, "", _WHEN_OUTGOING if outgoing else _WHEN]
     if earlier:
         again = " ".join(["./feee-cancel set-webhook-secret", *filter(None, [sender]), *["--outgoing"] * outgoing])
