@@ -87,10 +87,14 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     )
     cancel.add_argument("--reason", help="for the record, at most 200 characters")
     add("show", "look at an order's cancellation; feee.io isn't asked")
-    listed = add("list", "list cancellations: states that need attention first, and in each the latest due first", order=False)
+    listed = add(
+        "list", "list cancellations: states that need attention first, and in each the latest due first", order=False
+    )
     listed.add_argument("--state", choices=[str(state) for state in State], help="only those in this state")
     listed.add_argument("--limit", type=_count, default=25, metavar="N", help="how many to list at most (25)")
-    listed.add_argument("--reason", metavar="TEXT", help="only those of this reason, or with this in the reason that was given")
+    listed.add_argument(
+        "--reason", metavar="TEXT", help="only those of this reason, or with this in the reason that was given"
+    )
     listed.add_argument("--by", metavar="TEXT", help="only those asked for by somebody with this in the name")
     listed.add_argument("--older", type=_age, metavar="AGE", help="only those asked for so long ago: 30m, 2h, 3d")
     listed.add_argument("--newer", type=_age, metavar="AGE", help="only those asked for since: 30m, 2h, 3d")
@@ -124,7 +128,9 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     secret = add("set-webhook-secret", "make a secret for webhooks and show it once", order=False)
     secret.add_argument("sender", nargs="?", metavar="NAME", help="the sender's name, 1 to 24 letters, digits, - and _")
     secret.add_argument("--outgoing", action="store_true", help="the secret that settled events are signed with")
-    secret.add_argument("--drop-old", action="store_true", help="make none; from now on only the sender's newest is valid")
+    secret.add_argument(
+        "--drop-old", action="store_true", help="make none; from now on only the sender's newest is valid"
+    )
     return top
 
 
@@ -142,7 +148,9 @@ def _add_records(add: Callable[..., argparse.ArgumentParser], now: float) -> Non
     exported.add_argument("--state", choices=FINAL, help="only those in this state")
     for name, about in (("--since", "settled then or later"), ("--until", "settled before then (now)")):
         exported.add_argument(name, type=lambda text: any_moment(text, now=now), metavar="TIME", help=about)
-    exported.add_argument("--format", choices=FORMATS, default="csv", help="for spreadsheets, or a JSON object in each line")
+    exported.add_argument(
+        "--format", choices=FORMATS, default="csv", help="for spreadsheets, or a JSON object in each line"
+    )
     story = add("history", "what happened to an order, step by step, from the logs and the table")
     story.add_argument("--days", type=_count, metavar="N", help="how many days of logs to read")
     completion = add("completion", "print what a shell needs to complete these commands", order=False)

@@ -7,6 +7,7 @@ itself asks for a signature where the route has AWS_IAM.
 """
 
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from urllib.parse import parse_qs
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment alone
-from ministack.core import iam_evaluator, responses, router, sigv4  # type: ignore[import-not-found]  # likewise
-from ministack.services import apigateway_v1  # type: ignore[import-not-found]  # likewise
+from ministack.core import iam_evaluator, lambda_runtime, responses, router, sigv4  # type: ignore[import-not-found]  # likewise
+from ministack.services import apigateway_v1, cloudwatch_logs, lambda_svc  # type: ignore[import-not-found]  # likewise
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # type: ignore[import-not-found] # noqa: F401
 
 from local.guard import refusal, without_cors
@@ -169,8 +170,28 @@ def let_queries_be_saved() -> None:
     }
 
 
+def let_logs_be_read_at_once() -> None:
+    """A line is in its log when it is written, as on AWS.
+
+    MiniStack adds an invocation's lines at its end, without those that it gets some milliseconds later.
+    """
+
+    def read(worker: Any) -> None:
+        account, region = lambda_svc._account_region_from_function_config(worker.config)  # noqa: SLF001 - as it keeps them
+        group = worker.config.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{worker.func_name}"
+        where = {"logGroupName": group, "logStreamName": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"}
+        with responses.request_scope(account, region):
+            cloudwatch_logs._create_log_stream(where)  # noqa: SLF001 - there is no other way in
+            for line in worker._proc.stderr:  # noqa: SLF001 - likewise
+                cloudwatch_logs._put_log_events({**where, "logEvents": [{"message": line.rstrip("\n")}]})  # noqa: SLF001 - likewise
+
+    lambda_runtime.Worker._read_stderr = read  # noqa: SLF001 - there is no other way in
+    lambda_runtime.Worker._drain_stderr_bounded = lambda _worker: ""  # noqa: SLF001 - nothing is left to wait for
+
+
 if __name__ == "__main__":
     let_conditions_join()
     let_queries_be_saved()
+    let_logs_be_read_at_once()
     ministack.app = app
     ministack.main()

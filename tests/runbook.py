@@ -16,7 +16,7 @@ from tests.template import ROOT
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 _AWS = ROOT / ".tools/aws/bin"
 _SECONDS = 120
-_INLINE = re.compile(r"`((?:\./feee-cancel|aws|drain|logged|set_parameter) [^`]+)`")
+_INLINE = re.compile(r"`((?:\./feee-cancel|aws|drain|logged|set_parameter)\s[^`]+)`")
 _CONDITION = re.compile(r"\$\.([a-z_.]+) = \"([^\"]*)\"")
 
 _ON_THIS_MACHINE = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
@@ -69,7 +69,7 @@ def _commands(text: str) -> Iterator[str]:
     prose = re.sub(r"^```sh\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         yield from _whole(block)
-    yield from _INLINE.findall(prose)
+    yield from (" ".join(command.split()) for command in _INLINE.findall(prose))  # which may be wrapped
 
 
 def _whole(block: str) -> Iterator[str]:

@@ -141,7 +141,7 @@ def test_an_order_that_nobody_tries_any_more(stack: LocalStack, operator: Operat
     assert sounds(stack, "CancellationFailedAlarm", since=since)
     listed, queried = operator("./feee-cancel list --state failed"), operator("aws dynamodb query")
     for order_no in orders:
-        assert re.search(f"{order_no} +failed +gave_up", listed)
+        assert re.search(f"{order_no} +failed .+ it wasn't settled in time", listed)
         assert f'"order_no":"{order_no}"' in queried
     (stuck, another) = orders
     shown = operator("./feee-cancel show", order_no=stuck)
@@ -170,9 +170,8 @@ def test_feee_io_takes_no_call_of_ours(stack: LocalStack, operator: Operator) ->
     for order_no in (replaced, unlisted):
         assert stack.api.cancel(order_no).body["state_reason"] == "misconfigured"
     assert sounds(stack, "MisconfiguredAlarm", since=since)
-    assert re.search(
-        f"{replaced} +waiting +misconfigured", operator("./feee-cancel list --state failed", failed="waiting")
-    )
+    listed = operator("./feee-cancel list --state failed", failed="waiting")
+    assert re.search(f"{replaced} +waiting .+ feee.io rejects the key", listed)
     assert "code 10001" in operator("./feee-cancel show", order_no=replaced)
     assert "code 20012" in operator("./feee-cancel show", order_no=unlisted)
     (operator.folder / "key.json").write_text('{"key": "key-that-is-good-now"}')
@@ -205,9 +204,8 @@ def test_a_refund_that_doesnt_show(stack: LocalStack, operator: Operator) -> Non
     put(stack, stuck, "refunding", state_reason="refund_pending", since=int(time.time()) - 100)
     stack.api.cancel(stuck)
     assert sounds(stack, "RefundMissingAlarm", since=since)
-    assert re.search(
-        f"{stuck} +refunding +refund_pending", operator("./feee-cancel list --state failed", failed="refunding")
-    )
+    listed = operator("./feee-cancel list --state failed", failed="refunding")
+    assert re.search(f"{stuck} +refunding .+ the refund doesn't show yet", listed)
     assert re.search(r"feee\.io +order, code 0, ok, [0-9a-f-]{36}", operator("./feee-cancel show", order_no=stuck))
     assert f"{stuck} is refunding" in operator("./feee-cancel cancel", order_no=stuck)
     feee.change_order(stuck, status=14)
