@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,7 +19,7 @@ from cli.target import DEFAULT_NAME
 from feee_cancel.domain.cancellation import State
 from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError
-from feee_cancel.domain.times import parse_not_before
+from feee_cancel.domain.times import EARLIEST, LATEST, parse_not_before
 
 _EXIT_STATUSES = """exit status:
   0    done as asked: cancelled, withdrawn, shown, cancellable, redriven
@@ -31,6 +32,8 @@ _EXIT_STATUSES = """exit status:
 _AHEAD = re.compile(r"\+([0-9]{1,6})([smhd])")
 _DATE_DIGITS = 8
 """20261224 is a date; unix seconds have had more digits since 1973."""
+_DATE = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[0-9])?)(?:[Tt ][0-9].*)?")
+"""A date, perhaps with a time. Python accepts any character between the two, and reads 8:00 in 2026-12-24+08:00."""
 _MOST = 1_000_000
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -174,29 +177,35 @@ def moment(text: str, *, now: float) -> int:
 
 
 def any_moment(text: str, *, now: float) -> int:
-    """Unix seconds of a time, a past one too."""
-    try:
-        return max(0, _seconds(text, now))
-    except (ValueError, OverflowError, OSError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} isn't a time: 1764547200, 2026-11-01 or 2026-11-01T00:00+08:00"
-        ) from None
+    """Unix seconds of a time, a past one too. Digits that are no plausible time are none."""
+    with suppress(ValueError, OverflowError, OSError):
+        seconds = _seconds(text, now)
+        if EARLIEST <= seconds < LATEST or not _is_digits(text):
+            return max(0, seconds)
+    raise argparse.ArgumentTypeError(f"{text!r} isn't a time: 1764547200, 2026-11-01 or 2026-11-01T00:00+08:00")
 
 
 def _seconds(text: str, now: float) -> int:
     """Raises ValueError and what datetime raises if it isn't a time."""
     if not text.isascii():
         raise ValueError(text)
-    if text.isdigit() and len(text) != _DATE_DIGITS:
+    if _is_digits(text):
         return int(text)
     if ahead := _AHEAD.fullmatch(text):
         return int(now) + int(ahead[1]) * _SECONDS[ahead[2]]
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
     return int(datetime.fromisoformat(text).timestamp())
+
+
+def _is_digits(text: str) -> bool:
+    """Whether it is unix seconds, or means to be."""
+    return text.isdigit() and len(text) != _DATE_DIGITS
 
 
 def _here(text: str, now: float) -> str:
     """Which zone it was read in, where that was this machine's."""
-    if _AHEAD.fullmatch(text) or (text.isdigit() and len(text) != _DATE_DIGITS) or datetime.fromisoformat(text).tzinfo:
+    if _AHEAD.fullmatch(text) or _is_digits(text) or datetime.fromisoformat(text).tzinfo:
         return ""
     return f" (it names no zone, so it is this machine's, {_zone(now)})"
 

@@ -540,8 +540,9 @@ def test_a_period_may_be_past_and_begins_with_its_day() -> None:
     for text in ("2026-11-01", "20261101", str(at)):
         asked = parser(now=at + 86_400).parse_args(["export", "--since", text])
         assert (asked.since, asked.until) == (at, None)
-    with pytest.raises(SystemExit):
-        parser(now=at).parse_args(["export", "--since", "november"])
+    for text in ("november", "2026", "2026110", "202611011200", "1793491200000", "9" * 30, "2026-11-01+08:00"):
+        with pytest.raises(SystemExit):
+            parser(now=at).parse_args(["export", "--since", text])
 
 
 def test_a_shell_completes_commands_options_and_choices() -> None:

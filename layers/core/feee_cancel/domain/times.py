@@ -13,7 +13,7 @@ more (its guide, asynchronous invocation), by senders of webhooks after five sec
 Standard Webhooks)."""
 
 _MAX_AHEAD = 30 * 86_400
-_EARLIEST, _LATEST = 10**9, 10**11
+EARLIEST, LATEST = 10**9, 10**11
 """A time before 2001 is a date without its dashes, one after 5138 isn't in seconds."""
 _SCHEDULED_AT = re.compile(r".* (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z")
 
@@ -27,8 +27,8 @@ def parse_not_before(value: object, *, now: float, earliest: float | None = None
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidRequestError("not_before", "must be a time in whole unix seconds")
-    if not _EARLIEST <= value < _LATEST:
-        hint = _readable(value) if 0 <= value < _EARLIEST else "not in milliseconds, not negative"
+    if not EARLIEST <= value < LATEST:
+        hint = _readable(value) if 0 <= value < EARLIEST else "not in milliseconds, not negative"
         raise InvalidRequestError("not_before", f"must be a time in unix seconds, such as {int(now)}; {hint}")
     if value > now + _MAX_AHEAD:
         raise InvalidRequestError("not_before", f"must be at most 30 days ahead; {_readable(value)}")
