@@ -236,6 +236,17 @@ def test_a_503_says_what_is_known(name: str, trouble: str, words: str) -> None:
     assert words in problem["detail"]
 
 
+def test_a_503_blames_no_table_that_answers(caplog: pytest.LogCaptureFixture) -> None:
+    table = FakeTable(row(order_no="12", not_before=NOW + 600, in_doubt_after=0, due_at=NOW + 30, requested_by="a"))
+    status, problem, _ = call(post('{"order_no": "12"}'), table=table)
+    assert (status, problem["type"]) == (503, "urn:feee-cancel:problem:unavailable")
+    words = "an attempt is looking at order 12 just now"
+    assert problem["detail"] == f"Nothing was changed, because {words}. Try again."
+    assert [(one.levelname, one.getMessage()) for one in caplog.records if words in one.getMessage()] == [
+        ("WARNING", f"the request couldn't be accepted: {words}")
+    ]
+
+
 def test_an_order_of_a_batch_of_which_nobody_knows_whether_it_was_written_is_unknown() -> None:
     table = FakeTable()
     table.trouble = {"start"}

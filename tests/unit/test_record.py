@@ -12,7 +12,7 @@ from feee_cancel.domain.cancellation import Cancellation, Requested, State, Stat
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.record import MOST, noted, requests_of, who
 from feee_cancel.usecases.enqueue import enqueue
-from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.errors import RowBusyError
 from feee_cancel.usecases.ports import Ports, SignedMessage
 from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
@@ -272,9 +272,9 @@ def test_a_request_that_is_overtaken_time_and_again_was_not_accepted() -> None:
 
     case = Case(Busy())
     case.batch(TREASURY, NOW + 60)
-    with pytest.raises(TableUnavailableError):
+    with pytest.raises(RowBusyError, match="others are changing"):
         case.batch(SHOP, NOW + 45)
-    with pytest.raises(TableUnavailableError):
+    with pytest.raises(RowBusyError, match="others are changing"):
         case.take_back()
 
 
@@ -296,7 +296,7 @@ def test_who_wants_it_now_is_not_accepted_while_an_attempt_only_looks_at_it(way:
     looked_at = row(requested_by=TREASURY, not_before=NOW + 600, in_doubt_after=0, due_at=NOW + lease)
     case = Case(FakeTable(looked_at))
     ask = {"post": lambda: case.post(SHOP), "batch": lambda: case.batch(SHOP), "send": lambda: case.send("1", at=NOW)}
-    with pytest.raises(TableUnavailableError):
+    with pytest.raises(RowBusyError, match=f"an attempt is looking at order {ORDER_NO} just now"):
         ask[way]()
     assert case.row == looked_at
     assert case.batch(SHOP, NOW + 900) == looked_at, "it changes nothing, so nothing is lost with it"

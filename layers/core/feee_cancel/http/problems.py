@@ -6,7 +6,13 @@ from http import HTTPStatus
 
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.http.gateway import Reply
-from feee_cancel.usecases.errors import NotSignedError, SecretUnavailableError, TableUnavailableError, UnknownWriteError
+from feee_cancel.usecases.errors import (
+    NotSignedError,
+    RowBusyError,
+    SecretUnavailableError,
+    TableUnavailableError,
+    UnknownWriteError,
+)
 
 _TYPE = "urn:feee-cancel:problem:"
 RETRY_SECONDS = 2
@@ -41,14 +47,8 @@ def reply_to_error(error: Exception) -> Reply:
         case NotSignedError():
             detail = "The request carries no valid signature (Standard Webhooks) of the last five minutes."
             return _problem(ProblemError(HTTPStatus.UNAUTHORIZED, "not-signed", detail))
-        case UnknownWriteError():
-            logger.error("whether the request was recorded is unknown", exc_info=error)
-            return _problem(_unavailable(NOT_KNOWN))
         case TableUnavailableError() | SecretUnavailableError():
-            logger.error("the request couldn't be accepted", exc_info=error)
-            return _problem(
-                _unavailable("A table or a secret can't be reached just now; nothing was changed. Try again.")
-            )
+            return _problem(_unavailable(error))
         case _:
             logger.error("an error that nobody expected", exc_info=error)
             detail = "Whether the request was accepted is unknown. Look at the cancellation, or ask again."
@@ -66,7 +66,17 @@ def retry_after(seconds: int = RETRY_SECONDS) -> dict[str, str]:
     return {"Retry-After": str(seconds)}
 
 
-def _unavailable(detail: str) -> ProblemError:
+def _unavailable(error: Exception) -> ProblemError:
+    match error:
+        case UnknownWriteError():
+            logger.error("whether the request was recorded is unknown", exc_info=error)
+            detail = NOT_KNOWN
+        case RowBusyError():
+            logger.warning("the request couldn't be accepted: %s", error)
+            detail = f"Nothing was changed, because {error}. Try again."
+        case _:
+            logger.error("the request couldn't be accepted", exc_info=error)
+            detail = "A table or a secret can't be reached just now; nothing was changed. Try again."
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=retry_after())
 
 

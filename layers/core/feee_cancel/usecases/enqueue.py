@@ -8,7 +8,7 @@ from typing import TypeVar
 from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.faults import InvalidRequestError
-from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.errors import RowBusyError, TableUnavailableError
 from feee_cancel.usecases.ports import Intake
 from feee_cancel.usecases.request import entry_of, reschedule, start, wake_for
 
@@ -66,12 +66,12 @@ def enqueue_all(
 
 
 def of_known_state(row: Cancellation) -> Cancellation:
-    """The row that a message came to. Raises TableUnavailableError if this version doesn't know its state.
+    """The row that a message came to. Raises RowBusyError if this version doesn't know its state.
 
     Nothing was changed then, and a message that is sent again mustn't be remembered as done.
     """
     if not row.state.is_known:
-        raise TableUnavailableError(f"order {row.order_no}: a newer version wrote its state, {row.state}")
+        raise RowBusyError(f"a newer version wrote the state of order {row.order_no}, {row.state}")
     return row
 
 

@@ -9,6 +9,10 @@ class UnknownWriteError(TableUnavailableError):
     """A write got no answer, and the table couldn't be asked or doesn't show it: whether it took place is unknown."""
 
 
+class RowBusyError(TableUnavailableError):
+    """The table answers, and the row can't be changed as it stands; the message says why, for callers. Nothing was."""
+
+
 class SecretUnavailableError(Exception):
     """A secret couldn't be read or used; the message names it and how to set it, never its value."""
 

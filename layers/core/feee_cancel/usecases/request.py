@@ -10,7 +10,7 @@ from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.record import changes_nothing, noted, requests_of
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS, attempt, contained, lease_until, only_looks
-from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.errors import RowBusyError, TableUnavailableError
 from feee_cancel.usecases.ports import Intake, Ports
 
 TICK_SECONDS = 120
@@ -106,15 +106,16 @@ def entry_of(
 def reschedule(row: Cancellation, entry: Requested, intake: Intake, *, now: float) -> Cancellation:
     """Put a request for a waiting row on record, and reschedule the row to what all requests come to.
 
-    Returns the row as it now stands, which may be another's work. Raises TableUnavailableError; for a row that doesn't
-    wait only if the attempt under way won't do what is asked for, and would write over it.
+    Returns the row as it now stands, which may be another's work. Raises TableUnavailableError; RowBusyError for a row
+    that others keep changing, and for one that doesn't wait if the attempt under way won't do what is asked for, and
+    would write over it.
     """
     for _ in range(_TRIES):
         if changes_nothing(row, entry):
             return row
         if row.state is not State.WAITING:
             if only_looks(row, now) and noted(row, entry).not_before != row.not_before:
-                raise TableUnavailableError(f"order {row.order_no}: its row is looked at just now")
+                raise RowBusyError(f"an attempt is looking at order {row.order_no} just now")
             return row
         rescheduled = _rescheduled(row, noted(row, entry), entry, intake.policy, now=now)
         if rescheduled == row:
@@ -122,7 +123,7 @@ def reschedule(row: Cancellation, entry: Requested, intake: Intake, *, now: floa
         row, written = intake.cancellations.reschedule(rescheduled, due_at=row.due_at, requests=row.requests)
         if written:
             return row
-    raise TableUnavailableError(f"order {row.order_no}: its row can't be rescheduled")
+    raise RowBusyError(f"others are changing the cancellation of order {row.order_no} just now")
 
 
 def _rescheduled(

@@ -2,7 +2,7 @@
 
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import settled
-from feee_cancel.usecases.errors import TableUnavailableError
+from feee_cancel.usecases.errors import RowBusyError
 from feee_cancel.usecases.ports import Intake
 
 
@@ -18,6 +18,6 @@ def withdraw(order_no: str, intake: Intake) -> Cancellation | None:
         final = settled(row, now=intake.now(), policy=intake.policy, **taken_back)
         found, written = intake.cancellations.reschedule(final, due_at=row.due_at, requests=row.requests)
         if not written and found == row:
-            raise TableUnavailableError(f"order {order_no}: its row can't be written")
+            raise RowBusyError(f"others are changing the cancellation of order {order_no} just now")
         row = found
     return row
