@@ -19,6 +19,7 @@ HOSTS = re.compile(
 """Names of the loopback interface that nobody else can own: its own, containers', and those of the emulator's APIs."""
 _OWN = {"none", "same-origin"}
 """Fetch Metadata of what the user typed or opened, and of the server's own pages."""
+_NAMES_ONLY = "This server answers to the names of this machine only."
 _CORS = "access-control-"
 _DRAINED = 1 << 20
 
@@ -30,7 +31,7 @@ def refusal(headers: Headers, scheme: str = "http") -> str | None:
     given = list(headers)
     host = ",".join(value for name, value in given if name == "host")
     if not HOSTS.fullmatch(host):
-        return "This server answers to the names of this machine only."
+        return _NAMES_ONLY
     if {value for name, value in given if name == "origin"} - {f"{scheme}://{host}"}:
         return "This server doesn't answer pages from elsewhere."
     if {value for name, value in given if name == "sec-fetch-site"} - _OWN:
@@ -48,6 +49,8 @@ def guarded(app: "WSGIApplication") -> "WSGIApplication":
 
     def checked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         why = refusal(_headers(environ), environ["wsgi.url_scheme"])
+        if not environ.get("REQUEST_URI", "/").startswith("/"):  # whose host Werkzeug takes for the header's
+            why = _NAMES_ONLY
         if why is None:
             return app(environ, _without_cors(start_response))
         _drain(environ)

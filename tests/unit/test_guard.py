@@ -126,6 +126,13 @@ def test_an_app_behind_the_guard_is_reached_by_programs_alone() -> None:
     assert b"doesn't answer pages" in page.body
 
 
+@pytest.mark.parametrize("target", [f"http://{HERE}/", "http://evil.example/", "*", "evil.example:80", ""])
+def test_a_target_says_no_host_of_its_own(target: str) -> None:
+    """Werkzeug takes the host of such a target for the header's."""
+    assert Asked(REQUEST_URI="/a?b").reached
+    assert not Asked(REQUEST_URI=target).reached
+
+
 def test_what_is_refused_is_read_but_for_what_is_huge_or_of_no_length() -> None:
     foreign = {"HTTP_SEC_FETCH_SITE": "cross-site"}
     assert Asked(b"12345", **foreign).input.tell() == 5
