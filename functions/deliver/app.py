@@ -41,8 +41,13 @@ def _records(event: object) -> Sequence[dict[str, Any]]:
 
 def _is_a_message(record: object) -> bool:
     match record:
-        case {"messageId": str(), "receiptHandle": str(), "body": str(), "attributes": dict()}:
-            return True
+        case {
+            "messageId": str(),
+            "receiptHandle": str(),
+            "body": str(),
+            "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": str(sent_at)},
+        }:
+            return receives.isdecimal() and sent_at.isdecimal()
     return False
 
 

@@ -205,10 +205,12 @@ def test_a_bus_that_is_down_fails_the_batch_from_its_first_record() -> None:
     assert announced(FakeEvents(down=True), [record(7), record(8, "1")]) == [{"itemIdentifier": "7"}]
 
 
-def test_a_record_that_cannot_be_read_fails_alone_and_after_those_before_it() -> None:
+@pytest.mark.parametrize("order_no", [{}, {"order_no": {"N": "2"}}, {"order_no": None}])
+def test_a_record_that_cannot_be_read_fails_alone_and_after_those_before_it(order_no: dict[str, Any]) -> None:
     client = FakeEvents()
     records = [record(1, "1"), record(2, "2"), record(3, "3")]
     del records[1]["dynamodb"]["NewImage"]["order_no"]
+    records[1]["dynamodb"]["NewImage"] |= order_no
     assert announced(client, records) == [{"itemIdentifier": "2"}]
     assert client.orders == ["1"]
     assert announced(FakeEvents("1"), records) == [{"itemIdentifier": "1"}]

@@ -186,7 +186,22 @@ def test_the_notifier_announces_records_of_a_stream_alone(event: Any, named: str
         notify(announce)(event, Context())
 
 
-@pytest.mark.parametrize(("event", "named"), [*ODD, *RECORDS, ({"Records": [5]}, "members Records")])
+def message(**attributes: object) -> dict[str, Any]:
+    record = {"eventSource": "aws:sqs", "messageId": "1", "receiptHandle": "1", "body": "{}", "attributes": attributes}
+    return {"Records": [record]}
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        *ODD,
+        *RECORDS,
+        ({"Records": [5]}, "members Records"),
+        (message(), "aws:sqs"),
+        (message(ApproximateReceiveCount="x", SentTimestamp="1"), "aws:sqs"),
+        (message(ApproximateReceiveCount=None, SentTimestamp=None), "aws:sqs"),
+    ],
+)
 def test_the_outgoing_webhook_delivers_messages_of_its_queue_alone(event: Any, named: str) -> None:
     def kept(*_: object) -> list[str]:
         raise AssertionError("nothing of it is delivered")

@@ -67,7 +67,7 @@ ROWS = [row(order_no=str(n), state=State.WAITING, due_at=NOW + n) for n in range
 
 def listing(**parameters: str | list[str]) -> dict[str, Any]:
     values = {name: [value] if isinstance(value, str) else value for name, value in parameters.items()}
-    return sample("api-list") | {"multiValueQueryStringParameters": values or None}
+    return sample("api-list") | {"queryStringParameters": None, "multiValueQueryStringParameters": values or None}
 
 
 def test_the_sample_list_is_a_page_with_a_cursor_to_the_next() -> None:
@@ -114,6 +114,14 @@ def test_what_became_final_in_a_period_is_listed_the_earliest_first_page_by_page
 def test_a_parameter_without_a_value_is_absent(parameters: dict[str, Any]) -> None:
     """As `?state=&limit=&cursor=`, which a form or a template leaves behind."""
     assert call(listing(**parameters), table=FakeTable(*ROWS))[1] == call(listing(), table=FakeTable(*ROWS))[1]
+
+
+@pytest.mark.parametrize("several", [None, {}])
+def test_parameters_may_come_with_single_values_alone(several: object) -> None:
+    event = listing() | {"queryStringParameters": {"state": "open"}, "multiValueQueryStringParameters": several}
+    assert call(event)[0] == 400
+    del event["multiValueQueryStringParameters"]
+    assert call(event)[0] == 400
 
 
 @pytest.mark.parametrize(

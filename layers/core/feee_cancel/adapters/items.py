@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -81,9 +81,10 @@ _MISSING = {
     "requested_at": UNREADABLE_TIME,
     "gives_up_at": UNREADABLE_TIME,
 }
-_UNREADABLE = {one.name: one.default for of in (Requested, Cancellation) for one in fields(of)} | _MISSING
+_DEFAULTS = {one.name: one.default for of in (Requested, Cancellation) for one in fields(of)} | _MISSING
+_UNREADABLE = {name: value for name, value in _DEFAULTS.items() if value is not MISSING}
 _UNREADABLE["in_doubt_after"] = 0
-"""What stands in a row for a value that can't be read: then there may be a doubt."""
+"""What stands in a row for a value that can't be read: then there may be a doubt. Without its number it is no row."""
 _NOTHING = (None, (), UNREADABLE_TIME)
 
 
@@ -123,7 +124,10 @@ def _written(record: Cancellation | Requested, known: Mapping[str, Decoder]) -> 
 
 
 def to_row(item: Item) -> Cancellation:
-    """The row of an item. What this version doesn't know or can't read of it is kept beside (`unread`)."""
+    """The row of an item. What this version doesn't know or can't read of it is kept beside (`unread`).
+
+    Raises TypeError if it has no order number.
+    """
     if not item:
         raise TableUnavailableError("the row is gone")
     row = {name: value for name, value in item.items() if name not in _OF_WRITES}
@@ -138,7 +142,8 @@ def _read(item: Item, known: Mapping[str, Decoder], missing: Mapping[str, Any]) 
         try:
             values[name] = read(item[name][kind])
         except (KeyError, TypeError, ValueError, ArithmeticError):
-            unread[name], values[name] = item[name], _UNREADABLE[name]
+            unread[name] = item[name]
+            values |= {name: _UNREADABLE[name]} if name in _UNREADABLE else {}
     if garbled := sorted(unread.keys() & known.keys()):
         logger.warning("a row can't be read in full", extra={"order_no": item.get("order_no"), "attributes": garbled})
     return values | {"unread": unread}

@@ -72,7 +72,7 @@ class Request:
     def query(self) -> Mapping[str, Sequence[str]]:
         """Every value of every parameter that has one."""
         single = self._event.get("queryStringParameters")
-        given = _values(self._event.get("multiValueQueryStringParameters", single))
+        given = _values(self._event.get("multiValueQueryStringParameters") or single)
         return {name: values for name, texts in given.items() if (values := [text for text in texts if text])}
 
     @cached_property
