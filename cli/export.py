@@ -108,6 +108,14 @@ def _json_lines(out: IO[str]) -> Callable[[Row], None]:
     return write
 
 
+def _time(seconds: int) -> str:
+    """A time in ISO 8601; seconds that are in no year stay as they are."""
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().isoformat() if seconds else ""
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
+
+
 def _cell(name: str, value: object) -> str:
     """Exact, and a text to a spreadsheet: what it would run begins with an apostrophe."""
     match value:
@@ -116,7 +124,7 @@ def _cell(name: str, value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case int() if name in _TIMES:
-            return datetime.fromtimestamp(value).astimezone().isoformat() if value else ""
+            return _time(value)
         case Decimal():
             return f"{value:f}"
     return visible(_FORMULA.sub(r"\1'\2", str(value)))

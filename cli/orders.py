@@ -15,7 +15,9 @@ Keep = Callable[[Mapping[str, Any]], bool]
 
 _PAGE = 100
 _PROBLEM = "urn:feee-cancel:problem:"
-_ROW = ("order_no", "state", "requested_at", "attempt")
+_TEXTS = ("order_no", "state", "state_reason", "reason", "requested_by")
+_TIMES = ("requested_at", "gives_up_at", "due_at", "settled_at", "not_before", "eligible_at")
+_ANSWER = ("answer", "msg", "detail", "request_id")
 _EXIT_OF_STATE = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _USAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.METHOD_NOT_ALLOWED}
 _FIX: dict[int, str] = {
@@ -36,15 +38,17 @@ def cancel(api: Api, order_no: str, *, not_before: int | None, reason: str | Non
 
 def show(api: Api, order_no: str, *, now: float) -> Outcome:
     """Look at a cancellation; shown is shown, whatever its state."""
-    outcome = _about_cancellation(look(api, order_no), now=now)
-    return Outcome(Exit.DONE, outcome.document, outcome.words) if "state" in outcome.document else outcome
+    answer = look(api, order_no)
+    if answer.status != HTTPStatus.OK:
+        return refused(answer)
+    return Outcome(Exit.DONE, answer.body, words.cancellation(answer.body, now=now))
 
 
 def look(api: Api, order_no: str) -> ApiAnswer:
     """The answer to a look at a cancellation."""
     answer = ask(api, "GET", f"/cancellations/{quote(order_no, safe='')}")
-    if answer.status == HTTPStatus.OK:
-        known(answer, *_ROW)
+    if answer.status == HTTPStatus.OK and not _is_row(answer.body):
+        raise _foreign(answer)
     return answer
 
 
@@ -52,7 +56,8 @@ def page(api: Api, query: Mapping[str, object]) -> ApiAnswer:
     """A page of the list; members of the query that are None are left out."""
     asked = urlencode({name: value for name, value in query.items() if value is not None})
     answer = ask(api, "GET", f"/cancellations?{asked}")
-    if answer.status == HTTPStatus.OK and not _are(answer.body.get("cancellations"), "order_no", "state"):
+    rows = answer.body.get("cancellations")
+    if answer.status == HTTPStatus.OK and not (isinstance(rows, list) and all(_is_row(row) for row in rows)):
         raise _foreign(answer)
     return answer
 
@@ -71,7 +76,8 @@ def withdraw(api: Api, order_no: str, *, now: float) -> Outcome:
     """Take a request back."""
     answer = ask(api, "DELETE", f"/cancellations/{quote(order_no, safe='')}")
     if answer.status == HTTPStatus.OK:
-        known(answer, *_ROW)
+        if not _is_row(answer.body):
+            raise _foreign(answer)
         return Outcome(Exit.DONE, answer.body, words.headline(answer.body, now=now))
     return refused(answer)
 
@@ -81,7 +87,8 @@ def lookup(api: Api, order_no: str, *, now: float) -> Outcome:
     answer = ask(api, "GET", f"/orders/{quote(order_no, safe='')}")
     if answer.status != HTTPStatus.OK:
         return refused(answer)
-    known(answer, "order_no", "cancellable")
+    if not _is_outlook(answer.body):
+        raise _foreign(answer)
     later = Exit.PENDING if "from" in answer.body else Exit.NO
     found = Exit.DONE if answer.body["cancellable"] else later
     return Outcome(found, answer.body, words.lookup(answer.body, now=now))
@@ -115,7 +122,7 @@ def wanted(*, reason: str | None, by: str | None, older: int | None, newer: int 
         return None
 
     def keep(row: Mapping[str, Any]) -> bool:
-        age = now - row["requested_at"]
+        age = now - row.get("requested_at", now)
         return (
             (reason is None or reason == row.get("state_reason") or reason.lower() in row.get("reason", "").lower())
             and (by is None or by.lower() in row.get("requested_by", "").lower())
@@ -131,11 +138,35 @@ def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswe
     return api.call(method, path, body)
 
 
-def known(answer: ApiAnswer, *members: str) -> None:
-    """Raises ForeignAnswerError if a good answer lacks these members: it is somebody else's."""
-    as_text = [answer.body.get(name, "") for name in ("order_no", "state")]
-    if not (set(members) <= answer.body.keys() and all(isinstance(one, str) for one in as_text)):
-        raise _foreign(answer)
+def _is_row(found: Any) -> bool:
+    """Whether it can be a cancellation. One whose row can't be read in full lacks members."""
+    if not (isinstance(found, dict) and {"order_no", "state"} <= found.keys()):
+        return False
+    said = found.get("last_answer", {"answer": ""})
+    return (
+        _have(found, _TEXTS, str)
+        and _have(found, _TIMES, int | float)
+        and isinstance(said, dict)
+        and "answer" in said
+        and _have(said, _ANSWER, str)
+    )
+
+
+def _is_outlook(found: Mapping[str, Any]) -> bool:
+    """Whether it can be what a cancel would do."""
+    whether = found.get("cancellable")
+    return (
+        "order_no" in found
+        and isinstance(whether, bool)
+        and (not whether or "since" in found)
+        and _have(found, ("order_no", "why_not"), str)
+        and _have(found, ("since", "from"), int | float)
+    )
+
+
+def _have(found: Mapping[str, Any], names: Sequence[str], kind: Any) -> bool:
+    """Whether those of the members that are there are of this kind."""
+    return all(isinstance(found[name], kind) for name in names if name in found)
 
 
 def _are(found: Any, *members: str) -> bool:
@@ -158,7 +189,8 @@ def refused(answer: ApiAnswer) -> Outcome:
 
 def _about_cancellation(answer: ApiAnswer, *, now: float) -> Outcome:
     if answer.status in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
-        known(answer, *_ROW)
+        if not _is_row(answer.body):
+            raise _foreign(answer)
         found = _EXIT_OF_STATE.get(answer.body["state"], Exit.PENDING)
         return Outcome(found, answer.body, words.cancellation(answer.body, now=now))
     return refused(answer)

@@ -16,6 +16,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cli.outcome import TroubleError
+from cli.trouble import NOT_AWS
 from feee_cancel_client import ApiAnswer, ApiClient, running
 from feee_cancel_client.aws import CONFIG, Clients, at_emulator
 
@@ -114,8 +115,7 @@ def _credentials(session: boto3.Session) -> Credentials:
     try:
         found = session.get_credentials()
         if found is not None:
-            found.get_frozen_credentials()
-            return found
+            return _had(found)
     except (BotoCoreError, ClientError):
         raise
     except EOFError:
@@ -128,13 +128,24 @@ def _credentials(session: boto3.Session) -> Credentials:
     raise NoCredentialsError
 
 
+def _had(found: Credentials) -> Credentials:
+    frozen = found.get_frozen_credentials()
+    if not (isinstance(frozen.access_key, str) and isinstance(frozen.secret_key, str)):
+        raise TypeError("keys must be texts")
+    return found
+
+
 def _client(session: boto3.Session, service: str) -> Any:
     make: Any = session.client
     try:
-        return make(service, config=CONFIG)
+        client = make(service, config=CONFIG)
+        _ = urlsplit(client.meta.endpoint_url).port  # which has to be one
+    except BotoCoreError:
+        raise
     except ValueError as error:
         asked = os.environ.get("AWS_ENDPOINT_URL", "")
         raise TroubleError(f"AWS_ENDPOINT_URL or endpoint_url is no address ({asked}): {error}.") from error
+    return client
 
 
 def _output(outputs: Mapping[str, str], key: str) -> str:
@@ -155,10 +166,12 @@ def _outputs(cloudformation: Any, name: str, where: str) -> dict[str, str]:
     try:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
+        if error.response.get("Error", {}).get("Code") != "ValidationError":
             raise
         raise TroubleError(
             f"There is no stack {name!r} {where}. Name it with --stack, and its region with --region, "
             "or try this machine's with --local."
         ) from error
+    except (LookupError, ValueError) as error:  # XML, and not CloudFormation's
+        raise TroubleError(NOT_AWS) from error
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -6,6 +6,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     CredentialRetrievalError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -15,24 +16,28 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from cli.outcome import TroubleError
 from cli.text import Words, lines
 from feee_cancel_client import ApiError, ForeignAnswerError, NoAnswerError
 
-EXPECTED = (TroubleError, BotoCoreError, ClientError, ApiError)
+EXPECTED = (TroubleError, BotoCoreError, ClientError, ResponseParserError, ApiError)
 
+NOT_AWS = "What answered isn't AWS. Is there a proxy in between that wants something?"
 _FIX: dict[type[Exception], str] = {
     NoCredentialsError: "There are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "choose a profile (--profile), or sign in (aws configure, aws sso login).",
     PartialCredentialsError: "Part of the AWS credentials is missing.",
     CredentialRetrievalError: "Choose other credentials (--profile), or repair these in ~/.aws/config.",
     ProfileNotFound: "Choose another (--profile, AWS_PROFILE); aws configure list-profiles names them.",
+    InvalidRegionError: "Give a region of AWS, such as us-east-1: --region, AWS_REGION or AWS_DEFAULT_REGION.",
     NoRegionError: "No AWS region is set. Give --region, or set AWS_REGION or AWS_DEFAULT_REGION.",
     SSOError: "Sign in again: aws sso login.",
     TokenRetrievalError: "Sign in again: aws sso login.",
     ProxyConnectionError: "The proxy is that of HTTPS_PROXY or HTTP_PROXY; what needs none stands in NO_PROXY.",
     SSLError: "If a proxy of your company ends TLS, name its certificate: AWS_CA_BUNDLE.",
+    ResponseParserError: NOT_AWS,
     ForeignAnswerError: "What answered isn't this API. Is there a proxy in between that wants something?",
     NoAnswerError: "The API can't be reached. Is this machine online? Does the stack still exist?",
 }
@@ -73,7 +78,8 @@ def parts(error: Exception) -> tuple[str, str]:
         wrong, _, fix = " ".join(lines(error.words)).partition(". ")
         return wrong, fix
     if isinstance(error, ClientError):
-        return str(error), _FIX_CODE.get(error.response.get("Error", {}).get("Code", ""), "")
+        code = error.response.get("Error", {}).get("Code", "")
+        return str(error), _FIX_CODE.get(code, "") if code and not code.isdigit() else NOT_AWS
     causes = (error.__cause__, error) if isinstance(error, NoAnswerError) else (error,)
     return str(error), next((fix for cause in causes for kind, fix in _FIX.items() if isinstance(cause, kind)), "")
 

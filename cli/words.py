@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from cli.text import TableRow
 from feee_cancel.domain.cancellation import StateReason
@@ -53,12 +53,12 @@ def headline(row: Mapping[str, Any], *, now: float) -> str:
 def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
     """All that an operator wants to know of a cancellation."""
     lines = {
-        "asked": _joined(at(row["requested_at"]), _by(row), row.get("reason", "")),
+        "asked": _joined("requested_at" in row and at(row["requested_at"]), _by(row), row.get("reason", "")),
         "not before": "not_before" in row and at(row["not_before"]),
         "cancellable": "eligible_at" in row and f"from {at(row['eligible_at'])}",
-        "attempts": row["attempt"],
+        "attempts": row.get("attempt"),
         "settled": "settled_at" in row and at(row["settled_at"]),
-        "gives up": "settled_at" not in row and at(row["gives_up_at"]),
+        "gives up": "settled_at" not in row and "gives_up_at" in row and at(row["gives_up_at"]),
         "partly filled": row.get("partly_filled") and "only the rest is refunded",
         "feee.io": _answer(row.get("last_answer")),
     }
@@ -83,9 +83,12 @@ def lookup(body: Mapping[str, Any], *, now: float) -> str:
     return f"{body['order_no']} can't be cancelled now: {WHY_NOT.get(why, why)}{later}."
 
 
-def at(seconds: float) -> str:
-    """A time, in this machine's zone."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+def at(seconds: float, *, zone: str = " %z") -> str:
+    """A time, in this machine's zone. What a row that can't be read says may be none."""
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime(f"%Y-%m-%d %H:%M:%S{zone}")
+    except (OverflowError, ValueError, OSError):
+        return "in no year"
 
 
 def until(seconds: float, *, now: float) -> str:
@@ -98,16 +101,21 @@ def until(seconds: float, *, now: float) -> str:
 
 
 def _cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
-    ends = at(row["settled_at"])[:-6] if "settled_at" in row else until(row["due_at"], now=now)
+    ends = _at(row, "settled_at") or ("due_at" in row and until(row["due_at"], now=now)) or ""
     reason = row.get("state_reason", "")
     return row["order_no"], row["state"], ends, row.get("refund_amount") or "", WHY.get(reason, reason)
 
 
 def _wide_cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
     *cells, why = _cells(row, now=now)
-    asked = at(row["requested_at"])[:-6], row["attempt"]
+    asked = _at(row, "requested_at"), row.get("attempt", "")
     said = row.get("requested_by", "").rpartition(":")[2], row.get("reason", "")
     return *cells, row.get("state_reason", ""), *asked, *said, why
+
+
+def _at(row: Mapping[str, Any], name: str) -> str:
+    """One of its times, without the zone; "" if it isn't known."""
+    return at(row[name], zone="") if name in row else ""
 
 
 def _by(row: Mapping[str, Any]) -> str:
@@ -124,5 +132,5 @@ def _answer(answer: Mapping[str, Any] | None) -> str:
     )
 
 
-def _joined(*parts: str) -> str:
+def _joined(*parts: str | Literal[False]) -> str:
     return ", ".join(part for part in parts if part)

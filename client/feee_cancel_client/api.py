@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import EllipsisType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from urllib.parse import quote, urlsplit
 
 from botocore.auth import SigV4Auth
@@ -105,7 +105,7 @@ class ApiClient:
     def _document(self, data: bytes, status: int) -> dict[str, Any]:
         """The object that every answer of the API is. Raises ForeignAnswerError."""
         try:
-            document = json.loads(data or b"{}", parse_float=Decimal)
+            document = json.loads(data or b"{}", parse_float=Decimal, parse_constant=_refuse)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
@@ -131,6 +131,11 @@ class ApiClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and infinities are no JSON."""
+    raise ValueError(constant)
 
 
 def _is_here(host: str) -> bool:

@@ -69,6 +69,10 @@ SOMEBODY = "[profile it]\nregion = us-east-1\n"
         ("credential_process = /nonexistent/tool\n", "/nonexistent/tool"),
         ("credential_process = echo nothing\n", "credentials can't be had"),
         ('credential_process = echo {"Version":1}\n', "AWS"),
+        (
+            'credential_process = echo {"Version":1,"AccessKeyId":1,"SecretAccessKey":2}\n',
+            "credentials can't be had",
+        ),
         ("web_identity_token_file = /nonexistent/token\nrole_arn = arn:aws:iam::1:role/x\n", "/nonexistent/token"),
         ("role_arn = arn:aws:iam::1:role/x\ncredential_source = EcsContainer\n", "EcsContainer"),
         ("role_arn = arn:aws:iam::1:role/x\nsource_profile = other\n", "other"),
@@ -103,9 +107,20 @@ def test_a_configuration_that_cant_be_read(tmp_path: Path) -> None:
     ends(run(tmp_path, "list", config="[profile it\nregion", **KEYS, **REGION), "config")
 
 
-@pytest.mark.parametrize("endpoint", ["localhost:4566", "127.0.0.1", "http://", "http://127.0.0.1:9", "http://[x"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["localhost:4566", "127.0.0.1", "http://", "http://127.0.0.1:9", "http://[x", "http://h:99999", "http://h:port"],
+)
 def test_an_endpoint_that_is_none(tmp_path: Path, endpoint: str) -> None:
-    ends(run(tmp_path, "list", **KEYS, **REGION, AWS_ENDPOINT_URL=endpoint), endpoint)
+    done = run(tmp_path, "list", **KEYS, **REGION, AWS_ENDPOINT_URL=endpoint)
+    ends(done, endpoint)
+    assert "unexpected" not in done.stderr
+
+
+def test_a_region_that_is_none_isnt_blamed_on_an_endpoint(tmp_path: Path) -> None:
+    done = run(tmp_path, "list", "--region", "us east 1", **KEYS)
+    ends(done, "us east 1", "region")
+    assert "AWS_ENDPOINT_URL" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
@@ -147,6 +162,15 @@ ROW = {"order_no": ORDER_NO, "state": "waiting", "state_reason": "queued", "requ
        "gives_up_at": 5, "due_at": 5}  # fmt: skip
 
 
+ROW_ITSELF = json.dumps(ROW).encode()
+
+
+def with_row(**members: object) -> bytes:
+    """A row by itself and in a list, which has these members, too."""
+    row = {**ROW, **members}
+    return json.dumps({**row, "cancellations": [row]}).encode()
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -166,7 +190,21 @@ ROW = {"order_no": ORDER_NO, "state": "waiting", "state_reason": "queued", "requ
         (400, b'{"message": "Bad request"}'),
         (407, b"Proxy Authentication Required"),
         (302, b""),
+        (302, ROW_ITSELF),
+        (201, ROW_ITSELF),
         (200, b"[" * 100_000),
+        (200, with_row(refund_amount=float("nan"))),
+        (200, with_row(requested_at=float("inf"))),
+        (200, with_row(requested_at="yesterday")),
+        (200, with_row(requested_at=None)),
+        (200, with_row(due_at=1.5)),
+        (200, with_row(state=["cancelled"])),
+        (200, with_row(state_reason={"why": 1})),
+        (200, with_row(reason=5)),
+        (200, with_row(requested_by=[1])),
+        (200, with_row(last_answer="x")),
+        (200, with_row(last_answer={})),
+        (200, with_row(last_answer={"answer": "refused", "msg": 5})),
     ],
 )
 def test_what_something_in_between_answers_is_no_answer(
@@ -179,6 +217,46 @@ def test_what_something_in_between_answers_is_no_answer(
             assert main(line) == Exit.TROUBLE
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err
+    assert "unexpected" not in err
+
+
+@pytest.mark.parametrize("missing", ["requested_at", "gives_up_at", "due_at"])
+@pytest.mark.parametrize("at", [None, -5, 0, 253_402_300_799, 10**15])
+def test_a_row_that_cant_be_read_in_full_is_shown_all_the_same(
+    missing: str, at: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {name: value for name, value in ROW.items() if name != missing} | ({} if at is None else {missing: at})
+    with stack(200, json.dumps(row | {"cancellations": [row]}).encode()) as there:
+        for name, value in there.items():
+            monkeypatch.setenv(name, value)
+        for line in (["show", ORDER_NO], ["list"], ["list", "--wide"], ["list", "--newer", "99999d"], ["export"]):
+            assert main(line) == Exit.DONE
+    assert capsys.readouterr().out.count(ORDER_NO) == 5
+
+
+LOGIN = b"<!doctype html><title>Sign in</title><p>&nbsp;"
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 407, 520])
+@pytest.mark.parametrize("body", [LOGIN, b"<html></html>", b""])
+def test_a_page_in_place_of_aws_is_told_as_such(
+    status: int, body: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = Flask(__name__)
+
+    @app.post("/")
+    def page() -> Response:
+        return Response(body, status, content_type="text/html")
+
+    listener = Listener(app)
+    with listening(listener):
+        for name, value in {**KEYS, **REGION, "AWS_ENDPOINT_URL": listener.url, "AWS_MAX_ATTEMPTS": "1"}.items():
+            monkeypatch.setenv(name, value)
+        assert main(["list"]) == Exit.TROUBLE
+        assert main(["doctor"]) == Exit.TROUBLE
+    out, err = capsys.readouterr()
+    assert "unexpected" not in out + err
+    assert "proxy" in err
 
 
 def test_a_character_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
