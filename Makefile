@@ -88,7 +88,7 @@ build: setup ## Build what would be deployed, into a folder of .local/builds
 lock: $(UV) ## Resolve every requirement again and write the lock files
 	@for name in layers/dependencies/requirements requirements/uv requirements/sam requirements/emulator requirements/stand-in requirements/checkov requirements/aws requirements/operator requirements/sbom requirements/dev; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-header --output-file "$$name.txt" "$$name.in"; \
+	    --no-header --output-file "$$name.txt" "$$name.in" || exit 1; \
 	done
 
 deploy: .tools/sam/ready .tools/operator/ready ## From here to a stack that cancels (STACK=, REGION=, PROFILE=, PARAMETERS=); again: update
