@@ -17,7 +17,7 @@ from cli.text import lines
 
 _BATCH = 100
 _APART_SECONDS = 1.0
-"""Between batches: BatchRateLimit is one a second."""
+"""Between batches: their throttle is one a second."""
 _DOUBT = "asked for, and not answered: it may be accepted"
 _ROUNDS = 8
 _SHOWN = 10

@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 _POLL_SECONDS = 2
 _FOLLOWS_FROM_ANOTHER = re.compile(r"^Resource (creation|update|deletion) cancelled", re.IGNORECASE)
 _FIXES = {
-    r"UnreservedConcurrentExecution": "The account has too few concurrent executions for WebhookConcurrency: set it 0, "
-    "or ask AWS for a higher quota (Service Quotas, Lambda, Concurrent executions).",
     r"CloudWatch Logs role ARN must be set": "API Gateway has no role to write logs with in this account and region: "
     "PARAMETERS=CreateApiGatewayLogRole=true.",
     r"cannot be assumed by Lambda|(execution role|role ARN) does not have (required )?permissions": (

@@ -36,7 +36,7 @@ def undeploy(asked: Wanted, console: Console) -> None:
     if not is_ours(there):
         raise TroubleError(f"Stack {asked.stack} isn't this project's. Nothing was changed.")
     stack.settle()
-    for line in _says(session, stack.now() or there):
+    for line in _says(session, asked.stack):
         show(line)
     if not _agreed(f"Remove stack {asked.stack} from {session.region_name}?"):
         show("Nothing was changed.")
@@ -46,18 +46,15 @@ def undeploy(asked: Wanted, console: Console) -> None:
     show(f"Stack {asked.stack} is removed.")
 
 
-def _says(session: Any, stack: Mapping[str, Any]) -> Iterator[str]:
+def _says(session: Any, stack: str) -> Iterator[str]:
     """What removing it means."""
-    given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", [])}
-    held = _held(session, stack["StackName"])
+    held = _held(session, stack)
     tables = held.get(_TABLE, [])
     secrets = held.get("AWS::SecretsManager::Secret", [])
     for table in tables:
         yield from _orders(session, table)
     if not tables and not secrets:
         yield "It has no table and no secret of its own."
-    elif given.get("DataDeletionPolicy") == "Delete":
-        yield "DataDeletionPolicy is Delete: the table and the secrets are deleted with the stack, for good."
     else:
         yield "These stay:"
         for table in tables:

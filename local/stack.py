@@ -30,7 +30,6 @@ KEY = f"local-key-{secrets.token_hex(16)}"
 
 _PARAMETERS = {
     "ApiRateLimit": "1000",
-    "DataDeletionPolicy": "Delete",
     "LogRetentionDays": "1",
     "Dashboard": "true",
 }

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, ok, warning, wrong
+from feee_cancel.adapters.tuning import tuning
 
 _KEY = "feee.io accepts the key"
 _ADDRESSES, _AGENTS = "the address is on the key's allow-list", "the User-Agent is on the key's allow-list"
@@ -141,8 +142,8 @@ def _balance(balance: str | None) -> Finding:
 
 
 def _rate(there: Deployment, limit: str | None) -> Finding:
-    requests, pace = (Decimal(there.parameters[name]) for name in ("ApiRateLimit", "DrainPace"))
-    used = _CALLS_PER_REQUEST * requests + _LOOKUPS + pace
+    pace = tuning(there.parameters["Tuning"]).drain_pace
+    used = _CALLS_PER_REQUEST * Decimal(there.parameters["ApiRateLimit"]) + _LOOKUPS + pace
     if limit is None:
         return ok(_RATE, f"not shown; the stack calls at most {used:f} times a second")
     if used <= Decimal(limit):

@@ -23,7 +23,7 @@ def the_key_is_set(there: Deployment) -> Iterator[Finding]:
         yield wrong(name, str(error), "Until it is set, requests are accepted and wait.")
     else:
         yield ok(name, "and well-formed; whether feee.io accepts it shows with the first call")
-    yield from _decryptable(there, name, arn, "FeeeKeySecretKmsKeyArn")
+    yield from _decryptable(there, name, arn)
 
 
 def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
         yield ok(name, "and well-formed")
     except SecretUnavailableError as error:
         yield warning(name, str(error), "Until it is set, every webhook is answered 401; nothing else needs it.")
-    yield from _decryptable(there, name, arn, "WebhookSecretKmsKeyArn")
+    yield from _decryptable(there, name, arn)
 
 
 def _may_be_read(there: Deployment, arn: str) -> None:
@@ -50,15 +50,15 @@ def _may_be_read(there: Deployment, arn: str) -> None:
     there.client("secretsmanager").get_secret_value(SecretId=arn)
 
 
-def _decryptable(there: Deployment, name: str, arn: str, parameter: str) -> Iterator[Finding]:
+def _decryptable(there: Deployment, name: str, arn: str) -> Iterator[Finding]:
     """Under a customer-managed key the functions need that key, which a parameter gives them."""
     found = there.client("secretsmanager").describe_secret(SecretId=arn)
     key = found.get("KmsKeyId") or _AWSS_OWN
-    given = there.parameters.get(parameter, "")
-    if key.endswith(_AWSS_OWN) or (given and given.rpartition("/")[2] == key.rpartition("/")[2]):
+    given = there.parameters.get("SecretKmsKeyArns", "").split(",")
+    if key.endswith(_AWSS_OWN) or key.rpartition("/")[2] in {one.rpartition("/")[2] for one in given}:
         return
     yield wrong(
         name,
         f"{arn} is encrypted with the KMS key {key}, which the functions may not use",
-        f"Deploy with {parameter} set to the ARN of that key.",
+        "Deploy with the ARN of that key in SecretKmsKeyArns.",
     )

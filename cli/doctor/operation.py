@@ -73,7 +73,7 @@ def somebody_is_told(there: Deployment) -> Iterator[Finding]:
     """The alarms' topic has a subscription, and whoever it is has confirmed it."""
     name, topic = "somebody hears of alarms", there.outputs.get("AlarmTopicArn")
     if topic is None:
-        yield warning(name, "the stack has no alarms", "Deploy with Alarms=true and AlarmEmail.")
+        yield warning(name, "the stack has no alarms", "Deploy with Alarms=you@example.com.")
         return
     found = there.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     pending = [one["Endpoint"] for one in found if one["SubscriptionArn"] == "PendingConfirmation"]
@@ -82,4 +82,4 @@ def somebody_is_told(there: Deployment) -> Iterator[Finding]:
     elif found:
         yield ok(name, f"{len(found)} subscribed to {topic}")
     else:
-        yield warning(name, "nobody is subscribed", f"Deploy with AlarmEmail, or subscribe to {topic}.")
+        yield warning(name, "nobody is subscribed", f"Deploy with Alarms=you@example.com, or subscribe to {topic}.")

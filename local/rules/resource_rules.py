@@ -104,17 +104,14 @@ def dashboards_are_named_for_their_region(template: Mapping[str, Any]) -> Iterat
             yield f"{name} has the name of another region's"
 
 
-def no_concurrency_is_reserved_by_default(template: Mapping[str, Any]) -> Iterator[str]:
+def no_concurrency_is_reserved(template: Mapping[str, Any]) -> Iterator[str]:
     """A new account may have 10 concurrent executions, and as many must stay unreserved (Lambda quotas).
 
     See datadog-serverless-functions#621.
     """
     for name, function in of_type(template, "AWS::Lambda::Function").items():
-        for reserved in branches(function.get("ReservedConcurrentExecutions", {"Ref": "AWS::NoValue"})):
-            parameter = reserved.get("Ref") if isinstance(reserved, dict) else None
-            default = template.get("Parameters", {}).get(parameter, {}).get("Default")
-            if parameter != "AWS::NoValue" and default != 0:
-                yield f"{name} reserves concurrency by default"
+        if "ReservedConcurrentExecutions" in function:
+            yield f"{name} reserves concurrency"
 
 
 def log_levels_let_metrics_through(template: Mapping[str, Any]) -> Iterator[str]:
@@ -216,7 +213,7 @@ RULES = (
     failed_creations_leave_nothing,
     replaced_resources_know_their_policy,
     dashboards_are_named_for_their_region,
-    no_concurrency_is_reserved_by_default,
+    no_concurrency_is_reserved,
     log_levels_let_metrics_through,
     secrets_are_named_in_full,
     readers_of_a_secret_may_decrypt_it,

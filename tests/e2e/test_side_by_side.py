@@ -18,7 +18,7 @@ from tests.e2e.user import User, somebody
 pytestmark = pytest.mark.long
 
 ALL_ON = (
-    "Alarms=true AlarmEmail=operator@example.com Dashboard=true WebhookConcurrency=5 Tracing=true "
+    "Alarms=operator@example.com Dashboard=true Tracing=true "
     "SubnetIds=subnet-1,subnet-2 SecurityGroupIds=sg-1 SettledWebhookUrl=https://receiver.invalid/settled"
 )
 

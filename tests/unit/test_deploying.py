@@ -185,7 +185,6 @@ def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("decreases account's UnreservedConcurrentExecution below its minimum value of [10].", "set it 0"),
         ("CloudWatch Logs role ARN must be set in account settings to enable logging", "CreateApiGatewayLogRole=true"),
         ("The role defined for the function cannot be assumed by Lambda.", "Run it again"),
         ("feee-cancel-api already exists in stack", "STACK="),
@@ -239,10 +238,10 @@ def test_what_is_wanted_has_defaults() -> None:
         "STACK": "desk-3",
         "REGION": "eu-west-1",
         "PROFILE": "p",
-        "PARAMETERS": "DrainPace=3 FeeeUserAgent='a b=c'",
+        "PARAMETERS": "ApiRateLimit=3 FeeeUserAgent='a b=c'",
     }
     asked = wanted(given)
-    assert asked.parameters == {"DrainPace": "3", "FeeeUserAgent": "a b=c"}
+    assert asked.parameters == {"ApiRateLimit": "3", "FeeeUserAgent": "a b=c"}
     assert asked.options == ["--stack", "desk-3", "--region", "eu-west-1", "--profile", "p"]
 
 
@@ -251,8 +250,8 @@ def test_what_is_wanted_has_defaults() -> None:
     [
         ({"STACK": "3desk"}, "begins with a letter"),
         ({"STACK": "a;b"}, "begins with a letter"),
-        ({"PARAMETERS": "DrainPac=3"}, "Is DrainPace meant?"),
-        ({"PARAMETERS": "DrainPace 3"}, "has no ="),
+        ({"PARAMETERS": "ApiRateLimi=3"}, "Is ApiRateLimit meant?"),
+        ({"PARAMETERS": "ApiRateLimit 3"}, "has no ="),
         ({"PARAMETERS": "FeeeUserAgent='a"}, "can't be read"),
         ({"PARAMETERS": "Tuning=MarginSeconds=999"}, "from 0 to 300"),
     ],
@@ -381,7 +380,7 @@ def test_undeploy_says_what_stays_of_a_stack_that_is_up() -> None:
         resource("AWS::DynamoDB::Table", "UPDATE_COMPLETE"),
         resource("AWS::SecretsManager::Secret", "CREATE_COMPLETE"),
     ]
-    said = "\n".join(undeploy._says(FakeAccount(held), {"StackName": "feee-cancel"}))
+    said = "\n".join(undeploy._says(FakeAccount(held), "feee-cancel"))
     assert "9003 cancellations aren't settled yet" in said
     assert "table there: 2 cancellations, 1.000 GB, $0.45 a month" in said
     assert "secret there: $0.40 a month" in said
@@ -398,7 +397,7 @@ def test_undeploy_says_what_stays_of_a_stack_that_is_up() -> None:
 )
 def test_undeploy_removes_what_is_left_of_a_stack_without_its_table(table: dict[str, str]) -> None:
     """ListStackResources lists resources that a rollback, or somebody by hand, has deleted, too."""
-    assert "no table and no secret" in "\n".join(undeploy._says(FakeAccount([table]), {"StackName": "feee-cancel"}))
+    assert "no table and no secret" in "\n".join(undeploy._says(FakeAccount([table]), "feee-cancel"))
 
 
 def test_undeploy_waits_until_cloudformation_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

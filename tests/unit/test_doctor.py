@@ -142,7 +142,7 @@ def test_a_secret_under_a_key_that_the_functions_may_not_use_is_wrong(check: Any
         check(there(kms_key=KMS_KEY))
     )
     assert verdicts(check(there(kms_key="alias/aws/secretsmanager"))) == [Verdict.OK]
-    given = {"FeeeKeySecretKmsKeyArn": KMS_KEY, "WebhookSecretKmsKeyArn": KMS_KEY}
+    given = {"SecretKmsKeyArns": f"arn:aws:kms:us-east-1:123456789012:key/other,{KMS_KEY}"}
     for named in (KMS_KEY, KMS_KEY.rpartition("/")[2]):
         found = there(kms_key=named)
         assert verdicts(check(replace(found, parameters={**found.parameters, **given}))) == [Verdict.OK]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from feee_cancel.adapters.tuning import tuning
 from tests.template import TEMPLATE, resources
 
 FEEE_TAKES = 10
@@ -33,7 +34,7 @@ def _rate(given: Any) -> float:
 
 def test_all_that_may_call_feee_io_together_stays_below_what_it_takes() -> None:
     rates = {route: settings().get(route, settings()["* *"]) for route in CALLS}
-    assert sum(calls * rates[route] for route, calls in CALLS.items()) + default("DrainPace") < FEEE_TAKES
+    assert sum(calls * rates[route] for route, calls in CALLS.items()) + tuning("").drain_pace < FEEE_TAKES
 
 
 @pytest.mark.parametrize("route", ["GET /orders/{order_no}", "POST /cancellations/batch", "POST /webhooks/cancel"])

@@ -27,12 +27,12 @@ OF_A_KIND = {
 }
 """Resources with a wildcard inside, each with its reason."""
 STATEFUL = {
-    "AWS::DynamoDB::Table": "by parameter",
-    "AWS::SecretsManager::Secret": "by parameter",
-    "AWS::Logs::LogGroup": "Delete",
-    "AWS::SQS::Queue": "Delete",
+    "AWS::DynamoDB::Table": ("RetainExceptOnCreate", "Retain"),
+    "AWS::SecretsManager::Secret": ("RetainExceptOnCreate", "Retain"),
+    "AWS::Logs::LogGroup": ("Delete", "Delete"),
+    "AWS::SQS::Queue": ("Delete", "Delete"),
 }
-"""What holds data, and what becomes of it with the stack: by parameter DataDeletionPolicy, or deleted."""
+"""What holds data, and what becomes of it with the stack, or when it is replaced."""
 
 
 def statements() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -135,11 +135,8 @@ def test_whoever_is_invoked_asynchronously_has_a_destination() -> None:
 
 @pytest.mark.parametrize("name", [name for name, resource in RESOURCES.items() if resource["Type"] in STATEFUL])
 def test_what_holds_data_says_what_becomes_of_it(name: str) -> None:
-    wanted = STATEFUL[RESOURCES[name]["Type"]]
-    for policy, kept in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")):
-        assert RESOURCES[name][policy] in (wanted, {"Fn::If": ["KeepData", kept, "Delete"]})
-    assert TEMPLATE["Conditions"]["KeepData"] == {"Fn::Equals": [{"Ref": "DataDeletionPolicy"}, "Retain"]}
-    assert TEMPLATE["Parameters"]["DataDeletionPolicy"]["Default"] == "Retain"
+    found = RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]
+    assert found == STATEFUL[RESOURCES[name]["Type"]]
 
 
 def test_what_holds_data_is_encrypted_and_the_table_can_be_restored() -> None:

@@ -20,7 +20,7 @@ def logs(function: str) -> set[tuple[str, str]]:
 ROWS = {(f"dynamodb:{action}", TABLE) for action in ("GetItem", "PutItem", "UpdateItem")}
 FEEE_KEY = {
     ("secretsmanager:GetSecretValue", "FeeeKey.Id | FeeeKeySecretArn"),
-    ("kms:Decrypt", "FeeeKeySecretKmsKeyArn"),
+    ("kms:Decrypt", "SecretKmsKeyArns"),
 }
 WAKE = {("lambda:InvokeFunction", "ScheduleFunction.Arn")}
 
@@ -28,7 +28,7 @@ ALLOWED = {
     "ApiFunction": ROWS | {("dynamodb:Query", INDEX)} | FEEE_KEY | WAKE | logs("ApiFunction") | TRACES,
     "WebhookFunction": ROWS
     | {("secretsmanager:GetSecretValue", "WebhookSecret.Id | WebhookSecretArn")}
-    | {("kms:Decrypt", "WebhookSecretKmsKeyArn")}
+    | {("kms:Decrypt", "SecretKmsKeyArns")}
     | WAKE
     | logs("WebhookFunction")
     | TRACES,
@@ -54,6 +54,7 @@ ALLOWED["DeliverFunction"] = {
     ("sqs:ChangeMessageVisibility", "SettledEvents.Arn"),
     ("sqs:SendMessage", "UndeliveredEvents.Arn"),
     ("secretsmanager:GetSecretValue", "SettledSecret.Id"),
+    ("kms:Decrypt", "SecretKmsKeyArns"),
 } | logs("DeliverFunction")
 
 IN_A_VPC = {
@@ -77,8 +78,9 @@ def test_a_functions_role_allows_what_it_uses_and_nothing_else(function: str) ->
 def test_a_kms_key_is_used_where_one_is_given_and_for_that_secret_alone() -> None:
     """Secrets Manager: permissions for the KMS key; the secret's ARN is in its encryption context."""
     for name, condition, secret in (
-        ("MayDecryptTheKey", "KeyHasKmsKey", "FeeeKey.Id | FeeeKeySecretArn"),
-        ("MayDecryptTheWebhooksSecret", "WebhookSecretHasKmsKey", "WebhookSecret.Id | WebhookSecretArn"),
+        ("MayDecryptTheKey", "SecretsHaveKmsKeys", "FeeeKey.Id | FeeeKeySecretArn"),
+        ("MayDecryptTheWebhooksSecret", "SecretsHaveKmsKeys", "WebhookSecret.Id | WebhookSecretArn"),
+        ("MayDecryptTheSettledSecret", "SettledSecretHasKmsKeys", "SettledSecret.Id"),
     ):
         assert transformed()["Resources"][name]["Condition"] == condition
         (statement,) = resources("AWS::IAM::Policy")[name]["PolicyDocument"]["Statement"]

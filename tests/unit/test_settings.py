@@ -19,13 +19,13 @@ def test_the_template_has_the_default_of_every_time() -> None:
 
 
 def test_every_time_can_be_set() -> None:
-    numbers = {name: least + 17 for name, (_, least, _) in {**POLICY, **OTHERS}.items()}
+    numbers = {name: least + 7 for name, (_, least, _) in {**POLICY, **OTHERS}.items()}
     parts = [*(f"{name}={number}" for name, number in numbers.items()), *(f"{name}=17-19" for name in BACKOFFS)]
     found = tuned(Settings(os.environ | {"TUNING": ",".join(parts), "RETENTION_DAYS": "17"}))
     policy = found.policy
     assert [name for name, value in asdict(policy).items() if value == getattr(Policy(), name)] == []
     assert set(policy.backoff.values()) == {Backoff(17, 19)}
-    assert (found.jitter_percent, found.drain_seconds) == (17, 22)
+    assert (found.jitter_percent, found.drain_pace, found.drain_seconds) == (7, 8, 12)
 
 
 def test_what_isnt_named_has_its_default() -> None:
@@ -74,7 +74,7 @@ def test_a_wrong_part_is_named(text: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("TABLE_NAME", ""), ("RETENTION_DAYS", "-1"), ("DRAIN_PACE", "4s"), ("TUNING", "RefusedBackoff=15")],
+    [("TABLE_NAME", ""), ("RETENTION_DAYS", "-1"), ("TUNING", "DrainPace=11"), ("TUNING", "RefusedBackoff=15")],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):

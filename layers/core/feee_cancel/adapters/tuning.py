@@ -1,4 +1,4 @@
-"""Times that hardly anybody has a reason to change, as one setting: `MarginSeconds=10,RefusedBackoff=20-600`.
+"""What hardly anybody has a reason to change, as one setting: `DrainPace=8,RefusedBackoff=20-600`.
 
 What isn't named has its default, which is the policy's (docs/decisions/0028). The template's parameter refuses
 other names; the limits of the numbers are checked here.
@@ -24,10 +24,11 @@ class TuningError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Each wait, and how long a drain works. `jitter_percent` is at most added to a wait."""
+    """Each wait, and how fast (calls a second) and how long a drain works. `jitter_percent` is at most added to a wait."""
 
     policy: Policy
     jitter_percent: int = 20
+    drain_pace: int = 4
     drain_seconds: int = 150
 
 
@@ -45,6 +46,7 @@ POLICY: Mapping[str, tuple[str, int, int]] = {
 """The policy's fields, with the least and the most of each."""
 OTHERS: Mapping[str, tuple[str, int, int]] = {
     "JitterPercent": ("jitter_percent", 0, 100),
+    "DrainPace": ("drain_pace", 1, 10),
     "DrainSeconds": ("drain_seconds", 5, 150),
 }
 BACKOFFS: Mapping[str, tuple[StateReason, ...]] = {
