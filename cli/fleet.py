@@ -162,6 +162,7 @@ def _look(
             for row in page:
                 if row["order_no"] in fleet.open and row["order_no"] not in seen:
                     _finished(fleet, board, row, now())
+            board.reading(fleet, now())
     return calls + _look_for_missing(api, fleet, board, seen, now())
 
 

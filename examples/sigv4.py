@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-import http.client
 import json
 import os
 import sys
 import time
+from contextlib import suppress
+from http import client
 from urllib.parse import urlsplit
 
 
@@ -26,16 +27,13 @@ def signed(url, body):  # the headers of a POST, Signature Version 4
 
 url, body = urlsplit(f"{os.environ['API']}/cancellations"), json.dumps({"order_no": sys.argv[1]}).encode()
 meaning = {200: "cancelled, the money is back", 202: "accepted, it will be settled", 409: "can't be cancelled any more"}
-connect = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
 for wait in (1, 2, 4, 8, 16):
-    try:
-        connection = connect(url.netloc, timeout=30)
-        connection.request("POST", url.path, body, signed(url, body))
-        answer = connection.getresponse()
+    with suppress(OSError, client.HTTPException):  # after a timeout nobody knows; asking again is safe
+        peer = (client.HTTPSConnection if url.scheme == "https" else client.HTTPConnection)(url.netloc, timeout=30)
+        peer.request("POST", url.path, body, signed(url, body))
+        answer = peer.getresponse()
         if answer.status < 500 and answer.status != 429:
             print(answer.status, meaning.get(answer.status, "refused"), answer.read().decode())
             sys.exit(answer.status >= 400)
-    except (OSError, http.client.HTTPException):
-        pass  # it timed out: nobody knows whether it was accepted, and asking again is safe
     time.sleep(wait)
 sys.exit("No answer. Nothing is lost: ask again later.")

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from botocore.credentials import Credentials
 
 from cli.checkup import check_up
 from cli.doctor import Deployment, Verdict, access, deployment, examine, feee, work
+from cli.learn import Wanted, learn
 from cli.outcome import Exit
-from local.stack import STACK, LocalStack
+from cli.stack import Stack
+from local.stack import KEY, STACK, LocalStack
 from tests.e2e.waiting import wait_for
 
 WITHOUT_AN_EQUAL_HERE = {
@@ -61,6 +64,26 @@ def test_feee_io_is_asked_by_the_function_itself(
     (found,) = feee.feee_io_accepts_the_key(there)
     assert words in found.words
     assert found.fix
+
+
+def test_feee_io_is_learned_through_the_function_and_no_order_is_changed(stack: LocalStack, tmp_path: Path) -> None:
+    """As from a terminal, with the record that would be attached to an issue."""
+    feee, paid_at = stack.simulator.client, int(time.time()) - 200_000
+    paid: dict[str, Any] = {"create_time": paid_at, "pay_time": paid_at}
+    ended = feee.create_order(status=12, refund_time=paid_at + 700, **paid).order_no
+    rests = feee.create_order(status=4, **paid).order_no
+    feee.choose(already_cancelled=20417, chinese=True)
+    there = Stack(stack.outputs, stack.api, stack.client, stack.api.url, STACK)
+    wanted = Wanted([ended, rests], cancel=True, file=tmp_path / "learned.json")
+    outcome = learn(there, wanted, agree=lambda _: True, now=time.time())
+    assert outcome.exit is Exit.DONE
+    record = json.loads(wanted.file.read_text())
+    assert {"already_cancelled is 20417, not 20017", "chinese is True, not False"} <= set(record["differences"])
+    assert [call["call"] for call in record["answers"][2]["recorded"]] == ["query", "cancel", "query"]
+    assert record["answers"][3]["not_cancelled"] == "its status is 4, its business_status 1"
+    assert not any(known in wanted.file.read_text() for known in (ended, rests, KEY))
+    assert [feee.order(one).accepted_cancels for one in (ended, rests)] == [0, 0]
+    assert {one.path for one in feee.requests(rests)} == {"/open/v2/order/query"}
 
 
 def test_a_failure_that_waits_is_found(stack: LocalStack, there: Deployment) -> None:

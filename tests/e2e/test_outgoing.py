@@ -94,11 +94,13 @@ def test_a_settled_event_comes_signed_and_as_the_schema_says(wallet: Wallet, can
     assert (detail["state"], detail["refund_amount"]) == ("cancelled", 3.92)
 
 
-def test_an_event_that_a_broken_receiver_missed_comes_again_under_the_same_id(
-    wallet: Wallet, cancel: Callable[[], str]
+def test_an_event_that_a_broken_receiver_missed_comes_again_under_the_same_id_whatever_is_deployed_meanwhile(
+    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[[], str]
 ) -> None:
     wallet.answers += [(503, {}), (307, {"Location": f"{wallet.url}/elsewhere"})]
     order_no = cancel()
+    wait_for(lambda: wallet.about(order_no))
+    deployed_with_url.update(SettledWebhookUrl=wallet.url, RetentionDays="401")
     wait_for(lambda: wallet.about(order_no), lambda came: len(came) == 3)
     assert len({headers["Webhook-Id"] for headers, _ in wallet.about(order_no)}) == 1
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask, Response, request
@@ -25,6 +26,7 @@ EXPECTED = {
     "feishu": {"msg_type": "text", "content": {"text": "Order {} is cancelled: refunded"}},
     "dingtalk": {"msgtype": "text", "text": {"content": "Order {} is cancelled: refunded"}},
 }
+READ_METRICS = "arn:aws:iam::aws:policy/CloudWatchReadOnlyAccess"
 RULES = ("settled-orders", "order-placed")
 
 pytestmark = pytest.mark.usefixtures("jq_command")
@@ -100,6 +102,38 @@ def test_each_chat_gets_its_own_words_and_nothing_of_who_asked(stack: LocalStack
         assert stack.api.cancel(order_no, reason="secret plans").status == 200
         wait_for(of_this_order, lambda told: told.keys() == EXPECTED.keys())
     assert of_this_order() == json.loads(json.dumps(EXPECTED).replace("{}", order_no))
+
+
+def test_alarms_go_to_slack_or_teams_by_their_topic_and_the_channel_may_only_read(
+    stack: LocalStack, shell: Shell
+) -> None:
+    """The AWS CLI checks the requests against the service's model; the emulator has no such service."""
+    asked: dict[str, Any] = {}
+    app = Flask(__name__)
+
+    @app.post("/<action>")
+    def configure(action: str) -> dict[str, str]:
+        asked[action] = request.get_json(force=True)
+        return {}
+
+    listener, topic = Listener(app), stack.outputs["AlarmTopicArn"]
+    where = {"WORKSPACE": "T07EA123LEP", "TEAM": str(uuid4()), "TENANT": str(uuid4()), "CHANNEL": "C07EZ1ABC23"}
+    iam, role = stack.client("iam"), "feee-cancel-chat"
+    try:
+        with listening(listener):
+            recipe = "\n".join(blocks("Alarms in Slack or Teams"))
+            shell.types(recipe, AWS_ENDPOINT_URL_CHATBOT=listener.url, TOPIC_ARN=topic, **where)
+        arn, trust = (iam.get_role(RoleName=role)["Role"][name] for name in ("Arn", "AssumeRolePolicyDocument"))
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    finally:
+        iam.detach_role_policy(RoleName=role, PolicyArn=READ_METRICS)
+        iam.delete_role(RoleName=role)
+    assert [policy["PolicyArn"] for policy in attached] == [READ_METRICS]
+    assert trust["Statement"][0]["Principal"] == {"Service": "chatbot.amazonaws.com"}
+    assert asked.keys() == {"create-slack-channel-configuration", "create-ms-teams-channel-configuration"}
+    for one in asked.values():
+        wanted = (one["SnsTopicArns"], one["IamRoleArn"], one["GuardrailPolicyArns"])
+        assert wanted == ([topic], arn, [READ_METRICS])
 
 
 def test_an_order_that_is_placed_is_cancelled_unless_it_is_filled_by_then(stack: LocalStack, shell: Shell) -> None:

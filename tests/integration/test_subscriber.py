@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from standardwebhooks import Webhook
 
 from feee_cancel.adapters import subscriber as module
-from feee_cancel.adapters.resolver import Lookup
+from feee_cancel.adapters.resolver import Address, Lookup
 from feee_cancel.adapters.senders import Sender
 from feee_cancel.adapters.subscriber import PrivateAddressError, Subscriber, is_public, look_up_public
 from feee_cancel.usecases.deliver import PostResult
@@ -176,6 +176,39 @@ def test_a_private_address_gets_no_event(authority: trustme.CA) -> None:
 )
 def test_which_addresses_are_public(address: str, *, public: bool) -> None:
     assert is_public(address) is public
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "localhost", "::1", "::ffff:127.0.0.1", "::"],
+)
+def test_no_way_to_write_a_private_address_leads_there(host: str) -> None:
+    """As the system's own resolver reads it."""
+    with pytest.raises(PrivateAddressError):
+        look_up_public(host, 443)
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No second look-up, which could lead elsewhere (DNS rebinding)."""
+    with wallet(authority) as there:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("looked up again"))
+        assert receiver(there).post(EVENT, BODY) is PostResult.ACCEPTED
+    assert len(there.came) == 1
+
+
+def test_a_name_that_turns_private_isnt_followed_there(authority: trustme.CA) -> None:
+    with wallet(authority) as there, wallet(authority) as inside:
+        lookups = iter([HERE, partial(look_up_public, lookup=leading_to("10.0.0.1"))])
+
+        def moving(host: str, port: int) -> Sequence[Address]:
+            return next(lookups)(host, port)
+
+        moved = receiver(there, lookup=moving)
+        assert moved.post(EVENT, BODY) is PostResult.ACCEPTED
+        assert moved.post(EVENT, BODY) is PostResult.ACCEPTED, "at the address that was checked"
+    assert (len(there.came), inside.came) == (2, [])
 
 
 def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -315,6 +316,8 @@ def test_all_are_followed_until_the_drain_has_settled_them(count: int, *, termin
     if terminal:
         assert "Ctrl-C stops watching" in out.getvalue()
         assert "Reading the list ..." in out.getvalue()
+        progress = set(re.findall(r"([\d,]+) of [\d,]+ final", out.getvalue()))
+        assert len(progress) >= count / 100, "it moves with each page that is read"
     else:
         assert out.getvalue().count("the refund shows, 3.92 TRX came back.") == cancelled
         assert "\x1b" not in out.getvalue()
