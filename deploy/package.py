@@ -24,12 +24,19 @@ _COPIED = ("LICENSE", "README.md", "samconfig.toml")
 _THE_ZIPS_DATE = (1980, 1, 1, 0, 0, 0)
 _INSTALL = """# Installing
 
-With SAM CLI and credentials of your account, in this folder:
+First, at feee.io: if the key has a User-Agent allow-list, enter there: Feee.io Client/1.0.0 (https://feee.io)
+
+Then, with SAM CLI and credentials of your account, in this folder (samconfig.toml has the defaults; --guided would ask
+for each parameter):
 
     sha256sum --check SHA256SUMS
-    sam deploy --guided
+    sam deploy
 
-Then put feee.io's key into the secret of output FeeeKeySecretArn, as {"key": "..."}. README.md has the rest.
+At the end put feee.io's key, as {"key": "..."} in a file, into the secret that the output FeeeKeySecretArn names:
+
+    aws secretsmanager put-secret-value --secret-id <FeeeKeySecretArn> --secret-string file://key.json
+
+README.md has the rest. What it links to is in the repository.
 
 To publish it in the Serverless Application Repository, with a bucket that it may read:
 

@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rich.console import Console
 
 from feee_cancel.adapters.telemetry import NAMESPACE
@@ -157,6 +158,7 @@ def _plot(axes: Axes, widget: Mapping[str, Any], results: Sequence[Any], start: 
     if shown:
         for one in (axes, right):
             one.set_ylim(bottom=0, top=max(one.get_ylim()[1], 1))
+            one.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         columns = len(shown)
         beside = axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(-0.02, 0.985), ncols=columns)
         beside.set_frame_on(False)

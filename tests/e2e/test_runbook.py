@@ -21,7 +21,7 @@ from local.bus import settled_events
 from local.metrics import emitted
 from local.running import announced
 from local.signing import signed
-from local.stack import KEY, STACK, LocalStack, local_stack
+from local.stack import KEY, LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
 from tests.e2e.restored import clear, put_back, renew, renewed

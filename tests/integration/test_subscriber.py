@@ -200,7 +200,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
 
 def test_a_name_that_turns_private_isnt_followed_there(authority: trustme.CA) -> None:
     with wallet(authority) as there, wallet(authority) as inside:
-        lookups = iter([HERE, partial(look_up_public, lookup=leading_to("10.0.0.1"))])
+        lookups: Iterator[Lookup] = iter([HERE, partial(look_up_public, lookup=leading_to("10.0.0.1"))])
 
         def moving(host: str, port: int) -> Sequence[Address]:
             return next(lookups)(host, port)

@@ -45,7 +45,7 @@ def widget(x: int, *metrics: list[Any]) -> dict[str, Any]:
 
 
 TEXT = {"type": "text", "x": 0, "y": 0, "width": 24, "height": 1, "properties": {"markdown": "## feee.io"}}
-VALUES = {"calls": [3.0, 5.0], "overdue": [400.0, 0.0], "nothing": []}
+VALUES = {"calls": [3.0, 5.0], "overdue": [400.0, 0.0], "nothing": [], "few": [1.0, 2.0]}
 
 
 def answers(queries: list[dict[str, Any]]) -> list[Any]:
@@ -68,6 +68,11 @@ def test_every_line_is_drawn_in_its_widget_and_on_its_axis() -> None:
     assert right.lines[0].get_xydata().tolist() == [[0.5, 400.0], [1.0, 0.0]]
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["calls", "overdue"]
     assert other.get_position().x0 > 0.5 > left.get_position().x1
+
+
+def test_half_a_call_is_none() -> None:
+    (axes,) = drawn(widget(0, ["FeeeCancel", "few"])).axes
+    assert [tick for tick in axes.get_yticks() if tick != int(tick)] == []
 
 
 def test_a_widget_without_data_says_so() -> None:

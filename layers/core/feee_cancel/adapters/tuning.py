@@ -24,7 +24,7 @@ class TuningError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Each wait, and how fast (calls a second) and how long a drain works. `jitter_percent` is at most added to a wait."""
+    """Each wait, of which at most `jitter_percent` is added to it; `drain_pace` is in calls a second."""
 
     policy: Policy
     jitter_percent: int = 20
