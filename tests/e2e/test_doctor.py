@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from botocore.credentials import Credentials
-from cli.stack import Stack
 
 from cli.checkup import check_up
 from cli.doctor import Deployment, Verdict, access, deployment, examine, feee, work
 from cli.learn import Wanted, learn
 from cli.outcome import Exit
+from cli.target import Stack
 from local.stack import KEY, STACK, LocalStack
 from tests.e2e.waiting import wait_for
 
