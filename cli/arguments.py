@@ -26,7 +26,7 @@ _EXIT_STATUSES = """exit status:
   1    not done, and it won't be: rejected, unknown, not withdrawn, left in the queue
   2    not a valid request
   3    accepted, and not settled yet
-  4    no answer: credentials, permissions, network, proxy, stack, service, or a fault here; the message says what fixes it
+  4    no answer: credentials, permissions, network, proxy, stack, service, or a fault here; the message has the fix
   130  Ctrl-C
 """
 _AHEAD = re.compile(r"\+([0-9]{1,6})([smhd])")
