@@ -1,16 +1,17 @@
 """How long a good order waits for its first attempt while somebody's garbage does: the real drain, simulated time.
 
-Garbage are order numbers that feee.io has never heard of: each costs two calls, again and again.
+Garbage are order numbers that feee.io has never heard of, unless a scenario says otherwise: each costs two calls, again
+and again. That a good order doesn't wait for what feee.io is slow about is in `tests/unit/test_drain.py`, in real time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from benchmarks.table import Row
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.usecases.drain import Drain
-from tests.builders import NOW, refused, row, shown
+from tests.builders import NOW, answer, refused, row, shown
 from tests.fakes import Clock, FakeLease, FakeTable, InlineExecutor, ports
 
 BOUND_SECONDS = 5.0
@@ -30,6 +31,8 @@ class Scenario:
     good: Sequence[Cancellation]
     seconds: int = 60
     """For so long the drains go on; every good order is to be attempted by then."""
+    says: Callable[[str], Answer] = lambda _: refused()
+    """What feee.io answers to garbage."""
 
 
 @dataclass
@@ -58,7 +61,9 @@ class _World:
         if order_no in self._good:
             self.first_call.setdefault(order_no, self.clock())
         self.sleep(_LATENCY_SECONDS)
-        return shown(order_no=order_no, status=12, refund_amount=1) if order_no in self._good else refused()
+        if order_no in self._good:
+            return shown(order_no=order_no, status=12, refund_amount=1)
+        return self.scenario.says(order_no)
 
     query = cancel
 
@@ -110,6 +115,12 @@ def scenarios(*, few: bool = False) -> list[Scenario]:
         Scenario("5 a second for ten minutes", _coming(3_000 // many, one), good_all_along(600 // many), 600),
         Scenario("2,000 new ones of each of five askers", [r for a in others for r in _new(2_000 // many, a)], good),
         Scenario("10,000 booked for the same second", _new(10_000 // many, one, at=9), [_good(1, at=9)]),
+        Scenario("10,000 refused orders of 500 askers", _of_many(_refused, 10_000 // many, 500 // many), good),
+        Scenario("2,000 new ones of 100 askers", _of_many(_new, 2_000, 100), good),
+        Scenario("10,000 refused orders that were just asked for again", _again(10_000 // many), good),
+        Scenario("10,000 orders that can't be read", _unreadable(10_000 // many), good, says=_cannot_be_read),
+        Scenario("2,000 orders that were filled long ago", _new(2_000 // many, one), good, says=_filled),
+        Scenario("2,000 new ones of a schedule", _new(2_000 // many, "event:nightly 2024-08-22T09:00:00Z"), good),
         Scenario("18,000 new ones, a refund to be looked for", _new(18_000 // many, _ASKER), [_refunding()]),
         Scenario("18,000 new ones, an order just old enough", _new(18_000 // many, _ASKER), [_eligible()]),
         Scenario("18,000 new ones, a lease that ended", _new(18_000 // many, _ASKER), [_left_behind()]),
@@ -160,3 +171,29 @@ def _refused(count: int, asker: str) -> list[Cancellation]:
         return replace(said, state_reason=StateReason.ORDER_REFUSED, due_at=due_at)
 
     return [_refuse(one, NOW - 300 + n * 600 // count) for n, one in enumerate(_new(count, asker))]
+
+
+def _of_many(make: Callable[[int, str], list[Cancellation]], count: int, askers: int) -> list[Cancellation]:
+    """So many in all, of so many callers."""
+    callers = (f"arn:aws:iam::123456789012:user/caller{n}" for n in range(askers))
+    return [one for caller in callers for one in make(count // askers, caller)]
+
+
+def _again(count: int) -> list[Cancellation]:
+    return [replace(one, due_at=NOW) for one in _refused(count, "webhook:1")]
+
+
+def _unreadable(count: int) -> list[Cancellation]:
+    def _garbled(one: Cancellation) -> Cancellation:
+        said = replace(one, answer=AnswerKind.NO_USABLE_ANSWER, code=0, tries=9, attempt=9, in_doubt_after=0)
+        return replace(said, state_reason=StateReason.OUTCOME_UNKNOWN)
+
+    return [_garbled(one) for one in _new(count, "webhook:1")]
+
+
+def _cannot_be_read(_: str) -> Answer:
+    return answer(AnswerKind.NO_USABLE_ANSWER, code=0)
+
+
+def _filled(order_no: str) -> Answer:
+    return shown(order_no=order_no, status=6)

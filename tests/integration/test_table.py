@@ -708,6 +708,7 @@ def plain_batch(plain: Ports, order_no: str) -> list[dict[str, Any]]:
 SPOILS = [{name: value} for name, value in (OTHERWISE | LATER).items()]
 SPOILS += [{"order": {"S": "not json"}}, {"in_doubt_after": {"S": "x"}}, {"postponed": {"S": "x"}}, OTHERWISE | LATER]
 SPOILS += [{"requests": {"L": [{"M": {"requested_by": {"N": "1"}, "later": {"S": "x"}}}]}}]
+SPOILS += [{"requests": {"S": "x"}}, {"requests": {"M": {}}}, {"requests": {"L": [{"S": "x"}]}}]
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.REJECTED, State.FAILED, State.REFUNDING, State.CANCELLED])

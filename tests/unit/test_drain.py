@@ -1,8 +1,9 @@
 """The drain: in order, on time, at its pace, one at a time, and not against a wall."""
 
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -20,6 +21,8 @@ from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
 from tests.builders import NOW, answer, row, shown
 from tests.fakes import Clock, FakeLease, FakeTable, FakeTelemetry, InlineExecutor, ports
+
+ORDER_REFUSED = StateReason.ORDER_REFUSED
 
 
 class Feee:
@@ -495,3 +498,45 @@ def test_once_an_answer_could_not_be_used_an_order_that_was_served_before_comes_
     case.run(pace=10)
     seen = [order_no for order_no, _ in case.feee.calls]
     assert sorted(set(seen), key=seen.index) == list(order_nos)
+
+
+class Hanging(ThreadPoolExecutor):
+    """Attempts for orders below 1,000 take until the end; of the others it notes when they began."""
+
+    def __init__(self, began: dict[str, float], over: threading.Event) -> None:
+        super().__init__(64)
+        self.began, self.over = began, over
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        (due, _) = args
+        self.began[due.order_no] = time.monotonic()
+        if int(due.order_no) < 1_000:
+            return super().submit(lambda: self.over.wait(20) and None)
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("served", "most", "noisy", "due_in"), [(True, 16, "noisy", 5), (False, 3, "noisy", 1), (False, 3, "shop", 1)]
+)
+def test_an_order_begins_though_slow_attempts_for_others_take_all_the_room(
+    served: bool, most: int, noisy: str, due_in: int
+) -> None:
+    """Whoever has nothing under way waits for nothing that feee.io is slow about, nor for his own refused ones."""
+    slow = [waiting(n, requested_by=noisy, refusals="1/1", state_reason=ORDER_REFUSED) for n in range(most * 2)]
+    good = [waiting(1_001 + n, requested_by="shop", attempt=0, due_in=due_in) for n in range(2)]
+    seen = [waiting(1_000, requested_by="seen", due_in=-60, status=4)] if served else []
+    started, began, over = time.monotonic(), dict[str, float](), threading.Event()
+
+    def now() -> float:
+        return NOW + time.monotonic() - started
+
+    wired = ports(Case().feee, FakeTable(*slow, *good, *seen))
+    wired = replace(wired, now=now, monotonic=time.monotonic, sleep=time.sleep)
+    with Hanging(began, over) as executor:
+        drain = Drain(wired, FakeLease({}), executor, pace=4, deadline=started + due_in + 1.5)
+        over_by = threading.Timer(due_in + 1.5, over.set)
+        over_by.start()
+        drain.run(until=0)
+        over_by.join()
+    assert sum(int(order_no) < 1_000 for order_no in began) >= most
+    assert all(began[row.order_no] - started < due_in + 1 for row in good)

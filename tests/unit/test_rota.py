@@ -64,3 +64,9 @@ def test_where_an_outage_is_suspected_an_order_that_was_served_last_is_the_bette
     ready = [due("1", 1, troubled=True), due("2", 2), due("3", 3, troubled=True)]
     assert order(*ready) == ["1", "2", "3"]
     assert order(*ready, suspicious=True) == ["2", "1", "3"]
+
+
+def test_whoever_has_many_due_shares_every_other_attempt_with_all_who_have() -> None:
+    many = [due(f"{asker}{n}", n, asker=asker) for n in range(20) for asker in "ab"]
+    few = [due(f"c{n}", 99, asker="c") for n in range(3)]
+    assert order(*many, *few)[:7] == ["c0", "a0", "c1", "b0", "c2", "a1", "b1"]

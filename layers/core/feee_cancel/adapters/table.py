@@ -82,8 +82,9 @@ class CancellationTable(TableIndex):
     ) -> tuple[Cancellation, bool]:
         """Write a waiting row whose `due_at` and `requests` were these, unless it changed meanwhile."""
         values = {":attempt": number(row.attempt), ":waiting": {"S": State.WAITING}, ":due_at": number(due_at)}
-        on_record = "requests = :requests" if requests else "attribute_not_exists(requests)"
-        asked = {":requests": to_attribute(tuple(requests))} if requests else {}
+        there = row.unread.get("requests") or (to_attribute(tuple(requests)) if requests else None)
+        on_record = "requests = :requests" if there else "attribute_not_exists(requests)"
+        asked = {":requests": there} if there else {}
         condition = f"attempt = :attempt AND #state = :waiting AND due_at = :due_at AND {on_record}"
         return self._put(row, condition, values | asked)
 

@@ -12,7 +12,7 @@ from feee_cancel.usecases.attempt import contained_attempt
 from feee_cancel.usecases.pace import Pace, PacedFeee
 from feee_cancel.usecases.ports import DrainLease, Ports
 from feee_cancel.usecases.request import TICK_SECONDS
-from feee_cancel.usecases.rota import Rota
+from feee_cancel.usecases.rota import Rota, queue
 
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""
@@ -37,6 +37,8 @@ _LEAST_SECONDS = 0.001
 _FAILURES = 3
 _SECONDS_OF_WORK = 4
 """At most this many seconds' worth of calls are under way: enough if each takes feee.io as long."""
+_ROOM_BESIDES = 1.5
+"""So many times as many attempts at most, for those that have none under way."""
 
 _NOT_SERVED = frozenset({AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
 """With any other order the call would have failed too. NO_USABLE_ANSWER counts only if no envelope came."""
@@ -49,7 +51,8 @@ class Drain:
 
     `pace` is in calls a second, `deadline` a reading of `ports.monotonic` after which no attempt is begun; attempts run
     in `executor`. An attempt begins shortly before the place of its first call, when it is chosen (`Rota`); calls of
-    attempts under way have their places before. Until feee.io has given one usable answer three at most are under way,
+    attempts under way have their places before. Whoever has none under way finds room besides, so that nobody waits for
+    what feee.io is slow about. Until feee.io has given one usable answer three at most are under way, or five so,
     and after three in a row without one the drain ends and leaves its lease to run out, so that an outage costs feee.io
     and us a few calls a minute.
     """
@@ -71,7 +74,7 @@ class Drain:
         self._extend_at = 0.0
         self._failures = 0
         self._served = False
-        self._running: set[Future[Cancellation | None]] = set()
+        self._running: dict[Future[Cancellation | None], Due] = {}
         self._begun: dict[Due, float] = {}
 
     def run(self, *, until: int) -> None:
@@ -99,8 +102,8 @@ class Drain:
                 due, scan_at = self._due(), self._elapsed() + _SCAN_SECONDS
                 if not due and not self._running and self._elapsed() > self._stay_until:
                     return False
-            ready = [row for row in due if row.due_at <= self._now()]
-            if ready and self._has_room() and self._pace.opens_in() <= self._ahead:
+            ready = [row for row in self._with_room(due) if row.due_at <= self._now()]
+            if ready and self._pace.opens_in() <= self._ahead:
                 row = self._rota.choose(ready, suspicious=self._failures > 0)
                 self._begin(row)
                 due.remove(row)
@@ -126,12 +129,20 @@ class Drain:
         )
         return [row for row in found if row not in self._begun]
 
-    def _has_room(self) -> bool:
-        return len(self._running) < (self._side_by_side if self._served else _FAILURES - self._failures)
+    def _with_room(self, due: list[Due]) -> list[Due]:
+        """Those that may begin beside what is under way."""
+        room = self._side_by_side if self._served else _FAILURES - self._failures
+        if len(self._running) < room:
+            return due
+        if len(self._running) >= room * _ROOM_BESIDES:
+            return []
+        under_way = {queue(row) for row in self._running.values()}
+        return [row for row in due if queue(row) not in under_way]
 
     def _opens_in(self, due: list[Due]) -> float:
         """Seconds until the next of these may begin, as far as that depends on time."""
-        if not due or not self._has_room():
+        due = self._with_room(due)
+        if not due:
             return math.inf
         return max(min(row.due_at for row in due) - self._now(), self._pace.opens_in() - self._ahead)
 
@@ -139,7 +150,7 @@ class Drain:
         self._begun[row] = self._elapsed()
         self._rota.begun(row)
         paced = replace(self._ports, feee=PacedFeee(self._ports.feee, self._pace))
-        self._running.add(self._executor.submit(contained_attempt, row, paced))
+        self._running[self._executor.submit(contained_attempt, row, paced)] = row
 
     def _pause(self, seconds: float) -> None:
         """Wait so long, or until an attempt ends."""
@@ -152,7 +163,9 @@ class Drain:
     def _collect(self, seconds: float) -> None:
         """Take the results of the attempts that ended; wait for one at the most so long."""
         self._extend_lease()
-        done, self._running = wait(self._running, seconds, FIRST_COMPLETED)
+        done, _ = wait(self._running, seconds, FIRST_COMPLETED)
+        for attempted in done:
+            del self._running[attempted]
         rows = [row for attempted in done if (row := attempted.result())]
         if any(map(_served, rows)):
             self._served, self._failures = True, 0

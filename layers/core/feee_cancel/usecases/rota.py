@@ -7,20 +7,24 @@ from feee_cancel.domain.cancellation import Due, Lane, State
 
 REFUSED_SHARE = 8
 """While anything else is due, one attempt of so many is for an order that feee.io refused."""
+_LONG = 10
+"""An asker who has so many due shares every other attempt with all who have."""
 
 
 class Rota:
     """Chooses what is attempted next.
 
     Each asker comes in turn, as do the refunds that are looked for and the leases that ended; of an asker each lane,
-    and of a lane that is too long to be read, both ends; of these the earliest due. So with `n` noisy askers an order
-    of somebody else waits for `n` attempts and those under way, and a new order of one with a long line for some more.
+    and of a lane that is too long to be read, both ends; of these the earliest due. While some have few orders due and
+    some many, both have every other attempt: so an order of somebody who hasn't sent many waits for two attempts and
+    those under way, however many are noisy; and a new order of one with a long line for a turn of all who are.
     """
 
     def __init__(self) -> None:
         self._turn = 0
         self._served_at: Counter[tuple[str, ...]] = Counter()
         self._since_refused = 0
+        self._few_had_it = False
 
     def choose(self, ready: Sequence[Due], *, suspicious: bool) -> Due:
         """The next of what is due. If feee.io may be down (`suspicious`), one that it served last time."""
@@ -28,22 +32,30 @@ class Rota:
         others = [row for row in ready if row.lane is not Lane.REFUSED]
         first = refused if refused and self._since_refused >= REFUSED_SHARE - 1 else others or refused
         witnesses = [row for row in first if not row.troubled] if suspicious else []
-        return min(witnesses or first, key=self._place)
+        return min(self._of_few_or_many(witnesses or first), key=self._place)
 
     def begun(self, row: Due) -> None:
         """Let its asker and its lane stand last in line."""
         self._turn += 1
-        self._served_at[_asker(row)] = self._served_at[_queue(row)] = self._turn
+        self._served_at[_asker(row)] = self._served_at[queue(row)] = self._turn
         self._since_refused = 0 if row.lane is Lane.REFUSED else self._since_refused + 1
+
+    def _of_few_or_many(self, rows: Sequence[Due]) -> Sequence[Due]:
+        """Those of askers with few orders, or else those of askers with many, by turns."""
+        due = Counter(map(_asker, rows))
+        few = [row for row in rows if due[_asker(row)] < _LONG]
+        self._few_had_it = bool(few) and not (self._few_had_it and len(few) < len(rows))
+        return few if self._few_had_it else rows if not few else [row for row in rows if due[_asker(row)] >= _LONG]
 
     def _place(self, row: Due) -> tuple[int, int, int]:
         due_at = -row.due_at if row.latest else row.due_at
-        return self._served_at[_asker(row)], self._served_at[_queue(row)], due_at
+        return self._served_at[_asker(row)], self._served_at[queue(row)], due_at
 
 
 def _asker(row: Due) -> tuple[str, ...]:
     return (row.asker,) if row.state is State.WAITING else ("", row.state)
 
 
-def _queue(row: Due) -> tuple[str, ...]:
+def queue(row: Due) -> tuple[str, ...]:
+    """Whose line it is in, and which one."""
     return (row.asker, row.state, row.lane, "latest" if row.latest else "earliest")
