@@ -35,7 +35,7 @@ sam-local: setup ## Send EVENT (events/api-request.json) to its function in Lamb
 sam-api: setup ## Run the API in Lambda's image, through sam local start-api, until Ctrl-C
 	@$(RUN) -m local.sam_api
 
-image: setup ## Pull Lambda's image, or make a stand-in for it where it can't be pulled
+image: setup ## Pull Lambda's image, or build a stand-in for it if it can't be pulled
 	@$(RUN) -m local.image
 
 check: lint ## Before each commit: linters, types, contract, and the tests that need no stack (a minute)

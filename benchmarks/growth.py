@@ -33,7 +33,7 @@ _BATCH = 25
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One drain. Units and calls are those of the attempts themselves, and of the drain besides."""
+    """One drain. Units and calls are those of the attempts themselves, and those of the drain."""
 
     finished: int
     due: int

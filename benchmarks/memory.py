@@ -39,7 +39,7 @@ WHOLE_PROCESSOR = 1769
 """MB at which Lambda gives one processor (Configure Lambda function memory)."""
 TIMES = 20
 AT_ONCE = 36
-"""Attempts that a drain has under way at the most: four seconds of calls at the pace of 9 a second."""
+"""The most attempts that a drain has under way: four seconds of calls at the pace of 9 a second."""
 CONNECT_SECONDS = 1.0
 """`connect_timeout` of the clients, which TLS's handshake has for itself again."""
 _DYNAMODB_SECONDS, _FEEE_SECONDS = 0.005, 0.1

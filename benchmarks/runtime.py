@@ -75,7 +75,7 @@ class Runtime:
 
 @contextmanager
 def runtime() -> Iterator[Runtime]:
-    """Lambda's image or its stand-in where there is an engine, else a Python 3.13 of this machine, else this Python."""
+    """Lambda's image or its stand-in if there is an engine, else a Python 3.13 of this machine, else this Python."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         root.chmod(0o755)

@@ -204,7 +204,7 @@ def _is_digits(text: str) -> bool:
 
 
 def _here(text: str, now: float) -> str:
-    """Which zone it was read in, where that was this machine's."""
+    """Which zone it was read in, if that was this machine's."""
     if _AHEAD.fullmatch(text) or _is_digits(text) or datetime.fromisoformat(text).tzinfo:
         return ""
     return f" (it names no zone, so it is this machine's, {_zone(now)})"

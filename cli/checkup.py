@@ -13,7 +13,7 @@ from cli.trouble import EXPECTED
 
 
 def check_up(name: str, reached: AbstractContextManager[Deployment], now: Callable[[], float]) -> Outcome:
-    """Every finding about the stack, a line each, and what fixes it. Exit.TROUBLE where it can't be reached."""
+    """Every finding about the stack, a line each, and what fixes it. Exit.TROUBLE if it can't be reached."""
     try:
         with reached as there:
             return _outcome(there.name, [*examine(there)])

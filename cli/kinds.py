@@ -67,7 +67,7 @@ def _orders(event: dict[str, Any]) -> str:
 
 
 def _which(message: Message) -> str:
-    """Which message it is, for two that look alike."""
+    """Which message it is, for two that look the same."""
     return f"sent {at(message.sent_at)} ({clipped(message.id, _ID)})"
 
 

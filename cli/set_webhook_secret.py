@@ -18,7 +18,7 @@ from feee_cancel.adapters.senders import MAX_SECRETS, NAME
 
 _BYTES = 32
 _WHEN = (
-    "It counts within five minutes (within ten seconds where there was none). It isn't shown again: give it to the "
+    "It is valid within five minutes (within ten seconds if there was none). It isn't shown again: give it to the "
     "sender now."
 )
 _WHEN_OUTGOING = (

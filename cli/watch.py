@@ -68,7 +68,7 @@ def watch(
 
 
 def _told(row: Mapping[str, Any], seen: _Seen, screen: Screen, now: float) -> Exit | None:
-    """Show what changed. The exit status where it is final."""
+    """Show what changed. The exit status if it is final."""
     final = _FINAL.get(row["state"])
     if final is None and _step(row) != seen.told:
         seen.told = _step(row)

@@ -13,7 +13,7 @@ _PATIENCE_SECONDS = 180
 
 
 def have_python(show: Callable[[str], None]) -> None:
-    """Fetch one where there is none and the network allows it; without one, functions start slowly, and all works."""
+    """Fetch one if there is none and the network allows it; without one, functions work, and start slowly."""
     if not _missing():
         return
     show("    There is no Python 3.13 here; fetching one (30 MB, once) ...")

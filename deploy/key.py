@@ -1,4 +1,4 @@
-"""feee.io's key: asked for where the stack has none, through `./feee-cancel set-key`, which keeps it to itself."""
+"""feee.io's key: asked for if the stack has none, through `./feee-cancel set-key`, which keeps it to itself."""
 
 import subprocess
 import sys

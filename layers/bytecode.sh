@@ -13,7 +13,7 @@ IMAGES='/lambda/python:3\.13$|^feee-cancel/lambda-python3\.13-stand-in:'
 
 found_by_uv() { "$uv" python find --no-python-downloads 3.13 2>/dev/null; }
 
-# A shim of pyenv is on PATH even where it runs nothing. Each is tried before it is believed.
+# A shim of pyenv is on PATH even if it runs nothing. Each is tried before it is believed.
 on_this_machine() {
   for python in python3.13 "$(found_by_uv)" "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.13*/bin/python3.13 \
     "$(UV_PYTHON_INSTALL_DIR="$here/../.tools/python" found_by_uv)"; do

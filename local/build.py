@@ -23,7 +23,7 @@ _KEPT = 3
 
 
 def build() -> Path:
-    """The built template; builds only where no build has these inputs. Raises LocalError.
+    """The built template; builds only if no build has these inputs. Raises LocalError.
 
     Bytecode that can't be compiled is warned of on stderr.
     """

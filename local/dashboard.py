@@ -53,7 +53,7 @@ def query(place: int, metric: Sequence[Any], stat: str) -> dict[str, Any]:
 
 
 def options(metric: Sequence[Any]) -> Mapping[str, Any]:
-    """How a metric is shown, where that isn't as its widget says."""
+    """How a metric is shown, if that isn't as its widget says."""
     return metric[-1] if isinstance(metric[-1], dict) else {}
 
 

@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 90
 class Outcome:
     """The order that a journey was about, the answers to what was asked, and how it stands now.
 
-    `seconds` is how long it took to settle by itself, where it did.
+    `seconds` is how long it took to settle by itself, if it did.
     """
 
     order_no: str

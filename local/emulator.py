@@ -30,7 +30,7 @@ _STOP_SECONDS = 10
 def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
     """The endpoint of a fresh emulator that checks signatures and policies as AWS does (AUTH). Raises LocalError.
 
-    It listens on loopback, on `port` where that is free, and takes requests that are signed with CREDENTIALS. It and
+    It listens on loopback, on `port` if that is free, and accepts requests that are signed with CREDENTIALS. It and
     everything that it started are gone at the end.
     """
     port = free_port(port)

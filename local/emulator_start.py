@@ -3,7 +3,7 @@
 MiniStack doesn't verify the signatures of what it takes for root's keys, and serves some paths to anybody. So each
 request has to be signed with credentials that the emulator knows, those of the run (AWS_ACCESS_KEY_ID and
 AWS_SECRET_ACCESS_KEY) or of a role or user made there. Routes of deployed APIs are the exception: there MiniStack
-itself asks for a signature where the route has AWS_IAM.
+itself asks for a signature if the route has AWS_IAM.
 """
 
 import sys
@@ -16,8 +16,8 @@ from urllib.parse import parse_qs
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment alone
-from ministack.core import iam_evaluator, lambda_runtime, responses, router, sigv4  # type: ignore[import-not-found]  # likewise
-from ministack.services import apigateway_v1, cloudwatch_logs, lambda_svc  # type: ignore[import-not-found]  # likewise
+from ministack.core import iam_evaluator, lambda_runtime, responses, router, sigv4  # type: ignore[import-not-found]  # the same
+from ministack.services import apigateway_v1, cloudwatch_logs, lambda_svc  # type: ignore[import-not-found]  # the same
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # type: ignore[import-not-found] # noqa: F401
 
 from local.guard import refusal, without_cors
@@ -182,8 +182,8 @@ def let_logs_be_read_at_once() -> None:
         where = {"logGroupName": group, "logStreamName": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"}
         with responses.request_scope(account, region):
             cloudwatch_logs._create_log_stream(where)  # noqa: SLF001 - there is no other way in
-            for line in worker._proc.stderr:  # noqa: SLF001 - likewise
-                cloudwatch_logs._put_log_events({**where, "logEvents": [{"message": line.rstrip("\n")}]})  # noqa: SLF001 - likewise
+            for line in worker._proc.stderr:  # noqa: SLF001 - the same
+                cloudwatch_logs._put_log_events({**where, "logEvents": [{"message": line.rstrip("\n")}]})  # noqa: SLF001 - the same
 
     lambda_runtime.Worker._read_stderr = read  # noqa: SLF001 - there is no other way in
     lambda_runtime.Worker._drain_stderr_bounded = lambda _worker: ""  # noqa: SLF001 - nothing is left to wait for

@@ -1,4 +1,4 @@
-"""Lambda's image for Python 3.13: AWS's own where it can be pulled, and otherwise a stand-in with the same interface.
+"""Lambda's image for Python 3.13: AWS's own if it can be pulled, and otherwise a stand-in with the same interface.
 
 The stand-in is Debian's Python 3.13 with AWS's runtime interface client, started as AWS's image starts it; SAM CLI adds
 the rest. It is made once and kept, under a name that says what it is.
@@ -49,7 +49,7 @@ _SETTINGS = (
 
 
 def image() -> str:
-    """The image to run functions in; pulled or made where it isn't there yet. Raises LocalError."""
+    """The image to run functions in; pulled or built if it isn't there yet. Raises LocalError."""
     engine()
     aws_image = f"{run([str(SAM.with_name('python')), '-c', _AWS_IMAGE_OF_SAM], cwd=ROOT, env={}).strip()}/python:3.13"
     if _present(aws_image):

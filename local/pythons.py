@@ -46,7 +46,7 @@ def _candidates(version: str) -> Iterator[str]:
 
 
 def _is(python: str, version: str) -> bool:
-    """Whether it runs and is what its name says: a shim of pyenv is on PATH even where it runs nothing."""
+    """Whether it runs and is what its name says: a shim of pyenv is on PATH even if it runs nothing."""
     look = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     try:
         return subprocess.run(look, capture_output=True, text=True, check=False).stdout.strip() == version

@@ -44,7 +44,7 @@ def prepared(path: Path, stack: LocalStack) -> Prepared:
 
 
 def _api(event: dict[str, Any], stack: LocalStack) -> Prepared:
-    """Orders that can be cancelled; one is asked for already where the event looks at a row or takes it back."""
+    """Orders that can be cancelled; one is asked for already if the event looks at a row or takes it back."""
     match event:
         case {"pathParameters": {"order_no": str(order_no)}}:
             _order(stack, order_no)
@@ -61,7 +61,7 @@ def _api(event: dict[str, Any], stack: LocalStack) -> Prepared:
 
 
 def _webhook(event: dict[str, Any], stack: LocalStack) -> Prepared:
-    """An order that can be cancelled. The event is signed anew."""
+    """An order that can be cancelled. The event is signed again."""
     return Prepared(signed_now(event), _orders(json.loads(event["body"]), stack))
 
 
@@ -95,7 +95,7 @@ _PREPARE: dict[str, Callable[[dict[str, Any], LocalStack], Prepared]] = {
 
 
 def _orders(document: dict[str, Any], stack: LocalStack) -> list[str]:
-    """The orders that a request document names, made at feee.io; a number that feee.io can't know is passed over."""
+    """The orders that a request document names, made at feee.io; a number that feee.io can't know is skipped."""
     numbers = document.get("order_nos", [document.get("order_no")])
     return [_order(stack, order_no) for order_no in numbers if str(order_no).isdigit()]
 

@@ -64,7 +64,7 @@ class LocalStack:
 def local_stack(console: Console, *, port: int = 0, **parameters: str) -> Iterator[LocalStack]:
     """Build, start and deploy, with progress on `console`; at the end nothing is left running. Raises LocalError.
 
-    `port` is the emulator's, where that is free; `parameters` are the template's, besides those of a local run, and the
+    `port` is the emulator's, if that is free; `parameters` are the template's, besides those of a local run, and the
     parts of its Tuning by their own names.
     """
     with ExitStack() as opened:

@@ -27,7 +27,7 @@ _FLAGS = (
 
 
 def chromium() -> str | None:
-    """The command, where there is one."""
+    """The command, if there is one."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 

@@ -30,7 +30,7 @@ os.environ |= default_environment() | {
     "SETTLED_WEBHOOK_URL": "https://wallet.example/settled",  # its default is none
 }
 
-# What the READMEs' steps assert is shown where one fails, as in a test.
+# What the READMEs' steps assert is shown if one fails, as in a test.
 pytest.register_assert_rewrite("tests.e2e.steps", "tests.e2e.user")
 
 # No deadline: shared machines are slow at times. The same cases every time, so that what fails was broken by a change.

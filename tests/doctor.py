@@ -138,8 +138,8 @@ class FakeAws:
         self,
         *,
         PolicySourceArn: str,  # noqa: N803 - boto3's names
-        ActionNames: list[str],  # noqa: N803 - likewise
-        ResourceArns: list[str],  # noqa: N803 - likewise
+        ActionNames: list[str],  # noqa: N803 - the same
+        ResourceArns: list[str],  # noqa: N803 - the same
     ) -> Any:
         assert all(one.startswith("arn:aws:") for one in (PolicySourceArn, *ResourceArns))
         return {

@@ -1,6 +1,6 @@
 """A second emulator: moto, in this process, one request at a time (its check-and-write has no lock).
 
-Where it and MiniStack differ, AWS's documentation decides, and a comment says so.
+If it and MiniStack differ, AWS's documentation decides, and a comment says so.
 """
 
 import threading

@@ -33,7 +33,7 @@ def named_in(page: str) -> set[str]:
 
 
 def as_bash_reads(command: str) -> str:
-    """The command without comments and layout, as bash prints what it has read; empty where bash can't read it."""
+    """The command without comments and layout, as bash prints what it has read; empty if bash can't read it."""
     read = _bash("-c", f"read() {{\n{command}\n}}\ndeclare -f read").stdout
     return "\n".join(line.strip() for line in read.splitlines()[2:-1])
 

@@ -28,7 +28,7 @@ class Terminal:
     def __call__(self, command: str, answers: Mapping[str, str] | None = None) -> str:
         """Type a command. What is on the screen when it has ended well; anything else fails.
 
-        Where it asks, the answer is that for a part of the question, or Enter.
+        If it asks, the answer is that for a part of the question, or Enter.
         """
         os.write(self.line, f"{command}\0".encode())
         end, seen, asked_at = re.compile(rf"{self.done} (\d+)\n$"), "", 0

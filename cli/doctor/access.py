@@ -75,7 +75,7 @@ def a_header_changes_no_method(there: Deployment) -> Iterator[Finding]:
     name = "a header changes no method"
     own = _overridden(there, ...)
     if own in _HARMLESS:
-        yield ok(name, f"{OVERRIDE} is passed over (200) or refused (404): answered {own}")
+        yield ok(name, f"{OVERRIDE} is ignored (200) or refused (404): answered {own}")
         return
     reader = _reader(there)
     if own in _REFUSED or reader is None:
@@ -101,7 +101,7 @@ def _overridden(there: Deployment, credentials: Any) -> int:
 
 
 def _reader(there: Deployment) -> Credentials | None:
-    """Credentials for a quarter of an hour that may only GET; None if there are none to be had, as for a role."""
+    """Credentials for a quarter of an hour that may only GET; None if they aren't available, as for a role."""
     allowed = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{there.outputs['ApiArn']}/GET/*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     try:

@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`fix` says what to do; empty where nothing has to be done."""
+    """`fix` says what to do; empty if nothing has to be done."""
 
     check: str
     verdict: Verdict

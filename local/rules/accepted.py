@@ -13,7 +13,7 @@ LONGEST_QUERY_NAME, LONGEST_QUERY, MOST_LOG_GROUPS = 255, 10_000, 50
 LONGEST_DESCRIPTION, LONGEST_VALUE = 4_000, 4_096
 MOST_VARIABLES = 4 * 1024
 LONGEST = {"AWS::DynamoDB::Table": 255, "AWS::Lambda::Function": 64, "AWS::SQS::Queue": 160}
-"""What a reference to such a resource is at the most: a name, or a queue's URL, whose name has 80 characters."""
+"""The longest that a reference to such a resource can be: a name, or a queue's URL, whose name has 80 characters."""
 LONGEST_ARN, LONGEST_NUMBER = 320, 10
 REPOSITORY = {
     "Name": r"[a-zA-Z0-9\-]{1,140}",
@@ -168,7 +168,7 @@ def variables_fit_whatever_is_given(template: Mapping[str, Any]) -> Iterator[str
 
 
 def _longest(template: Mapping[str, Any], value: Any) -> int:
-    """How long it becomes at the most."""
+    """How long it can become."""
     match value:
         case {"Fn::If": [_, there, otherwise]}:
             return max(_longest(template, there), _longest(template, otherwise))

@@ -55,7 +55,7 @@ def security_stands_at_each_operation(template: Mapping[str, Any]) -> Iterator[s
 
 
 def security_schemes_are_api_keys(template: Mapping[str, Any]) -> Iterator[str]:
-    """Schemes must be of type apiKey; IAM's is told by its authtype (important notes; x-amazon-apigateway-authtype)."""
+    """Schemes must be of type apiKey; IAM's has its authtype (important notes; x-amazon-apigateway-authtype)."""
     for _, document in documents(template):
         for name, scheme in document.get("components", {}).get("securitySchemes", {}).items():
             if (scheme.get("type"), scheme.get("in")) != ("apiKey", "header"):

@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate-limit", type=int, default=10, help="requests a second for the key")
     parser.add_argument("--learned", type=Path, metavar="FILE", help="answer as doctor --learn found feee.io to do")
     parser.add_argument("--certfile", help="PEM: serve https")
-    parser.add_argument("--keyfile", help="PEM, where it isn't in the certfile")
+    parser.add_argument("--keyfile", help="PEM, if it isn't in the certfile")
     return parser.parse_args()
 
 

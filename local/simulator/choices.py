@@ -78,7 +78,7 @@ class Answer:
     http_status: int = 200
 
     def document(self) -> Document:
-        """A refusal has no `data`, and so has a cancel's success where that is chosen."""
+        """A refusal has no `data`, and so has a cancel's success if that is chosen."""
         document: Document = {"code": self.code, "msg": self.msg}
         if self.request_id is not None:
             document["request_id"] = self.request_id

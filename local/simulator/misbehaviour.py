@@ -25,7 +25,7 @@ class Target(StrEnum):
 
 @dataclass(slots=True)
 class Misbehaviour:
-    """`times` calls ahead (None: for ever) go wrong. `acts`: whether the call takes effect before that."""
+    """`times` calls ahead (None: all) go wrong. `acts`: whether the call takes effect before that."""
 
     kind: str
     order_no: str | None = None
@@ -35,7 +35,7 @@ class Misbehaviour:
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        """KeyError, ValueError or TypeError where the kind, the endpoint or an option doesn't exist."""
+        """KeyError, ValueError or TypeError if the kind, the endpoint or an option doesn't exist."""
         self.endpoint = Target(self.endpoint)
         inspect.signature(KINDS[self.kind]).bind(None, **self.options)
         if self.acts is None:

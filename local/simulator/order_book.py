@@ -132,7 +132,7 @@ class Orders:
             return self._keep(self._orders[order_no].at(self.clock()))
 
     def look(self, order_no: object, caller: Caller | None = None) -> Answer:
-        """A success that shows the order, where there is one, and changes nothing."""
+        """A success that shows the order, if there is one, and changes nothing."""
         return self._answer(lambda now: self._shown(str(order_no), now), caller)
 
     # -- the rules

@@ -35,7 +35,7 @@ def rental(parameters: Mapping[str, object]) -> Document:
 
 
 def length(parameters: Mapping[str, object]) -> Document:
-    """For how long: `rent_time_second` where it is given, else `rent_duration` units; at least ten minutes."""
+    """For how long: `rent_time_second` if it is given, else `rent_duration` units; at least ten minutes."""
     duration, unit = parameters.get("rent_duration"), parameters.get("rent_time_unit")
     if not isinstance(duration, int) or unit not in SECONDS:
         raise Refused(Refusal.MISSING_PARAMETER)

@@ -39,7 +39,7 @@ def snapshot(stack: LocalStack) -> list[Values]:
 
 
 def restore(stack: LocalStack, before: list[Values]) -> None:
-    """Write what differs. A function that it concerns starts anew: no process is left with what was spoilt."""
+    """Write what differs. A function that it concerns starts again: no process is left with what was spoilt."""
     for part, were in zip(PARTS, before, strict=True):
         are = part.read(stack)
         for name in are.keys() | were.keys():
@@ -65,7 +65,7 @@ def empty_the_queues(stack: LocalStack) -> None:
 
 
 def renew(stack: LocalStack) -> None:
-    """Let the functions start anew with their configuration, as Lambda does whenever it is changed.
+    """Let the functions start again with their configuration, as Lambda does whenever it is changed.
 
     The emulator does so too, but for an event that it is handing to a function at that moment.
     """

@@ -110,7 +110,7 @@ def test_the_orders_of_a_file_are_cancelled_watched_exported_and_each_has_its_st
 
 
 def queued(stack: LocalStack, queue: str) -> list[str]:
-    """The bodies in a queue, which stay in it; ten at the most."""
+    """The bodies in a queue, which stay in it; at most ten."""
     asked = {"QueueUrl": stack.outputs[queue], "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}
     return [message["Body"] for message in stack.client("sqs").receive_message(**asked).get("Messages", [])]
 

@@ -35,7 +35,7 @@ def ask_with_a_wrong_key(stack: LocalStack) -> list[str]:
     orders = [feee.create_order(age=600).order_no for _ in range(10)]
     for order_no in orders:
         assert stack.api.cancel(order_no).body["state_reason"] == "misconfigured"
-    wait_for(  # a wrong key is told by a metric
+    wait_for(  # a metric reports a wrong key
         lambda: sum(datum.value for datum in emitted(stack, since=since) if datum.name == "Misconfigured"),
         lambda told: told >= 10,
     )

@@ -48,7 +48,7 @@ NOT_RUN = {
 
 
 def known(command: str) -> str | None:
-    """What a command of a block is known by: its first words, or all but its comment where it is a task of make."""
+    """What a command of a block is known by: its first words, or all but its comment if it is a task of make."""
     if command.startswith("make "):
         command = as_bash_reads(command)
         return command if command in IN_BLOCKS else None
@@ -222,7 +222,7 @@ def stand_in() -> str:
 
 
 def typed(command: str, folder: Path = ROOT) -> str:
-    """What it prints, where `sam` is on the PATH; what goes to stderr is shown where a test fails."""
+    """What it prints, if `sam` is on the PATH; what goes to stderr is shown if a test fails."""
     environment = users_environment(ROOT / ".tools/sam/bin")
     shell = ["bash", "-c", command]
     return subprocess.run(shell, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout

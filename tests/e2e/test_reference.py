@@ -40,7 +40,7 @@ def operation(name: str, tag: str = "cancellations") -> str:
 def executed(browser: Page, name: str, tag: str = "cancellations") -> tuple[str, str]:
     """Open an operation, execute it as the page has filled it in. Returns the answer's status and text.
 
-    The page sends nothing where it hasn't filled it in yet, so that one may have to click again.
+    The page sends nothing if it hasn't filled it in yet, so that one may have to click again.
     """
     block = operation(name, tag)
     browser.click(f"{block} .opblock-summary-control")

@@ -117,7 +117,7 @@ def fail_for_good(stack: LocalStack, *events: object) -> None:
 
 
 def failed(stack: LocalStack) -> list[object]:
-    """The events that failed, ten at the most: ticks of the stack's own may be among them."""
+    """The events that failed, at most ten: ticks of the stack's own may be among them."""
     asked = {"QueueUrl": stack.outputs["FailedEventsUrl"], "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}
     received = stack.client("sqs").receive_message(**asked).get("Messages", [])
     return [json.loads(message["Body"])["requestPayload"] for message in received]

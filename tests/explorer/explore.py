@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.explorer.scheduler import Plan, Step
 
 Run = Callable[[Plan], list[Step]]
-"""Plays a plan in a fresh world, and raises where an invariant doesn't hold."""
+"""Plays a plan in a fresh world, and raises if an invariant doesn't hold."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What a user sees where no container engine is."""
+"""What a user sees if there is no container engine."""
 
 import os
 import subprocess

@@ -409,7 +409,7 @@ SPOILT = ("attempt", "tries", "gives_up_at", "requested_at")
 
 @pytest.mark.parametrize(
     ("dynamodb", "attribute"),
-    # moto crashes where a condition compares a text with a number; to DynamoDB that condition is false.
+    # moto crashes if a condition compares a text with a number; to DynamoDB that condition is false.
     [(one, attribute) for one in EMULATORS for attribute in SPOILT if (one, attribute) != ("moto", "gives_up_at")],
     indirect=["dynamodb"],
 )

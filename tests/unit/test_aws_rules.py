@@ -296,7 +296,7 @@ def test_who_reads_a_secret_may_use_its_key() -> None:
 
 
 def test_the_secrets_literals_are_what_they_always_were() -> None:
-    """CloudFormation writes SecretString again where the template's text changed: over the real one (cdkd#2472)."""
+    """CloudFormation writes SecretString again if the template's text changed: over the real one (cdkd#2472)."""
     bad = changed(lambda template: properties(template, "FeeeKey").update(SecretString='{"key":""}'))
     assert "FeeeKey" in found(resource_rules.secrets_start_with_the_same_literal, bad)
 

@@ -157,7 +157,7 @@ def test_they_end_one_that_no_earlier_cancel_can_have_reached(earlier: Answer) -
 
 
 class Scripted(FakeFeee):
-    """Every cancel is answered alike, and the order is what it is."""
+    """Every cancel gets the same answer, and the order is what it is."""
 
     def __init__(self, cancel: Answer, query: Answer) -> None:
         super().__init__()

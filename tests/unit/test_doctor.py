@@ -137,7 +137,7 @@ def test_webhooks_without_a_secret_are_told(value: str) -> None:
 
 @pytest.mark.parametrize("check", [keys.the_key_is_set, keys.the_webhooks_secret_is_set])
 def test_a_secret_under_a_key_that_the_functions_may_not_use_is_wrong(check: Any) -> None:
-    """DescribeSecret: KmsKeyId is there where the key isn't AWS's own; then its reader needs kms:Decrypt."""
+    """DescribeSecret: KmsKeyId is there if the key isn't AWS's own; then its reader needs kms:Decrypt."""
     assert f"wrong: {KEY if check is keys.the_key_is_set else HOOK} is encrypted with" in told(
         check(there(kms_key=KMS_KEY))
     )

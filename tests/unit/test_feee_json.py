@@ -1,4 +1,4 @@
-"""What feee.io may send in the place of plain JSON: read where it is unambiguous, refused where it isn't."""
+"""What feee.io may send in the place of plain JSON: read if it is unambiguous, refused if it isn't."""
 
 import gzip
 import json

@@ -47,6 +47,6 @@ def test_what_is_left_open_fails_the_test_that_left_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", *options, str(file)]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
     errors = [line.partition(" - ")[0] for line in printed.splitlines() if line.startswith("ERROR ")]
-    failed = [error.rpartition("::")[2] for error in errors]  # pytest adds the message where it fits, or CI is set
+    failed = [error.rpartition("::")[2] for error in errors]  # pytest adds the message if it fits, or CI is set
     assert failed == ["test_leaves_a_socket", "test_leaves_a_file", "test_leaves_a_process"], printed
     assert all(words in printed for words in REPORTED), printed

@@ -292,7 +292,7 @@ def test_the_record_is_shown() -> None:
 @pytest.mark.parametrize("way", ["post", "batch", "send"])
 @pytest.mark.parametrize("lease", [30, 0])
 def test_who_wants_it_now_is_not_accepted_while_an_attempt_only_looks_at_it(way: str, lease: int) -> None:
-    """The attempt writes the row anew when it ends: a request that is put on record meanwhile would be lost."""
+    """The attempt overwrites the row when it ends: a request that is put on record meanwhile would be lost."""
     looked_at = row(requested_by=TREASURY, not_before=NOW + 600, in_doubt_after=0, due_at=NOW + lease)
     case = Case(FakeTable(looked_at))
     ask = {"post": lambda: case.post(SHOP), "batch": lambda: case.batch(SHOP), "send": lambda: case.send("1", at=NOW)}

@@ -1,4 +1,4 @@
-"""A request is written first, tried at once where it is due, and never lost."""
+"""A request is written first, tried at once if it is due, and never lost."""
 
 from dataclasses import replace
 from decimal import Decimal

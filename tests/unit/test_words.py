@@ -10,7 +10,14 @@ from tests.template import ROOT
 
 INSTEAD = {
     r"mend(s|ed|ing)?": "fix",
-    r"afresh": "again",
+    r"afresh|anew": "again",
+    r"for ever": "forever",
+    r"at the most": "at most",
+    r"likewise": "too",
+    r"alike": "the same, both",
+    r"pass(es|ed)? over": "ignore, skip",
+    r"(is|are|was) told by": "shows as, is reported by",
+    r"to be had": "available",
     r"(tell|tells|told) of": "report, know",
     r"takes? it that": "assume",
     r"(is|are) wished|wishe[sd]": "request",
@@ -18,15 +25,12 @@ INSTEAD = {
     r"nobody (wants|wishes|tries) (more|any more)": "say who does what",
     r"wants a human": "needs a human",
     r"who is mailed": "who gets the mail",
-    r"(be refused|fare) alike": "too, the same way",
-    r"at any time alike": "spread evenly",
     r"time and again": "again and again",
     r"had too many requests": "limited our rate",
     r"taken to the letter": "must match exactly",
     r"nobody's business": "say what isn't said, and why",
     r"rings for": "is on",
-    r"None where": "None if",
-    r"Raises \w+ where": "if",
+    r"(None|\w+Error|even|only|empty) where": "if",
 }
 SUFFIXES = {".md", ".py", ".yaml", ".yml", ".sh", ".toml"}
 SELF = Path(__file__).relative_to(ROOT)

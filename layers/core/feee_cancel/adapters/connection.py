@@ -100,7 +100,7 @@ class _Reader(io.BufferedReader):
 
 
 class Response(http.client.HTTPResponse):
-    """An answer that is framed in one way only; interim answers (1xx) are passed over."""
+    """An answer that is framed in one way only; interim answers (1xx) are skipped."""
 
     def __init__(self, call: Call, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

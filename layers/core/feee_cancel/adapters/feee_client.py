@@ -74,7 +74,7 @@ class FeeeClient:
     def received(
         self, method: str, path: str, document: dict[str, str] | None = None, *, deadline: float
     ) -> tuple[Response, bytes, str]:
-        """Whatever feee.io answers to one request: the response, its body, and the key, read again, to blot out.
+        """Whatever feee.io answers to one request: the response, its body, and the key to remove from it, read again.
 
         Raises SecretUnavailableError, or HTTPError, HTTPException or OSError if there is no answer.
         """

@@ -101,7 +101,7 @@ _JSON = json.JSONDecoder(
 
 @lru_cache(maxsize=1)
 def _cleaning(key: str) -> Callable[[str], str]:
-    """Makes text sound, and blots the key out: as it is, in another case, percent-encoded, or in base64."""
+    """Makes text sound, and removes the key: as it is, in another case, percent-encoded, or in base64."""
     encoded = b64encode(key.encode()[: len(key) // 3 * 3]).decode()
     forms = re.compile("|".join(map(re.escape, (key, quote(key, safe=""), encoded))), re.IGNORECASE)
     return lambda text: _sound(forms.sub("[key]", text))

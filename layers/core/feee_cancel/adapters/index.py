@@ -66,7 +66,7 @@ class TableIndex:
         return [_due(item, state) for item in items]
 
     def _by_line(self, now: float, until: float, limit: int) -> list[Due]:
-        """The earliest of each line. One query passes over the rest of a line, however long it is."""
+        """The earliest of each line. One query skips the rest of a line, however long it is."""
         lines: defaultdict[str, list[Due]] = defaultdict(list)
         after, start = _BEGIN, dict[str, Any]()
         while True:

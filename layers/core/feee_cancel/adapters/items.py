@@ -94,7 +94,7 @@ def number(value: float) -> dict[str, str]:
 
 
 def to_item(row: Cancellation) -> dict[str, Any]:
-    """The item of a row; one that waits has its place in line besides."""
+    """The item of a row; one that waits also has its place in line."""
     line = rank.rank(row)
     return _written(row, _OF_A_ROW) | ({"rank": {"S": line}} if line else {})
 

@@ -46,7 +46,7 @@ def senders(document: Mapping[str, Any]) -> list[Sender]:
     """Those whose secret can be used. One that can't is named in the log, never with its value."""
     found = [sender for place, name, secret in _entries(document) if (sender := _sender(place, name, secret))]
     if len(found) > MAX_SECRETS:
-        logger.error("there are more than %s secrets for webhooks; the others are passed over", MAX_SECRETS)
+        logger.error("there are more than %s secrets for webhooks; the others are ignored", MAX_SECRETS)
     return found[:MAX_SECRETS]
 
 

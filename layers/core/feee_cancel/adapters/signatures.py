@@ -27,7 +27,7 @@ _ID = re.compile(r"[!-\-/-~]{1,256}")  # no period: it ends the id in what is si
 _TIMESTAMP = re.compile(r"[1-9][0-9]{0,11}")
 _HMAC = re.compile(r"v1,[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 _OTHER = re.compile(r"v(?!1,)\w{1,8},[^ ,]*")
-"""A signature of another version, such as the asymmetric `v1a`; it is passed over."""
+"""A signature of another version, such as the asymmetric `v1a`; it is ignored."""
 
 
 class Verifier:

@@ -42,6 +42,6 @@ def _session() -> boto3.Session:
     for event, handler, *_ in BUILTIN_HANDLERS:
         if "." not in event:  # such as before-call.s3.PutObject: none is for a service that is called here
             session.register(event, handler)
-    if EnvProvider.ACCESS_KEY in os.environ:  # as on Lambda: the rest of the chain needn't be made to be passed over
+    if EnvProvider.ACCESS_KEY in os.environ:  # as on Lambda: the rest of the chain isn't needed
         session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
     return boto3.Session(botocore_session=session)

@@ -47,7 +47,7 @@ class Policy:
     """A cancel that was accepted, and the order still looks open so long after it."""
     gives_up_after: int = 86_400
     kept_for: int = 400 * 86_400
-    """How long a final row is kept; 0 keeps it for ever."""
+    """How long a final row is kept; 0 keeps it forever."""
     refusals: int = 3
     refused_for: int = 60
     """An order that isn't shown is rejected after this many refusals in a row over at least this time, ..."""

@@ -83,7 +83,7 @@ def parse_event(document: object, *, now: float, earliest: float | None = None) 
     """The requests of an event, one or a batch, and the `execution_id` that its schedule gave it.
 
     The id is the same for each delivery of one run of a schedule, where Lambda's request id isn't. Raises
-    InvalidRequestError where the fault isn't in one order number of a batch, PastTimeError for a time that was past
+    InvalidRequestError if the fault isn't in one order number of a batch, PastTimeError for a time that was past
     already when the event was due.
     """
     if not isinstance(document, dict) or not document.keys() & {"order_no", "order_nos"}:

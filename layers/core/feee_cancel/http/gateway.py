@@ -47,7 +47,7 @@ class Request:
     def exact(self) -> bool:
         """Whether the path is the resource's, to the letter, and nothing claims another method.
 
-        API Gateway forgives slashes, and documents that a header overrides the method. A custom domain's base path
+        API Gateway ignores extra slashes, and documents that a header overrides the method. A custom domain's base path
         may come first.
         """
         expected = self.resource.replace("{order_no}", self.order_no)

@@ -24,7 +24,7 @@ REST_SECONDS = 30
 _PATIENCE_SECONDS = 10
 """A rest that feee.io asks for and that is longer ends the drain."""
 _MOST_REST_SECONDS = 100
-"""A lease that ends much later would be taken for one of a clock that is wrong."""
+"""A lease that ends much later would look like one of a clock that is wrong."""
 
 _SCAN_SECONDS = 1.0
 _EXTEND_SECONDS = 3.0
@@ -161,7 +161,7 @@ class Drain:
             self._ports.sleep(seconds)
 
     def _collect(self, seconds: float) -> None:
-        """Take the results of the attempts that ended; wait for one at the most so long."""
+        """Take the results of the attempts that ended; wait at most so long for one."""
         self._extend_lease()
         done, _ = wait(self._running, seconds, FIRST_COMPLETED)
         for attempted in done:

@@ -98,7 +98,7 @@ class Cancellations(Protocol):
         ...
 
     def unsettled(self) -> list[int]:
-        """When each row that isn't final is due, perhaps a moment behind the writes; thousands at the most."""
+        """When each row that isn't final is due, perhaps a moment behind the writes; at most thousands."""
         ...
 
     def settle(self, row: Cancellation) -> Cancellation:
@@ -219,7 +219,7 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports(Intake):
-    """The collaborators of attempts besides. `monotonic` is the clock of deadlines.
+    """What attempts need in addition. `monotonic` is the clock of deadlines.
 
     `jitter` gives the share of a wait that is added to it.
     """

@@ -43,7 +43,7 @@ class Service:
     """What the functions call. Every method may raise TableUnavailableError: nothing was accepted, or nobody knows.
 
     `published` wraps a handler, so that its metrics are written; `count` counts one of a metric.
-    `new_lease` gives a drain its lease; its pace is in calls to feee.io a second. `demands_caller` is False only where
+    `new_lease` gives a drain its lease; its pace is in calls to feee.io a second. `demands_caller` is False only if
     nothing in front of the API verifies signatures: in SAM CLI's containers.
     """
 
