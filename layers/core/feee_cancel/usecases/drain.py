@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due
@@ -76,6 +78,9 @@ class Drain:
         self._served = False
         self._running: dict[Future[Cancellation | None], Due] = {}
         self._begun: dict[Due, float] = {}
+        self._look: Future[list[Due]] | None = None
+        self._look_at = -math.inf
+        self._alone = True
 
     def run(self, *, until: int) -> None:
         """Drain until nothing is due within the horizon and nobody requests more, or until the deadline.
@@ -96,11 +101,12 @@ class Drain:
     def _work(self) -> bool:
         """Make attempts until nothing is left to do (False), or none may be begun any more (True)."""
         due: list[Due] = []
-        scan_at = self._elapsed()
         while self._may_begin():
-            if self._elapsed() >= scan_at or not (due or self._running):
-                due, scan_at = self._due(), self._elapsed() + _SCAN_SECONDS
-                if not due and not self._running and self._elapsed() > self._stay_until:
+            if self._look is None and (self._elapsed() >= self._look_at or not (due or self._running)):
+                self._begin_look()
+            if self._look and (self._look.done() or not (due or self._running)):
+                due, self._look = self._unbegun(self._look.result()), None
+                if not due and not self._running and self._alone and self._elapsed() > self._stay_until:
                     return False
             ready = [row for row in self._with_room(due) if row.due_at <= self._now()]
             if ready and self._pace.opens_in() <= self._ahead:
@@ -108,7 +114,8 @@ class Drain:
                 self._begin(row)
                 due.remove(row)
             else:
-                self._pause(min(scan_at - self._elapsed(), self._opens_in(due)))
+                look_in = _SCAN_SECONDS if self._look else self._look_at - self._elapsed()
+                self._pause(min(look_in, self._opens_in(due)))
         while self._running:
             self._collect(_SCAN_SECONDS)
         return True
@@ -121,13 +128,23 @@ class Drain:
         """Whether feee.io is taken to be down, or asks for a rest."""
         return self._failures >= _FAILURES or self._pace.rests_for() > _PATIENCE_SECONDS
 
-    def _due(self) -> list[Due]:
-        """What is due within the horizon and wasn't begun in this run: the index may still show it as it was."""
+    def _begin_look(self) -> None:
+        """Look beside the attempts: while an answer of the table is lost, what was seen before goes on."""
+        self._look_at, self._alone = self._elapsed() + _SCAN_SECONDS, not self._running
+        self._look = self._executor.submit(self._looking())
+
+    def _looking(self) -> Callable[[], list[Due]]:
+        """Finds what is due within the horizon."""
         recently = sum(at > self._elapsed() - _LAG_SECONDS for at in self._begun.values())
-        found = self._ports.cancellations.due(
-            now=self._now(), until=self._now() + HORIZON_SECONDS, limit=self._until_next_look + recently
-        )
+        limit, now = self._until_next_look + recently, self._now()
+        return partial(self._ports.cancellations.due, now=now, until=now + HORIZON_SECONDS, limit=limit)
+
+    def _unbegun(self, found: list[Due]) -> list[Due]:
+        """What of it wasn't begun in this run: the index may still show it as it was."""
         return [row for row in found if row not in self._begun]
+
+    def _due(self) -> list[Due]:
+        return self._unbegun(self._looking()())
 
     def _with_room(self, due: list[Due]) -> list[Due]:
         """Those that may begin beside what is under way."""
@@ -153,17 +170,19 @@ class Drain:
         self._running[self._executor.submit(contained_attempt, row, paced)] = row
 
     def _pause(self, seconds: float) -> None:
-        """Wait so long, or until an attempt ends."""
+        """Wait so long, or until an attempt or a look ends."""
         seconds = max(_LEAST_SECONDS, seconds)
-        if self._running:
+        if self._running or self._look:
             self._collect(seconds)
         else:
             self._ports.sleep(seconds)
 
     def _collect(self, seconds: float) -> None:
-        """Take the results of the attempts that ended; wait at most so long for one."""
+        """Take the results of the attempts that ended; wait at most so long for one, or for a look."""
         self._extend_lease()
-        done, _ = wait(self._running, seconds, FIRST_COMPLETED)
+        awaited: list[Future[Any]] = [*self._running, *([self._look] if self._look else [])]
+        ended, _ = wait(awaited, seconds, FIRST_COMPLETED)
+        done = [attempted for attempted in self._running if attempted in ended]
         for attempted in done:
             del self._running[attempted]
         rows = [row for attempted in done if (row := attempted.result())]
