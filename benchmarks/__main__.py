@@ -16,6 +16,7 @@ from rich.console import Console
 from benchmarks import bill, deployed
 from benchmarks.backlog import backlog
 from benchmarks.growth import api_units, growth, idle_read_units
+from benchmarks.killed import killed
 from benchmarks.lossy import lossy
 from benchmarks.runtime import runtime
 from benchmarks.starts import cold_starts, first_invocations
@@ -26,7 +27,7 @@ from local.errors import LocalError
 from local.stack import local_stack, step
 from local.up import run_apart
 
-PARTS = ("starts", "warm", "starvation", "backlog", "stack")
+PARTS = ("starts", "warm", "starvation", "killed", "backlog", "stack")
 
 
 def measure(parts: Sequence[str], console: Console) -> Iterator[Row]:
@@ -46,6 +47,9 @@ def measure(parts: Sequence[str], console: Console) -> Iterator[Row]:
     if "starvation" in parts:
         with step(console, "Starvation"):
             yield from starvation(scenarios())
+    if "killed" in parts:
+        with step(console, "Killed drains"):
+            yield from killed()
     if "backlog" in parts:
         with step(console, "Backlog"):
             yield from backlog()

@@ -19,8 +19,6 @@ from local.errors import LocalError
 from local.stack import LocalStack
 
 LOST = 0.02
-_READ_SECONDS = 2.0
-"""`read_timeout` of the clients: for so long each waits for the answer that is lost."""
 _FIRST_IN, _A_SECOND = 15, 4
 _BAR = "p50 ≤ 0.5 s, p99 ≤ 3 s"
 _PACE = 9
@@ -38,7 +36,7 @@ def lossy(stack: LocalStack, count: int = 100, *, lost: float = LOST) -> Row:
         return Row(figure, "not measured: this machine is too busy", _BAR)
     client: Any = table._client  # noqa: SLF001 - there is no other way in
     session = client._endpoint.http_session  # noqa: SLF001 - botocore has an event before a call is sent, none after
-    session.send = _losing(session.send, random.Random(0), lost)
+    session.send = _losing(session.send, random.Random(0), lost, client.meta.config.read_timeout)
     service = replace(wired, drain_pace=_PACE, ports=replace(wired.ports, telemetry=settled))
     with redirect_stdout(StringIO()):
         service.drain(until=max(due_at.values()), seconds_left=170)
@@ -51,11 +49,13 @@ def lossy(stack: LocalStack, count: int = 100, *, lost: float = LOST) -> Row:
     return Row(figure, measured, _BAR, met, {"seconds": late})
 
 
-def _losing(send: Callable[[Any], Any], chance: random.Random, lost: float) -> Callable[[Any], Any]:
+def _losing(send: Callable[[Any], Any], chance: random.Random, lost: float, patience: float) -> Callable[[Any], Any]:
+    """What is lost is waited for as long as the client waits for an answer."""
+
     def _send(request: Any) -> Any:
         answer = send(request)
         if chance.random() < lost:
-            time.sleep(_READ_SECONDS)
+            time.sleep(patience)
             raise ReadTimeoutError(endpoint_url=request.url)
         return answer
 

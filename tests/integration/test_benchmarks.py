@@ -10,6 +10,7 @@ import pytest
 from benchmarks import bill
 from benchmarks.backlog import Index, backlog, waiting
 from benchmarks.inside import worker
+from benchmarks.killed import killed
 from benchmarks.meter import item_bytes, query_units
 from benchmarks.runtime import FLOOR, WHOLE, Runtime
 from benchmarks.starts import cold_starts
@@ -111,6 +112,12 @@ def test_what_waits_is_read_a_page_at_the_most() -> None:
     few, many = (row.figures["tick"] for row in rows[:2])
     assert few.calls == many.calls
     assert few.units < 5 < many.units
+
+
+def test_every_order_is_settled_however_often_the_drain_is_killed() -> None:
+    """Within the leases: an order's is 30 s, the drain's 10 s; the tick comes each minute."""
+    with_ticks, with_requests = (max(row.figures["seconds"]) for row in killed())
+    assert 30 < with_requests < with_ticks < 60 + 30
 
 
 def test_an_index_of_the_benchmark_answers_with_a_page_of_a_megabyte() -> None:
