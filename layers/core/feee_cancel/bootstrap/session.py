@@ -15,7 +15,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 
 _CONFIG = Config(
     connect_timeout=1,
-    read_timeout=2,
+    read_timeout=1,  # an answer that is lost costs so much; DynamoDB's come within milliseconds
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
     # Work for each call: AWS checks what is sent anyway, and botocore's own name is put together of a dozen parts.
