@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
@@ -80,8 +81,8 @@ def deployed(name: str, *, profile: str | None, region: str | None, whole: bool 
     )
     if not session.region_name:
         raise NoRegionError
-    credentials = _credentials(session)
-    with Clients(partial(_client, session)) as client:
+    credentials = credentials_of(session)
+    with Clients(partial(client_of, session)) as client:
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
         url = _url(outputs, client("apigateway").meta.endpoint_url) if whole or "ApiUrl" in outputs else ""
         with ApiClient(url, credentials, session.region_name, ca_bundle=core.get_config_variable("ca_bundle")) as api:
@@ -107,7 +108,7 @@ def local(file: Path) -> Iterator[Stack]:
         yield Stack(outputs, api, client, there.api, there.stack)
 
 
-def _credentials(session: boto3.Session) -> Credentials:
+def credentials_of(session: boto3.Session) -> Credentials:
     """The user's, had already: who asks a terminal or a program for them does it now. Raises TroubleError.
 
     botocore lets through what programs, files and servers that it asks for credentials raise and answer.
@@ -135,10 +136,11 @@ def _had(found: Credentials) -> Credentials:
     return found
 
 
-def _client(session: boto3.Session, service: str) -> Any:
+def client_of(session: boto3.Session, service: str, config: Config = CONFIG) -> Any:
+    """A client of this service. Raises TroubleError for an endpoint that is no address, and what boto3 raises."""
     make: Any = session.client
     try:
-        client = make(service, config=CONFIG)
+        client = make(service, config=config)
         _ = urlsplit(client.meta.endpoint_url).port  # which has to be one
     except BotoCoreError:
         raise

@@ -1,6 +1,7 @@
 """What `make deploy` reads, waits for, clears away, and says when CloudFormation fails."""
 
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from cli.outcome import Exit, TroubleError
 from cli.target import Stack as Reached
 from cli.trouble import said
 from deploy import key, undeploy
-from deploy.__main__ import main
+from deploy.__main__ import main, signed_in
 from deploy.closing import closing
 from deploy.events import Events, first_cause, fix, follow, refused
 from deploy.sam_cli import overrides
@@ -429,3 +430,32 @@ def test_trouble_is_words_and_a_status_line_by_line(
 
     assert main(do) is status
     assert words in capsys.readouterr().err
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (
+            {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/x"},
+            "can't be had",
+        ),
+        (KEYS | {"AWS_ENDPOINT_URL": "localhost:4566"}, "is no address"),
+        (KEYS | {"AWS_ENDPOINT_URL": "http://h:port"}, "is no address"),
+        (KEYS | {"AWS_REGION": "us east 1"}, "Give a region"),
+    ],
+)
+def test_a_deployment_says_what_is_wrong_with_aws_settings_as_the_commands_do(
+    variables: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    for name, value in {"AWS_DEFAULT_REGION": "us-east-1", **variables}.items():
+        monkeypatch.setenv(name, value)
+    assert main(lambda asked, _: signed_in(asked, print)) is Exit.TROUBLE
+    said = capsys.readouterr().err
+    assert words in said
+    assert "unexpected" not in said
