@@ -1,7 +1,7 @@
 """The world that schedules are played in: feee.io with its books, the table, clocks, and what holds after each step."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -14,6 +14,7 @@ from feee_cancel.adapters.items import to_item
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, State
 from feee_cancel.usecases.attempt import LEASE_SECONDS, contained_attempt
+from feee_cancel.usecases.deliver import Delivery, PostResult, QueueUnavailableError, deliver
 from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.ports import Ports
 from tests.builders import NOW, ORDER_NO, answer, refused, shown
@@ -124,21 +125,60 @@ class LaggingTable(FakeTable):
 
 
 class SteppedBus:
-    """EventBridge's client: notes what was settled in which events."""
+    """EventBridge's client: notes what was settled in which events, and puts each into the queue for the receiver."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, int]] = []
+        self.bodies: list[str] = []
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
         fault = called("put events", _BUS)
         if fault is not Fault.FAILS_BEFORE:
             details = [json.loads(entry["Detail"]) for entry in Entries]
             self.events += [(detail["state"], detail["settled_at"]) for detail in details]
+            self.bodies += [entry["Detail"] for entry in Entries]
         if fault is Fault.DIES_AFTER:
             raise Death
         if fault:
             raise EndpointConnectionError(endpoint_url="https://events")
         return {"Entries": [{} for _ in Entries]}
+
+
+class SteppedReceiver:
+    """The user's own URL, and the queue before it: a message stays there until its delivery says that it may go."""
+
+    def __init__(self, bus: SteppedBus) -> None:
+        self._bus = bus
+        self._done: set[int] = set()
+        self.accepted: set[str] = set()
+        self.given_up: list[Delivery] = []
+
+    def waiting(self, now: float) -> list[Delivery]:
+        """What a function is invoked with: what isn't done, whether or not it was postponed."""
+        left = [number for number in range(len(self._bus.bodies)) if number not in self._done]
+        bodies = self._bus.bodies
+        return [Delivery(message=str(n), receipt="", body=bodies[n], receives=1, sent_at=now) for n in left]
+
+    def done(self, deliveries: Sequence[Delivery]) -> None:
+        self._done |= {int(one.message) for one in deliveries}
+
+    def post(self, event: str, body: bytes) -> PostResult:
+        fault = called("post", _BUS)
+        if fault is not Fault.FAILS_BEFORE:
+            self.accepted.add(event)
+        if fault is Fault.DIES_AFTER:
+            raise Death
+        return PostResult.TRY_AGAIN if fault else PostResult.ACCEPTED
+
+    def postpone(self, delivery: Delivery, *, seconds: int) -> None:
+        fault = called("postpone a delivery", _BUS)
+        if fault is Fault.DIES_AFTER:
+            raise Death
+        if fault:
+            raise QueueUnavailableError
+
+    def give_up(self, delivery: Delivery, why: str) -> None:
+        self.given_up.append(delivery)
 
 
 class World:
@@ -155,6 +195,8 @@ class World:
         self.bus = SteppedBus()
         self.announced = 0
         self.notified = False
+        self.receiver = SteppedReceiver(self.bus)
+        self.delivers: Callable[..., list[str]] | None = None
 
     def ports(self, skew: float = 0) -> Ports:
         """An actor's, whose clock is off by so many seconds."""
@@ -191,6 +233,13 @@ class World:
         announcer: Any = Announcer(self.bus, "bus", "arn:table")  # type: ignore[arg-type] # a fake of the client
         failed = announcer.announce(records)
         self.announced += len(records) if failed is None else int(failed) - self.announced
+
+    def deliver(self, how: Callable[..., list[str]] = deliver) -> None:
+        """What the delivering function does with its messages. Lambda deletes those that it doesn't name."""
+        self.delivers = how
+        messages = self.receiver.waiting(self.clock())
+        kept = how(messages, self.receiver.post, self.receiver, now=self.clock())
+        self.receiver.done([one for one in messages if one.message not in kept])
 
     def let_a_lease_end(self) -> None:
         """Time passes, but never within a call: an attempt ends long before its lease, a stalled process may not."""
@@ -236,6 +285,12 @@ class World:
         ends = [(now.state, now.settled_at) for was, now in self.table.stream if now.state.final and not _ended(was)]
         told = [event for event, before in pairwise([*self.bus.events, None]) if event != before]
         assert told == ends, "an end wasn't announced, or in another order"
+        if self.delivers:
+            self.deliver(self.delivers)
+            delivered = {f"settled_{ORDER_NO}_{settled_at}" for _, settled_at in ends}
+            assert self.receiver.accepted == delivered, "an end wasn't delivered"
+            assert not self.receiver.waiting(self.clock())
+            assert not self.receiver.given_up
 
 
 def _record(number: int, was: Cancellation | None, now: Cancellation) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Up to two turns and one fault in each scenario here; `make test-long` plays a th
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ import pytest
 
 from feee_cancel.domain.cancellation import Cancellation, Requested, State
 from feee_cancel.domain.documents import CancellationRequest
+from feee_cancel.usecases.deliver import Delivery, deliver
 from feee_cancel.usecases.enqueue import deduplicate, enqueue
 from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
@@ -125,6 +126,12 @@ SCENARIOS: dict[str, Actors] = {
         drains(world),
     ],
     "a request, a withdrawal, the notifier": lambda world: [asks(world), takes_back(world), world.announce],
+    "a request, the notifier, its deliveries": lambda world: [
+        asks(world),
+        world.announce,
+        world.deliver,
+        world.deliver,
+    ],
     "two drains": lambda world: [sends(world), drains(world, skew=5), drains(world, skew=-5)],
 }
 
@@ -205,6 +212,19 @@ class RevivesWhatEnded(LaggingTable):
 def test_a_table_without_one_of_its_conditions_is_found_out(table: type[LaggingTable], name: str) -> None:
     with pytest.raises((AssertionError, SideBySideError)):
         explore(lambda plan: played(plan, SCENARIOS[name], table=table), turns=2, faults_up_to=2)
+
+
+def forgets_what_was_not_accepted(deliveries: Sequence[Delivery], *others: Any, **named: Any) -> list[str]:
+    deliver(deliveries, *others, **named)
+    return []
+
+
+def test_a_delivery_that_forgets_what_was_not_accepted_is_found_out() -> None:
+    def actors(world: World) -> list[Work]:
+        return [asks(world), world.announce, partial(world.deliver, forgets_what_was_not_accepted)]
+
+    with pytest.raises(AssertionError, match="wasn't delivered"):
+        explore(lambda plan: played(plan, actors), turns=2, faults_up_to=2)
 
 
 def test_a_schedule_is_played_the_same_each_time() -> None:
