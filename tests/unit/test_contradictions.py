@@ -1,6 +1,7 @@
 """Answers that contradict each other or themselves over time: what follows claims no more than is known."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,15 +9,20 @@ from decimal import Decimal
 from typing import Any, Self
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from feee_cancel.adapters.feee_answer import interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy, decide
+from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.order import Order
 from feee_cancel.usecases.attempt import attempt, contained_attempt
 from feee_cancel.usecases.control import FRESH_SECONDS, ShownOrders
+from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.pace import Pace
+from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO, answer, order, order_data, refused, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, ports
@@ -219,6 +225,20 @@ def test_a_mistyped_number_ends_although_each_refusal_asks_for_a_rest(seconds: i
     assert len(feee.calls) <= 12
 
 
+@pytest.mark.parametrize("seen", [PAID, shown(create_time=NOW - 9)])
+@pytest.mark.parametrize("not_before", [None, NOW - 60])
+def test_a_look_between_cancels_ends_no_doubt(seen: Answer, not_before: int | None) -> None:
+    """A cancel that got no answer may still be on its way, and the next cancel is due in a moment."""
+    troubled = row(
+        state_reason=StateReason.OUTCOME_UNKNOWN, tries=3, attempt=4, in_doubt_after=0, not_before=not_before
+    )
+    feee = FakeFeee(query=[seen])
+    looked = attempt(troubled, ports(feee, FakeTable(troubled)), deadline=NOW + 9)
+    assert (feee.calls, looked.state, looked.in_doubt_after) == (["query"], State.WAITING, 0)
+    limited = after(replace(looked, state=State.CANCELLING, attempt=5), LIMITED, None)
+    assert limited.in_doubt
+
+
 def test_an_unreachable_server_that_asks_for_a_rest_is_not_asked_twice_in_one_attempt() -> None:
     feee = FakeFeee(cancel=[replace(NO_ANSWER, retry_after=60)])
     attempt(row(), ports(feee, FakeTable(row())), deadline=NOW + 9)
@@ -282,3 +302,119 @@ def test_a_clock_that_is_set_back_does_not_keep_the_control_from_asking() -> Non
     assert not control.shown_since(NOW, feee, FakeTable(ended), now=NOW + 3_600, deadline=NOW)
     assert control.shown_since(NOW - 90, feee, FakeTable(ended), now=NOW, deadline=NOW)
     assert FRESH_SECONDS < 3_600
+
+
+# -- any answers in any order
+
+
+def orders(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Answer]:
+    return st.builds(shown, **fields)
+
+
+FULL = Decimal("3.92")
+SAID = st.one_of(
+    orders(
+        status=st.sampled_from([*range(1, 18), 4, 4, 4, 12, 12, 99, -1]),
+        pay_amount=st.sampled_from([FULL, FULL, FULL, 0, None, -FULL]),
+        pay_time=st.sampled_from([NOW - 700, NOW - 700, 0, None, "x", NOW * 1000]),
+        refund_amount=st.sampled_from([0, 0, None, FULL, "1.96", -FULL, 99]),
+        refund_time=st.sampled_from([0, NOW, None, -1, NOW * 1000, "x"]),
+        create_time=st.sampled_from([NOW - 700, NOW - 700, NOW - 10, NOW * 10**6, 0, -5, None, "x", NOW + 10**6]),
+    ),
+    st.sampled_from([refused(20003), refused(20004), refused(50_000), NO_ANSWER, answer(AnswerKind.NOT_SENT)]),
+    st.sampled_from([LIMITED, WRONG_KEY, answer(AnswerKind.ACCEPTED, code=0)]),
+    st.sampled_from([replace(answer(kind), http_status=503) for kind in (AnswerKind.RATE_EXCEEDED, NO_ANSWER.kind)]),
+)
+ANSWERS = st.builds(lambda said, rest: replace(said, retry_after=rest), SAID, st.sampled_from([0, 0, 0, 1, 20, 300]))
+ACTS = st.sampled_from(["ask", "ask later", "send", "withdraw", "drain", "drain", "drain", "wait", "set back"])
+
+
+class AnyFeee(FakeFeee):
+    """Answers in turn, and over again; now and then the client itself fails."""
+
+    def __init__(self, answers: list[Answer], crashes_at: set[int]) -> None:
+        super().__init__()
+        self.answers, self.crashes_at = answers, crashes_at
+        self.seen: list[Order] = []
+
+    def _answer(self, call: str, deadline: float) -> Answer:
+        place = len(self.calls)
+        self.calls.append(call)
+        if place in self.crashes_at:
+            raise RuntimeError(call)
+        said = self.answers[place % len(self.answers)]
+        self.seen += [said.order] if said.order else []
+        return said
+
+
+class Days:
+    """One order, and feee.io that says anything; what always holds is checked after each act."""
+
+    def __init__(self, feee: AnyFeee) -> None:
+        self.clock, self.table, self.feee = Clock(), FakeTable(), feee
+        self.ports = ports(feee, self.table, clock=self.clock)
+
+    @property
+    def there(self) -> Cancellation | None:
+        return self.table.rows.get(ORDER_NO)
+
+    def act(self, act: str) -> None:
+        now = int(self.clock())
+        asked = CancellationRequest(order_no=ORDER_NO, not_before=now + 4_000 if act == "ask later" else None)
+        match act:
+            case "ask" | "ask later":
+                request_cancellation(asked, self.ports, requested_by="me", deadline=now + 20)
+            case "send":
+                enqueue(asked, self.ports, requested_by=f"webhook:{len(self.feee.calls)}", sent_at=now)
+            case "withdraw":
+                withdraw(ORDER_NO, self.ports)
+            case "drain":
+                self.drain()
+            case _:
+                self.clock.time += {"wait": 900, "set back": -120}[act]
+        self.check()
+
+    def drain(self) -> None:
+        if self.there and not self.there.state.final:
+            self.clock.time = max(self.clock(), self.there.due_at)
+        for due in self.table.due(now=self.clock(), until=self.clock(), limit=9):
+            contained_attempt(due, self.ports)
+
+    def check(self) -> None:
+        there = self.there
+        if there is None:
+            return
+        if not there.state.final:
+            assert there.due_at <= max(self.clock() + 3_000, (there.not_before or 0) + 305)
+        if there.state_reason is StateReason.REFUNDED:
+            last = self.feee.seen[-1]
+            assert last.status in {2, 12, 14} or last.covers_payment
+            assert there.refund_amount == last.refund_amount
+            assert there.refund_amount is not None
+            assert there.refund_amount > 0
+        if there.state_reason in {StateReason.NOTHING_PAID, StateReason.NEVER_PAID}:
+            assert not any(one.paid for one in self.feee.seen)
+
+
+@pytest.mark.thorough
+@settings(max_examples=2_000 if settings.get_current_profile_name() == "nightly" else 300)
+@given(
+    answers=st.lists(ANSWERS, min_size=1, max_size=12),
+    acts=st.lists(ACTS, min_size=1, max_size=25),
+    crashes_at=st.sets(st.integers(0, 60), max_size=4),
+)
+def test_whatever_is_answered_it_ends_in_time_and_claims_what_was_seen(
+    answers: list[Answer], acts: list[str], crashes_at: set[int]
+) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        days = Days(AnyFeee(answers, crashes_at))
+        for act in acts:
+            days.act(act)
+        gives_up_at = max(days.there.gives_up_at, int(days.clock())) if days.there else 0
+        while days.there and not days.there.state.final:
+            days.drain()
+            days.check()
+            assert days.clock() <= gives_up_at + 3_600
+    finally:
+        logging.disable(logging.NOTSET)

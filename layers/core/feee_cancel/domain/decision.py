@@ -124,7 +124,8 @@ def decide(
         changes["paid"] = row.paid or order.paid
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
-    seen_open = order is not None and step.state is State.WAITING
+    heard = cancel is not None or step.reason is StateReason.NOT_BEFORE
+    seen_open = order is not None and step.state is State.WAITING and heard
     changes["in_doubt_after"] = None if step.state.final else doubt_after(row, cancel, seen_open=seen_open)
     if row.gives_up_at > policy.ends_by(row):
         row = replace(row, gives_up_at=policy.ends_by(row))
@@ -188,8 +189,8 @@ def _from_order(
         return ended
     if accepted or not order.unfinished:
         return _REFUNDING
-    if cancel is None and row.not_before is not None:
-        return Step(State.WAITING, StateReason.NOT_BEFORE, due_at=max(row.not_before, eligible_at, math.ceil(now) + 1))
+    if cancel is None and row.not_before is not None and row.not_before > now:
+        return Step(State.WAITING, StateReason.NOT_BEFORE, due_at=max(row.not_before, eligible_at))
     if now < eligible_at:
         return Step(State.WAITING, StateReason.TOO_EARLY, due_at=eligible_at)
     if cancel is not None and cancel.kind is AnswerKind.REFUSED:
