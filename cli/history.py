@@ -91,7 +91,7 @@ def _line(message: str, order_no: str) -> Line | None:
     """The log line, if it is one about this very order."""
     try:
         line = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(line, dict) or "message" not in line:
         return None

@@ -24,7 +24,7 @@ class Document:
             raise
         try:
             document = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise TroubleError(

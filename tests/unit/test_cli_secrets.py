@@ -129,7 +129,7 @@ def test_a_key_on_the_command_line_is_not_accepted_and_not_repeated(capsys: pyte
     assert KEY not in "".join(capsys.readouterr())
 
 
-@pytest.mark.parametrize("text", [KEY, "[]", "null", ""])
+@pytest.mark.parametrize("text", [KEY, "[]", "null", "", "[" * 60_000])
 def test_a_secret_that_is_no_json_object_is_left_alone(pipe: Callable[[str], None], text: str) -> None:
     secrets = FakeSecrets({"arn:key": text})
     pipe(KEY)

@@ -130,6 +130,7 @@ def test_three_days_of_attempts_fit_in_what_the_queue_allows() -> None:
         (PostResult.ACCEPTED, delivery(body="{}"), "not a settled event"),
         (PostResult.ACCEPTED, delivery(body="[1]"), "not a settled event"),
         (PostResult.ACCEPTED, delivery(body="no JSON"), "not a settled event"),
+        (PostResult.ACCEPTED, delivery(body="[" * 100_000), "not a settled event"),
     ],
 )
 def test_an_event_that_is_given_up_is_kept_with_its_reason(reply: PostResult, one: Delivery, why: str) -> None:

@@ -464,7 +464,17 @@ UNREADABLE = ClientError({"Error": {"Code": "AccessDeniedException", "Message": 
 
 @pytest.mark.parametrize(
     "held",
-    ["", "[]", "{}", {"secrets": []}, {"secrets": {}}, {"secrets": "x"}, {"secrets": ["c2hvcnQ=", "?"]}, UNREADABLE],
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 60_000,
+        {"secrets": []},
+        {"secrets": {}},
+        {"secrets": "x"},
+        {"secrets": ["c2hvcnQ=", "?"]},
+        UNREADABLE,
+    ],
 )
 def test_a_secret_that_cannot_be_used_is_read_twice_for_a_hundred_requests(held: object) -> None:
     """As deployed, mistyped, or unreadable: unsigned requests don't make it read again and again."""

@@ -96,6 +96,6 @@ def _code_of(error: BaseException) -> str:
 def _object(text: object) -> dict[str, Any]:
     try:
         document = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

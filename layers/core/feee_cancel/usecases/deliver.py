@@ -98,5 +98,5 @@ def _event_id(body: str) -> str | None:
     try:
         detail: Any = json.loads(body)
         return f"settled_{detail['order_no']}_{detail['settled_at']}"
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
