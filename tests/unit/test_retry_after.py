@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from feee_cancel.adapters.feee_answer import retry_after
+from feee_cancel.adapters.feee_answer import believed_rest
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import State
 from feee_cancel.domain.decision import Policy, decide
@@ -46,7 +46,7 @@ DOWN = replace(answer(AnswerKind.NO_USABLE_ANSWER), retry_after=60)
     ],
 )
 def test_it_is_seconds_or_a_date_and_believed_for_five_minutes(header: str, seconds: float) -> None:
-    assert retry_after(header, now=NOW) == pytest.approx(seconds, abs=0.01)
+    assert believed_rest(header, now=NOW) == pytest.approx(seconds, abs=0.01)
 
 
 def test_a_date_without_a_zone_is_in_utc_wherever_this_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_a_date_without_a_zone_is_in_utc_wherever_this_runs(monkeypatch: pytest.
         with monkeypatch.context() as elsewhere:
             elsewhere.setenv("TZ", "America/New_York")
             time.tzset()
-            assert retry_after("Thu Aug 22 09:38:31 2024", now=NOW) == pytest.approx(60, abs=0.01)
+            assert believed_rest("Thu Aug 22 09:38:31 2024", now=NOW) == pytest.approx(60, abs=0.01)
     finally:
         time.tzset()
 

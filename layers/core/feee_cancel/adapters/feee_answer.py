@@ -27,7 +27,7 @@ def interpret(
     http_status: int, body: bytes, order_no: str, key: str, *, content_type: str = "", retry: str = "", seconds: float
 ) -> Answer:
     """What an HTTP answer says, its headers `Content-Type` and `Retry-After` included."""
-    rest = retry_after(retry, now=time.time())
+    rest = believed_rest(retry, now=time.time())
     try:
         told = envelope(parse(body, key, content_type=content_type, most=MAX_BODY))
     except ValueError as error:
@@ -82,7 +82,7 @@ def kind_of(http_status: int, code: int | None) -> AnswerKind:
     return AnswerKind.REFUSED if success or http_status >= HTTPStatus.BAD_REQUEST else AnswerKind.NO_USABLE_ANSWER
 
 
-def retry_after(header: str, *, now: float) -> float:
+def believed_rest(header: str, *, now: float) -> float:
     """Seconds that a `Retry-After` asks to wait (RFC 9110: seconds, or a date); 0 for none, or one that can't be read.
 
     At most five minutes: whoever asks for more is asked again all the same.

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from feee_cancel.adapters.items import Item, number, to_row, translated, whole
+from feee_cancel.adapters.items import Item, floored, number, to_row, translated
 from feee_cancel.domain import rank
 from feee_cancel.domain.cancellation import TROUBLED, Cancellation, Due, Lane, Period, State
 
@@ -43,7 +43,7 @@ class TableIndex:
         Of each state as many as a page of the index (1 MB) has: some thousands, for 128 read units at most.
         """
         return [
-            whole(item["due_at"]["N"])
+            floored(item["due_at"]["N"])
             for state in UNSETTLED
             for item in self._query(_BY_TIME, state, ProjectionExpression="due_at")
         ]
@@ -113,8 +113,8 @@ def _due(item: Item, state: State) -> Due:
     return Due(
         item["order_no"]["S"],
         state,
-        whole(item["due_at"]["N"]),
-        postponed=whole(item.get("postponed", {}).get("N", "0")),
+        floored(item["due_at"]["N"]),
+        postponed=floored(item.get("postponed", {}).get("N", "0")),
         asker=asker,
         lane=lane,
         troubled=state is State.WAITING and item.get("state_reason", {}).get("S") in TROUBLED,

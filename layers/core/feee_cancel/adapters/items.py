@@ -40,7 +40,7 @@ Decoder = tuple[str, Callable[[Any], Any]]
 """The type that DynamoDB has for it, and what reads its value."""
 
 
-def whole(written: str) -> int:
+def floored(written: str) -> int:
     """A number of an item as a whole number, whoever wrote it there with a fraction."""
     return math.floor(Decimal(written))
 
@@ -68,7 +68,7 @@ _DECODER_OF: Mapping[Any, Decoder] = {
     AnswerKind: ("S", AnswerKind.read),
     str: ("S", str),
     Decimal: ("N", Decimal),
-    int: ("N", whole),
+    int: ("N", floored),
     bool: ("BOOL", bool),
     tuple[Requested, ...]: ("L", _requests),
 }
