@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli import orders
 from cli.arguments import misfit, parser
-from cli.board import Screen as Board
+from cli.board import Board
 from cli.cancel import cancel_many, cancel_one
 from cli.checkup import check_up
 from cli.completion import script
@@ -18,7 +18,7 @@ from cli.doctor import Deployment, deployment
 from cli.export import export
 from cli.fleet import Fleet, follow
 from cli.history import history
-from cli.learn import LEARNED, Wanted, learn
+from cli.learn import LEARNED, Lesson, learn
 from cli.order_numbers import COLUMN, given
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.progress import Bar
@@ -60,7 +60,7 @@ def run(asked: Namespace, stack: Stack, screen: Terminal) -> Outcome:
         ),
         "doctor": lambda: learn(
             stack,
-            Wanted(asked.learn, asked.and_cancel, asked.file or LEARNED),
+            Lesson(asked.learn, asked.and_cancel, asked.file or LEARNED),
             agree=_agreed if asked.yes else _ask,
             now=now,
         ),

@@ -20,7 +20,7 @@ _HEAD = 8
 """Lines of the screen that aren't rows."""
 
 
-class Screen:
+class Board:
     """A `Board` on a console. Used as a context: a terminal shows its table while it lasts."""
 
     def __init__(self, console: Console) -> None:

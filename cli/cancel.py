@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from cli import orders
-from cli.board import Screen as Board
+from cli.board import Board
 from cli.bulk import Asked, ask_all, summary
 from cli.fleet import Fleet, follow
 from cli.outcome import Exit, Outcome

@@ -26,7 +26,7 @@ _QUESTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Lesson:
     """What is to be learned: with `cancel`, of a cancel as well. The record is written to `file`."""
 
     order_nos: Sequence[str]
@@ -34,14 +34,14 @@ class Wanted:
     file: Path
 
 
-def learn(stack: Stack, wanted: Wanted, *, agree: Callable[[Words], bool], now: float) -> Outcome:
+def learn(stack: Stack, lesson: Lesson, *, agree: Callable[[Words], bool], now: float) -> Outcome:
     """Record, compare, and write the file. Raises TroubleError, and what boto3 raises."""
     try:
-        order_nos = [parse_order_no(number) for number in wanted.order_nos]
+        order_nos = [parse_order_no(number) for number in lesson.order_nos]
     except InvalidRequestError as error:
         return Outcome(Exit.USAGE, {"error": str(error)}, f"{error}.")
-    _can_be_written(wanted.file)
-    cancel = wanted.cancel and agree([*order_nos, *_QUESTION])
+    _can_be_written(lesson.file)
+    cancel = lesson.cancel and agree([*order_nos, *_QUESTION])
     also = {"cancel": True} if cancel else {}
     answers = [
         {"about": "account", **_asked(stack, {"account": True})},
@@ -51,8 +51,8 @@ def learn(stack: Stack, wanted: Wanted, *, agree: Callable[[Words], bool], now: 
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
     learned = {"format": FORMAT, "day": day, "answers": answers, "choices": choices(answers)}
     found = {**learned, "differences": differences(answers)}
-    wanted.file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return Outcome(Exit.DONE, found, _words(found, wanted.file))
+    lesson.file.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Outcome(Exit.DONE, found, _words(found, lesson.file))
 
 
 def _can_be_written(file: Path) -> None:
@@ -63,9 +63,9 @@ def _can_be_written(file: Path) -> None:
         raise TroubleError(f"{file} can't be written: {error.strerror}. Nothing was asked.") from error
 
 
-def _asked(stack: Stack, wanted: Mapping[str, object]) -> dict[str, Any]:
+def _asked(stack: Stack, lesson: Mapping[str, object]) -> dict[str, Any]:
     """What the drain's function recorded."""
-    payload = json.dumps({"diagnose": wanted}).encode()
+    payload = json.dumps({"diagnose": lesson}).encode()
     answer = stack.client("lambda").invoke(FunctionName=stack.output("ScheduleFunctionName"), Payload=payload)
     found = json.loads(answer["Payload"].read())
     if answer.get("FunctionError") or not isinstance(found, dict) or "recorded" not in found:

@@ -14,7 +14,7 @@ _TRIES = 12
 _FIRST_SECONDS, _MOST_SECONDS = 1.0, 30.0
 """Some four minutes in all."""
 
-Call = Callable[[], ApiAnswer]
+Ask = Callable[[], ApiAnswer]
 Found = ApiAnswer | ApiError
 """What came of a call."""
 
@@ -31,7 +31,7 @@ class NoUseError(Exception):
         super().__init__("\n".join(lines(self.outcome.words)))
 
 
-def asked(call: Call) -> Found:
+def asked(call: Ask) -> Found:
     """The answer, or why there is none."""
     try:
         return call()
@@ -49,7 +49,7 @@ def why(found: Found) -> str:
     return f"HTTP status {found.status}" if isinstance(found, ApiAnswer) else str(found)
 
 
-def patiently(call: Call, *, sleep: Callable[[float], None], tell: Callable[[str], None]) -> ApiAnswer:
+def patiently(call: Ask, *, sleep: Callable[[float], None], tell: Callable[[str], None]) -> ApiAnswer:
     """The good answer, once trouble has passed. Raises NoUseError if none comes."""
     tries = 0
     while True:

@@ -22,7 +22,7 @@ from deploy import sam_cli
 from deploy.closing import closing
 from deploy.interpreter import have_python
 from deploy.key import ask_for_the_key
-from deploy.state import Stack
+from deploy.state import DeployedStack
 from deploy.wanted import Wanted, wanted
 from local.build import ROOT, build
 from local.errors import LocalError
@@ -38,7 +38,7 @@ def deploy(asked: Wanted, console: Console) -> None:
     show = shown(console)
     session = signed_in(asked, show)
     cloudformation: Any = session.client("cloudformation", config=_CONFIG)
-    stack = Stack(cloudformation, asked.stack, show)
+    stack = DeployedStack(cloudformation, asked.stack, show)
     stack.prepare()
     with step(console, "Building the functions and layers"):
         have_python(show)

@@ -16,7 +16,7 @@ _NEVER_LIVED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE
 Show = Callable[[str], None]
 
 
-class Stack:
+class DeployedStack:
     """A stack of CloudFormation by its name; `client` is CloudFormation's."""
 
     def __init__(self, client: Any, name: str, show: Show) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.outcome import TroubleError
 from cli.screen import agrees
 from deploy.__main__ import main, shown, signed_in
-from deploy.state import Stack, is_ours
+from deploy.state import DeployedStack, is_ours
 from deploy.wanted import Wanted
 
 _TABLE = "AWS::DynamoDB::Table"
@@ -28,7 +28,7 @@ def undeploy(asked: Wanted, console: Console) -> None:
     """Remove the stack, with progress on the console. Raises TroubleError and what boto3 raises."""
     show = shown(console)
     session = signed_in(asked, show)
-    stack = Stack(session.client("cloudformation"), asked.stack, show)
+    stack = DeployedStack(session.client("cloudformation"), asked.stack, show)
     there = stack.now()
     if there is None:
         show(f"There is no stack {asked.stack} in {session.region_name}. Nothing is to be removed.")

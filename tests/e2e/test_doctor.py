@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 
 from cli.checkup import check_up
 from cli.doctor import Deployment, Verdict, access, deployment, examine, feee, work
-from cli.learn import Wanted, learn
+from cli.learn import Lesson, learn
 from cli.outcome import Exit
 from cli.target import Stack
 from local.stack import KEY, STACK, LocalStack
@@ -74,7 +74,7 @@ def test_feee_io_is_learned_through_the_function_and_no_order_is_changed(stack: 
     rests = feee.create_order(status=4, **paid).order_no
     feee.choose(already_cancelled=20417, chinese=True)
     there = Stack(stack.outputs, stack.api, stack.client, stack.api.url, STACK)
-    wanted = Wanted([ended, rests], cancel=True, file=tmp_path / "learned.json")
+    wanted = Lesson([ended, rests], cancel=True, file=tmp_path / "learned.json")
     outcome = learn(there, wanted, agree=lambda _: True, now=time.time())
     assert outcome.exit is Exit.DONE
     record = json.loads(wanted.file.read_text())

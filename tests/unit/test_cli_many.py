@@ -21,7 +21,7 @@ from rich.console import Console
 
 from cli import cancel, orders
 from cli.arguments import parser
-from cli.board import Screen
+from cli.board import Board
 from cli.bulk import Asked, ask_all, summary
 from cli.completion import script
 from cli.export import export
@@ -187,7 +187,7 @@ def test_a_list_of_somebody_else_ends_in_words(odd: object) -> None:
     assert (outcome.exit, words_of(outcome)[:14]) == (Exit.TROUBLE, "After 0 rows:\n")
     shown, out = console()
     there = api()
-    followed = follow(there, Fleet(NOW), Screen(shown), everything=True, now=there.clock, sleep=there.clock.sleep)
+    followed = follow(there, Fleet(NOW), Board(shown), everything=True, now=there.clock, sleep=there.clock.sleep)
     assert (followed.exit, "trying again" in out.getvalue()) == (Exit.TROUBLE, True)
     assert "nothing that is known" in words_of(followed)
 
@@ -300,7 +300,7 @@ def test_all_are_followed_until_the_drain_has_settled_them(count: int, *, termin
     asked = asked_all(api, numbers(count))
     fleet = Fleet(clock.time, open=dict(asked.taken))
     shown, out = console(terminal=terminal)
-    with Screen(shown) as board:
+    with Board(shown) as board:
         outcome = follow(api, fleet, board, everything=False, now=clock, sleep=drained(api))
     filled = sum(order_no.endswith("00") for order_no in numbers(count))
     cancelled = count - filled
@@ -344,7 +344,7 @@ def test_everything_that_is_not_final_is_watched_and_what_needs_attention_comes_
     api = HandlerApi(FakeTable(*rows), clock)
     fleet = Fleet(clock.time)
     shown, out = console()
-    with Screen(shown) as board:
+    with Board(shown) as board:
         outcome = follow(api, fleet, board, everything=True, now=clock, sleep=clock.sleep, patience=3)
     assert (outcome.exit, outcome.document["open"]) == (Exit.PENDING, 5)
     assert [one["order_no"] for one in fleet.by_attention(NOW)] == ["3", "2", "5", "4", "1"]
@@ -366,13 +366,13 @@ def test_trouble_that_passes_is_waited_for_and_ctrl_c_leaves_them_to_the_service
             raise KeyboardInterrupt
 
     shown, out = console()
-    outcome = follow(api, Fleet(NOW), Screen(shown), everything=True, now=clock, sleep=sleep)
+    outcome = follow(api, Fleet(NOW), Board(shown), everything=True, now=clock, sleep=sleep)
     assert (outcome.exit, rests[:2]) == (Exit.INTERRUPTED, [5.0, 5.0])
     assert "No answer for now (HTTP status 503); trying again." in out.getvalue()
     denied = HandlerApi(FakeTable(waiting), clock, [ApiAnswer(403, {}, {})])
-    assert follow(denied, Fleet(NOW), Screen(shown), everything=True, now=clock, sleep=sleep).exit is Exit.TROUBLE
+    assert follow(denied, Fleet(NOW), Board(shown), everything=True, now=clock, sleep=sleep).exit is Exit.TROUBLE
     nothing = HandlerApi(FakeTable(), clock)
-    assert follow(nothing, Fleet(NOW), Screen(shown), everything=True, now=clock, sleep=sleep).exit is Exit.DONE
+    assert follow(nothing, Fleet(NOW), Board(shown), everything=True, now=clock, sleep=sleep).exit is Exit.DONE
 
 
 class EmptyListApi(HandlerApi):
@@ -396,7 +396,7 @@ def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
 
     api.table.rows["1"] = row(order_no="1", state=State.CANCELLING)
     shown, _ = console()
-    outcome = follow(api, fleet, Screen(shown), everything=False, now=clock, sleep=sleep)
+    outcome = follow(api, fleet, Board(shown), everything=False, now=clock, sleep=sleep)
     assert (outcome.exit, outcome.document["final"]) == (Exit.DONE, {"cancelled": 1})
 
 

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from cli import __main__ as command_line
 from cli.arguments import parser
-from cli.board import Screen, _picture
+from cli.board import Board, _picture
 from cli.fleet import Fleet
 from cli.outcome import TroubleError
 from cli.progress import Bar
@@ -279,7 +279,7 @@ def test_progress_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(sys, "stdout", broken)
         monkeypatch.setattr(sys, "stderr", broken)
         with pytest.raises(BrokenPipeError):
-            Screen(Terminal(quiet=False).table).settled(ROW, NOW)
+            Board(Terminal(quiet=False).table).settled(ROW, NOW)
         with Bar("asked for", 2, console=Terminal(quiet=False).errors) as bar:
             bar.at(2)
             bar.at(2, "again")
@@ -298,7 +298,7 @@ def test_an_arn_is_shown_word_for_word(capsys: pytest.CaptureFixture[str]) -> No
     """`:secret:` is an emoji's name to rich, and a part of each secret's ARN."""
     arn, output = "arn:aws:secretsmanager:us-east-1:123456789012:secret:FeeeKey-1 [red]", StringIO()
     shown(Console())(arn)
-    Screen(Console(file=output)).settled(ROW | {"order_no": arn}, NOW)
+    Board(Console(file=output)).settled(ROW | {"order_no": arn}, NOW)
     for terminal in (False, True):
         with Bar("asked for", 2, console=Console(file=output, force_terminal=terminal, width=2_000)) as bar:
             bar.at(2, arn)

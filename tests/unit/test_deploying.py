@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from cli.outcome import Exit, TroubleError
-from cli.target import Stack as Reached
+from cli.target import Stack
 from cli.trouble import said
 from deploy import key, undeploy
 from deploy.__main__ import main, signed_in
 from deploy.closing import closing
 from deploy.events import Events, first_cause, fix, follow, refused
 from deploy.sam_cli import overrides
-from deploy.state import OURS, Stack
+from deploy.state import OURS, DeployedStack
 from deploy.wanted import Wanted, known_parameters, wanted
 from local.errors import LocalError
 from tests.cli import FakeApi, client_error
@@ -85,7 +85,7 @@ def event(status: str, reason: str = "", *, name: str = "Table", kind: str = "AW
 
 def prepared(cloudformation: FakeCloudFormation) -> list[str]:
     said: list[str] = []
-    Stack(cloudformation, "feee-cancel", said.append).prepare()
+    DeployedStack(cloudformation, "feee-cancel", said.append).prepare()
     return said
 
 
@@ -313,7 +313,7 @@ class FakeSecrets:
 def test_without_a_terminal_nobody_is_asked_for_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     said: list[str] = []
-    reached = Reached({"FeeeKeySecretArn": "arn"}, FakeApi([]), lambda _: FakeSecrets())
+    reached = Stack({"FeeeKeySecretArn": "arn"}, FakeApi([]), lambda _: FakeSecrets())
     assert not key.ask_for_the_key(Wanted("desk-3", None, None, {}), reached, said.append)
     assert said == ["The stack has no key of feee.io yet. Set it: ./feee-cancel set-key --stack desk-3"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.learn import UNKNOWN_ORDER, Wanted, learn
+from cli.learn import UNKNOWN_ORDER, Lesson, learn
 from cli.learned import ASSUMED, MEMBERS, choices, differences
 from cli.outcome import Exit, TroubleError
 from cli.text import Words
@@ -71,7 +71,7 @@ def simulator(server: RunningSimulator) -> RunningSimulator:
 
 def learned(simulator: RunningSimulator, file: Path, *order_nos: str, cancel: bool = False) -> dict[str, Any]:
     function = Function(simulator.url)
-    wanted = Wanted(order_nos, cancel, file / "learned.json")
+    wanted = Lesson(order_nos, cancel, file / "learned.json")
     outcome = learn(stack(lambda_=function), wanted, agree=lambda _: True, now=1_800_000_000)
     assert outcome.exit is Exit.DONE
     found: dict[str, Any] = json.loads(wanted.file.read_text())
@@ -128,7 +128,7 @@ def test_what_a_cancel_does_is_said_before_it_is_asked_for(
         return agrees
 
     for cancel in (False, True):
-        wanted = Wanted([ENDED], cancel, tmp_path / "x.json")
+        wanted = Lesson([ENDED], cancel, tmp_path / "x.json")
         learn(stack(lambda_=function), wanted, agree=_agree, now=0)
     (question,) = questions
     assert ENDED in question
@@ -171,18 +171,18 @@ def test_a_function_that_doesnt_know_the_question_is_trouble(answer: bytes, tmp_
             return {"Payload": BytesIO(answer), **({"FunctionError": "Unhandled"} if b"error" in answer else {})}
 
     with pytest.raises(TroubleError, match="Deploy this version"):
-        learn(stack(lambda_=_Older()), Wanted([], False, tmp_path / "x.json"), agree=lambda _: True, now=0)
+        learn(stack(lambda_=_Older()), Lesson([], False, tmp_path / "x.json"), agree=lambda _: True, now=0)
 
 
 @pytest.mark.parametrize("name", [".", "none/x.json"])
 def test_a_file_that_cannot_be_written_is_known_before_feee_io_is_asked(name: str, tmp_path: Path) -> None:
-    wanted = Wanted([ENDED], True, tmp_path / name)
+    wanted = Lesson([ENDED], True, tmp_path / name)
     with pytest.raises(TroubleError, match="Nothing was asked"):
         learn(stack(), wanted, agree=lambda _: pytest.fail("asked"), now=0)
 
 
 def test_what_is_no_order_number_is_a_usage_error(tmp_path: Path) -> None:
-    outcome = learn(stack(), Wanted(["x"], True, tmp_path / "x.json"), agree=lambda _: True, now=0)
+    outcome = learn(stack(), Lesson(["x"], True, tmp_path / "x.json"), agree=lambda _: True, now=0)
     assert outcome.exit is Exit.USAGE
     assert "string of 1 to 32 digits" in outcome.text
 
