@@ -321,6 +321,7 @@ SAID = st.one_of(
         refund_time=st.sampled_from([0, NOW, None, -1, NOW * 1000, "x"]),
         create_time=st.sampled_from([NOW - 700, NOW - 700, NOW - 10, NOW * 10**6, 0, -5, None, "x", NOW + 10**6]),
     ),
+    st.sampled_from([shown(status=status, pay_time=0, refund_amount=0) for status in (1, 2, 12, 14)]),
     st.sampled_from([refused(20003), refused(20004), refused(50_000), NO_ANSWER, answer(AnswerKind.NOT_SENT)]),
     st.sampled_from([LIMITED, WRONG_KEY, answer(AnswerKind.ACCEPTED, code=0)]),
     st.sampled_from([replace(answer(kind), http_status=503) for kind in (AnswerKind.RATE_EXCEEDED, NO_ANSWER.kind)]),
