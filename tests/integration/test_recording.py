@@ -139,7 +139,7 @@ def test_what_is_no_answer_is_recorded_as_such(simulator: RunningSimulator) -> N
 
 def test_an_answer_that_is_no_object_is_recorded_by_its_shape() -> None:
     response = SimpleNamespace(status=200, headers={"Content-Type": "text/x y"})
-    odd: Any = SimpleNamespace(received=lambda *_, deadline: (response, b'["198.51.100.7"]', KEY))
+    odd: Any = SimpleNamespace(received=lambda *_, deadline: (response, ["198.51.100.7"], None))
     (answer,) = record_account(odd, deadline=0)["recorded"]
     assert (answer["content_type"], answer["detail"]) == (None, "not an object: ['text, IP address']")
 

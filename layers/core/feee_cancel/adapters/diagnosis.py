@@ -11,9 +11,8 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from feee_cancel.adapters.feee_answer import MAX_BODY, envelope, kind_of, words
+from feee_cancel.adapters.feee_answer import envelope, kind_of, words
 from feee_cancel.adapters.feee_client import FeeeClient
-from feee_cancel.adapters.feee_json import parse
 from feee_cancel.adapters.recording import record, record_account
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.documents import parse_order_no
@@ -49,17 +48,16 @@ def diagnose(feee: FeeeClient, wanted: object, *, user_agent: str, now: float, d
 
 def _account(feee: FeeeClient, user_agent: str, deadline: float) -> dict[str, Any]:
     try:
-        response, body, key = feee.received("GET", _ACCOUNT, deadline=deadline)
+        response, document, fault = feee.received("GET", _ACCOUNT, deadline=deadline)
     except SecretUnavailableError as error:
         return {"kind": NO_KEY, "detail": str(error)}
     except (HTTPError, HTTPException, OSError) as error:
         return {"kind": AnswerKind.NOT_SENT, "detail": type(error).__name__}
-    said = response.headers.get("Content-Type", "")
     try:
-        told = envelope(parse(body, key, content_type=said, most=MAX_BODY))
+        told = envelope(document)
     except ValueError as error:
         kind = kind_of(response.status, None)
-        return {"kind": kind, "http_status": response.status, "detail": str(error)}
+        return {"kind": kind, "http_status": response.status, "detail": fault or str(error)}
     kind = kind_of(response.status, told["code"])
     answer = {"kind": kind, "http_status": response.status, "code": told["code"], "msg": words(told.get("msg"))}
     return answer | (account_facts(told.get("data"), user_agent) if kind is AnswerKind.ACCEPTED else {})

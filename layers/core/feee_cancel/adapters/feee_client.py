@@ -13,6 +13,7 @@ from urllib3.util import create_urllib3_context
 
 from feee_cancel.adapters.connection import CLOCKS, Call, Connection, Connections, Response
 from feee_cancel.adapters.feee_answer import MAX_BODY, interpret
+from feee_cancel.adapters.feee_json import parse
 from feee_cancel.adapters.resolver import Lookup, Resolver, look_up, peer
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.usecases.errors import SecretUnavailableError
@@ -73,18 +74,27 @@ class FeeeClient:
 
     def received(
         self, method: str, path: str, document: dict[str, str] | None = None, *, deadline: float
-    ) -> tuple[Response, bytes, str]:
-        """Whatever feee.io answers to one request: the response, its body, and the key to remove from it, read again.
+    ) -> tuple[Response, object, str | None]:
+        """Whatever feee.io answers to one request: the response, and its document or else why it can't be read.
 
-        Raises SecretUnavailableError, or HTTPError, HTTPException or OSError if there is no answer.
+        The key is read again, and isn't in the document. Raises SecretUnavailableError, or HTTPError, HTTPException or
+        OSError if there is no answer.
         """
         key, call = self._key(refresh=True), Call(deadline, most=_CALL_SECONDS)
         call.left(least=_LEAST_SECONDS)
         connection = self._connections.take(call)
         try:
-            return *self._received(connection, _Outgoing(method, path, "", document), key), key
+            response, body = self._received(connection, _Outgoing(method, path, "", document), key)
         finally:
             self._connections.put_back(connection, clean=False)
+        try:
+            return (
+                response,
+                parse(body, key, content_type=response.headers.get("Content-Type", ""), most=MAX_BODY),
+                None,
+            )
+        except ValueError as error:
+            return response, None, str(error)
 
     def _call(self, outgoing: _Outgoing, deadline: float) -> Answer:
         answer = self._answer(outgoing, deadline)

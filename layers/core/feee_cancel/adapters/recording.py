@@ -12,9 +12,7 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from feee_cancel.adapters.connection import Response
-from feee_cancel.adapters.feee_answer import MAX_BODY
 from feee_cancel.adapters.feee_client import FeeeClient
-from feee_cancel.adapters.feee_json import parse
 from feee_cancel.domain.ended import open_because
 
 _TOLD = frozenset(
@@ -86,15 +84,12 @@ def _recorded(
 ) -> tuple[dict[str, Any], object]:
     """One call as it may be shown, and the data of its answer as it is. Raises SecretUnavailableError."""
     try:
-        response, body, key = feee.received(method, path, document, deadline=deadline)
+        response, answer, fault = feee.received(method, path, document, deadline=deadline)
     except (HTTPError, HTTPException, OSError) as error:
         return {"call": call, "detail": type(error).__name__}, None
-    said = response.headers.get("Content-Type", "")
-    seen = {"call": call, "http_status": response.status, **_head(response, said)}
-    try:
-        answer = parse(body, key, content_type=said, most=MAX_BODY)
-    except ValueError as error:
-        return {**seen, "detail": anonymous(str(error))}, None
+    seen = {"call": call, "http_status": response.status, **_head(response)}
+    if fault:
+        return {**seen, "detail": anonymous(fault)}, None
     if not isinstance(answer, dict):
         return {**seen, "detail": f"not an object: {shape(answer)}"}, None
     code = answer.get("code")
@@ -105,8 +100,9 @@ def _recorded(
     return {**seen, **told, "request_id": _form(answer), "members": members}, answer.get("data") if code == 0 else None
 
 
-def _head(response: Response, content_type: str) -> dict[str, Any]:
+def _head(response: Response) -> dict[str, Any]:
     names = sorted({name.lower() for name in response.headers if _NAME.fullmatch(name)})
+    content_type = response.headers.get("Content-Type", "")
     return {"headers": names, "content_type": content_type if _MEDIA_TYPE.fullmatch(content_type) else None}
 
 
