@@ -52,6 +52,13 @@ def test_text_is_decoded_as_it_is_declared_or_as_it_can_be(body: bytes, content_
     assert text in {"系统", "系统繁忙"}
 
 
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "latin1", '"windows-1252"'])
+@pytest.mark.parametrize("text", ["annulé", "éa", "ordre annulé à 5 h"])
+def test_latin_1_is_read_if_it_is_declared_and_utf_8_all_the_same(charset: str, text: str) -> None:
+    for encoding in ("latin-1", "utf-8"):
+        assert read(f'"{text}"'.encode(encoding), content_type=f"application/json; charset={charset}") == text
+
+
 @pytest.mark.parametrize(
     "body", ["", "{", "{} {}", "[NaN]", "[Infinity]", "[2,4", '{"a": 2,4}', "{'a': 1}", b"\xff\xff"]
 )

@@ -17,6 +17,7 @@ _COMPRESSED = (b"\x1f\x8b", b"x")
 """How gzip and zlib begin, and no JSON does: what the header says of it isn't needed."""
 _GZIP_OR_ZLIB = 47
 _CHINESE = re.compile(r"charset\s*=\s*[\"']?(?:gb2312|gbk|gb18030)\b", re.IGNORECASE)
+_LATIN = re.compile(r"charset\s*=\s*[\"']?(?:iso-?8859-1|latin-?1|windows-1252)\b", re.IGNORECASE)
 _LEFT_OUT = "[nested too deeply]"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 """Halves of characters: JSON can escape them, and nothing can encode them."""
@@ -51,10 +52,10 @@ def _unpacked(body: bytes, most: int) -> bytes:
 def _document(body: bytes, content_type: str) -> tuple[str, object]:
     """The text and what it says.
 
-    UTF-8 as JSON has it, or what its BOM or zeros say; GB18030 if that is declared, or nothing else fits.
+    UTF-8 as JSON has it, or what its BOM or zeros say; GB18030 if that is declared, or nothing else fits; Latin-1 only
+    if that is declared.
     """
-    encodings = (json.detect_encoding(body), "gb18030")
-    for encoding in reversed(encodings) if _CHINESE.search(content_type) else encodings:
+    for encoding in _encodings(body, content_type):
         try:
             text = body.decode(encoding)
             return text, _JSON.decode(text)
@@ -63,6 +64,14 @@ def _document(body: bytes, content_type: str) -> tuple[str, object]:
         except ValueError:
             continue
     raise ValueError("not JSON")
+
+
+def _encodings(body: bytes, content_type: str) -> tuple[str, str]:
+    """What the text may be written in, the likelier first."""
+    own = json.detect_encoding(body)
+    if _CHINESE.search(content_type):
+        return "gb18030", own
+    return own, "latin-1" if _LATIN.search(content_type) else "gb18030"
 
 
 def _refuse_constant(name: str) -> NoReturn:
