@@ -281,11 +281,12 @@ def test_events_that_are_no_requests(stack: LocalStack, operator: Operator) -> N
     assert sounds(stack, "MalformedEventAlarm", since=since)
     is_finished(stack, good)
     shown = [json.loads(line) for line in operator('aws sqs receive-message --queue-url "$(output Fai').splitlines()]
+    ticks = [one for one in shown if one["requestPayload"] not in (batch, malformed)]  # on a busy machine
     errors = {json.dumps(one["requestPayload"]): one["responsePayload"]["errorMessage"] for one in shown}
-    assert errors.keys() == {json.dumps(batch), json.dumps(malformed)}
+    assert errors.keys() >= {json.dumps(batch), json.dumps(malformed)}
     assert "has neither order_no nor order_nos" in errors[json.dumps(malformed)]
     redriven = operator("./feee-cancel redrive FailedEvents")
-    assert redriven.startswith("1 sent to the schedule's function again")
+    assert redriven.startswith(f"{1 + len(ticks)} sent to the schedule's function again")
     assert "1 left in the queue: malformed" in redriven
     operator("drain --invocation-type Event <<< '<requestPayload>'", requestPayload=json.dumps({"order_no": fixed}))
     is_finished(stack, fixed)
