@@ -101,7 +101,8 @@ def test_a_caller_of_one_is_none_of_the_other(user: User, desks: tuple[Desk, Des
             assert api.get("2304170329503866885309").status == status
 
 
-def test_the_other_goes_on_when_one_is_removed(user: User, desks: tuple[Desk, Desk]) -> None:
+def test_the_others_go_on_when_one_is_removed(user: User, desks: tuple[Desk, Desk]) -> None:
     one, two = desks
-    user.types(f"make undeploy STACK={one.name} YES=1")
-    assert cancelled(user, two)["state"] == "cancelled"
+    third = deployed(user, "desk-three", one.feee, "key-of-desk-one-1111", "CreateApiGatewayLogRole=false")
+    user.types(f"make undeploy STACK={third.name} YES=1")
+    assert [cancelled(user, desk)["state"] for desk in (one, two)] == ["cancelled", "cancelled"]
