@@ -20,7 +20,7 @@ def the_key_is_set(there: Deployment) -> Iterator[Finding]:
     try:
         SecretKey(there.client("secretsmanager"), arn)()
     except SecretUnavailableError as error:
-        yield wrong(name, str(error), "Until it is set, requests are accepted and wait.")
+        yield wrong(name, str(error), "./feee-cancel set-key. Until it is set, requests are accepted and wait.")
     else:
         yield ok(name, "and well-formed; whether feee.io accepts it shows with the first call")
     yield from _decryptable(there, name, arn)
@@ -41,7 +41,7 @@ def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
     except NotSignedError:
         yield ok(name, "and well-formed")
     except SecretUnavailableError as error:
-        yield warning(name, str(error), "Until it is set, every webhook is answered 401; nothing else needs it.")
+        yield warning(name, str(error), "./feee-cancel set-webhook-secret NAME. Until one is set, every webhook is answered 401; nothing else needs it.")
     yield from _decryptable(there, name, arn)
 
 

@@ -191,9 +191,10 @@ def test_the_secret_holds_no_key(stack: LocalStack, operator: Operator) -> None:
     shown = operator("./feee-cancel show", order_no=stuck)
     assert ("code" in shown, "the secret of feee.io's key can't be used" in shown) == (False, True)
     log = wait_for(lambda: operator.told('logged ApiFunction "$ERRORS"'), lambda log: "put-secret-value" in log)
-    command = re.findall(r"aws secretsmanager put-secret-value .*?'\{.*?\}'", log)[-1].replace('\\"', '"')
+    command = re.findall(r"aws secretsmanager put-secret-value .*? file://secret.json", log)[-1]
     stack.simulator.client.set_key(KEY)
-    assert "VersionId" in operator.told(command.replace("<key>", KEY))
+    (operator.folder / "secret.json").write_text(json.dumps({"key": KEY}))
+    assert "VersionId" in operator.told(command)
     is_finished(stack, stuck)
 
 

@@ -76,7 +76,7 @@ def test_a_secret_without_a_usable_key_says_how_to_set_it_and_not_what_it_holds(
     with pytest.raises(SecretUnavailableError) as caught:
         key(FakeSecrets(value, value))()
     message = str(caught.value)
-    assert "aws secretsmanager put-secret-value --secret-id feee-key" in message
+    assert "aws secretsmanager put-secret-value --secret-id feee-key --secret-string file://" in message
     told = "".join(traceback.format_exception(caught.value))
     assert not value or len(value) < 4 or value not in told
 

@@ -58,8 +58,8 @@ class Secret(Generic[T]):
             self._read()
         if not self._found:
             raise SecretUnavailableError(
-                f"secret {self._name} holds nothing usable. Set it: aws secretsmanager put-secret-value "
-                f"--secret-id {self._name} --secret-string '{self._example}'"
+                f"secret {self._name} holds nothing usable. Put {self._example} in a file, and set it from there: "
+                f"aws secretsmanager put-secret-value --secret-id {self._name} --secret-string file://secret.json"
             )
         return self._found
 
