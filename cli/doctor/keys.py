@@ -41,7 +41,8 @@ def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
     except NotSignedError:
         yield ok(name, "and well-formed")
     except SecretUnavailableError as error:
-        yield warning(name, str(error), "./feee-cancel set-webhook-secret NAME. Until one is set, every webhook is answered 401; nothing else needs it.")
+        fix = "./feee-cancel set-webhook-secret NAME. Until then every webhook is answered 401; nothing else needs it."
+        yield warning(name, str(error), fix)
     yield from _decryptable(there, name, arn)
 
 
