@@ -300,7 +300,7 @@ def test_events_that_are_no_requests(stack: LocalStack, operator: Operator) -> N
 def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: Operator) -> None:
     """The emulator doesn't log why a function couldn't start, as Lambda does; the tick by hand tells it here too."""
     stuck, errors = order(stack), operator.logged('logged ApiFunction "$ERRORS"')
-    operator("set_parameter Tuning", **{"5-60": "60-5"})
+    operator("set_parameter Tuning RefundCheckBackoff", **{"5-60": "60-5"})
     wait_for(lambda: variable(stack, "TUNING"), lambda tuning: tuning == "RefundCheckBackoff=60-5")
     why = "environment variable TUNING: RefundCheckBackoff must be seconds such as 5-60"
     wait_for(renewed(stack, lambda: operator("drain <<< '{}'")), lambda told: why in told)
@@ -308,7 +308,7 @@ def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: O
     assert stack.api.cancel(stuck).status >= 500
     fail_for_good(stack, {"order_no": stuck})
     assert operator.logged('logged ApiFunction "$ERRORS"') == errors
-    operator("set_parameter Tuning")
+    operator("set_parameter Tuning RefundCheckBackoff")
     wait_for(lambda: variable(stack, "TUNING"), lambda tuning: tuning == "RefundCheckBackoff=5-60")
     wait_for(renewed(stack, lambda: stack.api.get(stuck).status), lambda status: status == 404)
     assert stuck in operator('aws sqs receive-message --queue-url "$(output Fai')
