@@ -66,13 +66,23 @@ imports: setup ## Renew the list of what each function imports, which a test hol
 	@$(RUN) -m benchmarks.imports
 
 lint: setup ## Style, types, layering, template and API contract
+	@$(MAKE) --no-print-directory -j 2 lint-types lint-policies lint-style lint-template
+
+.PHONY: lint-style lint-types lint-template lint-policies
+lint-style:
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
-	@.venv/bin/mypy
 	@.venv/bin/lint-imports
-	@.venv/bin/cfn-lint
 	@.venv/bin/openapi-spec-validator openapi.yaml
+
+lint-types:
+	@.venv/bin/mypy
+
+lint-template:
+	@.venv/bin/cfn-lint
 	@$(AWAY) .tools/sam/bin/sam validate --lint
+
+lint-policies:
 	@.tools/checkov/bin/checkov --config-file .checkov.yaml
 
 dashboard: setup ## Draw docs/dashboard.png: the stack's dashboard with the metrics of a local run (5 minutes)
