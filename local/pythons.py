@@ -24,6 +24,7 @@ ELSEWHERE = {
     "AWS_REGION": "eu-west-1",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
     "HTTPS_PROXY": "http://127.0.0.1:1",
+    "REGION": "of-nobody",
     "POWERTOOLS_LOG_LEVEL": "DEBUG",
     "POWERTOOLS_METRICS_DISABLED": "true",
 }

@@ -21,8 +21,9 @@ __all__ = ["pytest_collection_finish", "pytest_runtest_teardown"]  # hooks of py
 
 leave_the_users_settings()
 forget_dead_proxies()
-for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERM", "COLUMNS", "LINES"):
-    os.environ.pop(name, None)  # each test says what screen it has
+SCREEN = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERM", "COLUMNS", "LINES")
+for name in (*SCREEN, "STACK", "REGION", "PROFILE", "PARAMETERS"):
+    os.environ.pop(name, None)  # each test says what screen it has, and what is deployed
 os.environ |= default_environment() | {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
