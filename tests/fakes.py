@@ -91,7 +91,9 @@ class FakeTable:
         after = old.in_doubt_after
         if after is None:
             after = old.attempt if state is State.WAITING else 0
-        taken = replace(old, state=claimed, due_at=lease_until, attempt=old.attempt + 1, in_doubt_after=after)
+        until = old.in_doubt_until if state is State.WAITING else None
+        doubtful = replace(old, in_doubt_after=after, in_doubt_until=until)
+        taken = replace(doubtful, state=claimed, due_at=lease_until, attempt=old.attempt + 1)
         return self._written(taken), True
 
     def settle(self, row: Cancellation) -> Cancellation:

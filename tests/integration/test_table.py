@@ -45,6 +45,7 @@ FULL = row(
     seen_at=NOW - 9,
     paid=True,
     in_doubt_after=0,
+    in_doubt_until=NOW + 300,
     requests=(
         Requested(
             requested_by="webhook:shop:1", asker="webhook:shop", requested_at=NOW, not_before=NOW + 1, reason="x"
@@ -223,9 +224,10 @@ def test_what_is_due_is_claimed_by_one_alone(table: Cancellations, new: Rows, st
 @pytest.mark.parametrize("state", [State.WAITING, State.CANCELLING, State.REFUNDING])
 def test_a_claim_keeps_the_doubt_that_was_there(table: Cancellations, new: Rows, state: State) -> None:
     table.start(new(), rejected_by=NOW)
-    due = table.settle(new(state=state, due_at=NOW, in_doubt_after=0))
+    due = table.settle(new(state=state, due_at=NOW, in_doubt_after=0, in_doubt_until=NOW + 9))
     taken, _ = table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30)
     assert (taken.attempt, taken.in_doubt_after) == (2, 0)
+    assert taken.in_doubt_until == (NOW + 9 if state is State.WAITING else None)  # of a lease that ran out: unknown
 
 
 @pytest.mark.parametrize(("attempt", "there_after", "after"), [(0, None, None), (0, 1, 1), (1, None, 3), (1, 1, 1)])

@@ -9,7 +9,8 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
-from feee_cancel.usecases.attempt import attempt
+from feee_cancel.domain.doubt import ON_ITS_WAY_SECONDS
+from feee_cancel.usecases.attempt import attempt, contained_attempt
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation
@@ -60,9 +61,9 @@ def after(cancel: Answer | None, query: Answer | None, *, earlier: bool, **field
             for cancel in (NO_ANSWER, refused())
             for query in (NO_ANSWER, NOT_SENT, RATE, WRONG_KEY, BARE_429, BARE_403, NO_KEY, refused(), ACCEPTED)
         ],
-        # an order was seen, and feee.io had said no
-        (refused(), OPEN, SURE, SURE),
-        (refused(), YOUNG, SURE, SURE),
+        # an order was seen, and feee.io had said no to this cancel; an earlier one may still be on its way
+        (refused(), OPEN, SURE, EARLIER),
+        (refused(), YOUNG, SURE, EARLIER),
         # it looks open, but a cancel without an answer may still be on its way
         (NO_ANSWER, OPEN, DOUBT, EARLIER),
         (NO_ANSWER, YOUNG, DOUBT, EARLIER),
@@ -146,8 +147,8 @@ def test_an_order_that_is_open_after_all_may_be_taken_back_again() -> None:
     table, clock = FakeTable(), Clock()
     wired = ports(FakeFeee([NO_ANSWER, refused()], [NO_ANSWER, OPEN]), table, clock=clock)
     for _ in range(2):
-        clock.time = max(NOW, table.rows[ORDER_NO].due_at) if table.rows else NOW
         request_cancellation(asked(), wired, requested_by="me", deadline=clock() + 100)
+        clock.time += ON_ITS_WAY_SECONDS
     taken_back = withdraw(ORDER_NO, wired)
     assert taken_back
     assert (taken_back.state, taken_back.in_doubt) == (State.WITHDRAWN, False)
@@ -226,8 +227,8 @@ def look(answer: Answer) -> tuple[Cancellation, list[str]]:
 @pytest.mark.parametrize(
     ("answer", "state", "reason", "due_at", "in_doubt"),
     [
-        (OPEN, "waiting", "not_before", NOW + 5_000, False),
-        (YOUNG, "waiting", "not_before", NOW + 5_000, False),
+        (OPEN, "waiting", "not_before", NOW + 1, True),
+        (YOUNG, "waiting", "not_before", NOW + 1, True),
         (CANCELLED, "cancelled", "refunded", NOW, False),
         (shown(status=12), "refunding", "refund_pending", NOW + 5, True),
         (shown(status=6), "rejected", "filled", NOW, False),
@@ -252,10 +253,46 @@ def test_before_its_time_an_order_in_doubt_is_looked_at_and_not_cancelled(
     assert settled.in_doubt is in_doubt
 
 
+@pytest.mark.parametrize("ask", [None, NOW + 9_999], ids=["now", "later"])
+def test_a_cancel_that_is_still_on_its_way_is_not_taken_back_because_the_order_looks_open(ask: int | None) -> None:
+    """Its call timed out, and feee.io carries it out minutes later: refused calls and looks in between end no doubt."""
+    table, clock = FakeTable(), Clock()
+    feee = FakeFeee([NO_ANSWER, *[refused()] * 99], [OPEN] * 99)
+    wired = ports(feee, table, clock=clock)
+    request_cancellation(asked(), wired, requested_by="me", deadline=clock() + 100)
+    request_cancellation(asked(ask), wired, requested_by="me", deadline=clock() + 100)
+    while clock() < NOW + ON_ITS_WAY_SECONDS:
+        there = withdraw(ORDER_NO, wired)
+        assert there
+        assert (there.state, there.in_doubt) == (State.WAITING, True)
+        clock.time = there.due_at
+        (due,) = table.due(now=clock(), until=clock(), limit=9)
+        contained_attempt(due, wired)
+    assert len(feee.calls) < 30
+    taken_back = withdraw(ORDER_NO, wired)
+    assert taken_back
+    assert taken_back.state is State.WITHDRAWN
+
+
+def test_nobody_knows_when_an_attempt_that_died_has_called() -> None:
+    """What was known of calls before it is dropped by the claim that takes over."""
+    table = FakeTable(row(attempt=3, in_doubt_after=0, in_doubt_until=NOW - 9, due_at=NOW))
+    looked = request_cancellation(asked(), ports(FakeFeee([refused()], [OPEN]), table), requested_by="a", deadline=NOW)
+    assert (looked.state_reason, looked.in_doubt_until) == (StateReason.CANCEL_REFUSED, NOW + ON_ITS_WAY_SECONDS)
+
+
+def test_a_cancel_that_was_refused_is_not_on_its_way_any_more() -> None:
+    """Its code may have said that it was carried out; an order that looks open then says that it wasn't."""
+    unseen = after(refused(50_000), NO_ANSWER, earlier=False)
+    assert unseen.in_doubt
+    again = decide(replace(unseen, attempt=3), refused(), OPEN, now=NOW + 15, policy=Policy(), jitter=0)
+    assert not again.in_doubt
+
+
 def test_a_lost_cancel_of_an_order_that_looks_too_young_is_looked_at_again_at_once() -> None:
     waiting = after(NO_ANSWER, YOUNG, earlier=False)
     assert (waiting.state_reason, waiting.due_at, waiting.in_doubt) == (StateReason.TOO_EARLY, NOW + 1, True)
-    assert after(refused(), YOUNG, earlier=True).due_at == NOW + 205
+    assert after(refused(), YOUNG, earlier=False).due_at == NOW + 205
 
 
 # -- starting again

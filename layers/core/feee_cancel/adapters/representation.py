@@ -15,6 +15,7 @@ _INTERNAL = frozenset(
     {
         "asker",
         "in_doubt_after",
+        "in_doubt_until",
         "seen_at",
         "paid",
         "tries",

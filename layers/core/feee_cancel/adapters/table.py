@@ -43,9 +43,10 @@ class CancellationTable(TableIndex):
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         """Acquire the lease on a row that is still in that state and due by `due_by`."""
-        # Of a lease that ran out nobody knows how far it got: the doubt may be as old as the row.
+        # Of a lease that ran out nobody knows how far it got, nor when: the doubt may be as old as the row.
         attempts_before = "attempt" if state is State.WAITING else ":none"
         doubt = f"in_doubt_after = if_not_exists(in_doubt_after, {attempts_before})"
+        ended = "#rank" if state is State.WAITING else "#rank, in_doubt_until"
         claimed = "#state = :claimed, due_at = :lease_until, #token = :token"
         token = _new_token()
 
@@ -53,7 +54,7 @@ class CancellationTable(TableIndex):
             return self._client.update_item(
                 TableName=self._name,
                 Key={"order_no": {"S": order_no}},
-                UpdateExpression=f"SET {claimed}, {doubt} ADD attempt :one REMOVE #rank",
+                UpdateExpression=f"SET {claimed}, {doubt} ADD attempt :one REMOVE {ended}",
                 ConditionExpression="#state = :state AND due_at <= :due_by",
                 ExpressionAttributeNames={"#state": "state", "#token": "token", "#rank": "rank"},
                 ExpressionAttributeValues={

@@ -114,6 +114,7 @@ class Cancellation:
 
     `in_doubt_after` is the number of attempts after which the doubt began: a later one may have sent a cancel that took
     effect, and no order was seen since that says whether it did. Every claim begins it; None: there is no doubt.
+    Until `in_doubt_until` a cancel may still be on its way, although the order looks open; None: nobody knows.
 
     `unread` has what this version doesn't know or can't read of the row, as it is in the table: written back with it.
     """
@@ -135,6 +136,7 @@ class Cancellation:
     paid: bool | None = None
     attempt: int = 0
     in_doubt_after: int | None = None
+    in_doubt_until: int | None = None
     tries: int = 0
     since: int | None = None
     refusals: str | None = None

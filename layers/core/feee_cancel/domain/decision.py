@@ -124,16 +124,18 @@ def decide(
         changes["paid"] = row.paid or order.paid
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
-    heard = cancel is not None or step.reason is StateReason.NOT_BEFORE
-    seen_open = order is not None and step.state is State.WAITING and heard
-    changes["in_doubt_after"] = None if step.state.final else doubt_after(row, cancel, seen_open=seen_open)
+    seen_open = order is not None and step.state is State.WAITING
+    doubt = (None, None) if step.state.final else doubt_after(row, cancel, seen_open=seen_open, now=now)
+    changes["in_doubt_after"], changes["in_doubt_until"] = doubt
     if row.gives_up_at > policy.ends_by(row):
         row = replace(row, gives_up_at=policy.ends_by(row))
     changes["tries"], changes["since"] = _count(row, step, now)
     if _refused_for_good(row, step, others_shown=others_shown, now=now, policy=policy):
         step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)
         if others_shown and not _doubted_before(row, changes["tries"]):
-            changes["in_doubt_after"] = None  # it is no order of this key, so this key can't have cancelled it
+            changes["in_doubt_after"] = changes["in_doubt_until"] = (
+                None  # it is no order of this key, so this key can't have cancelled it
+            )
     asked_to_wait = max(answer.retry_after for answer in (cancel, query) if answer)
     return _settle(row, step, changes, now=now, policy=policy, jitter=jitter, at_least=asked_to_wait)
 

@@ -1,21 +1,34 @@
 """Whether a cancel may have taken effect without anybody having seen it (docs/decisions/0016)."""
 
+import math
+
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation
 
+ON_ITS_WAY_SECONDS = 300
+"""So long after a cancel that feee.io didn't answer it may still be carried out: well over what servers and proxies
+give a request, a minute or two."""
 
-def doubt_after(row: Cancellation, cancel: Answer | None, *, seen_open: bool) -> int | None:
-    """What `in_doubt_after` becomes after an attempt that left the order open, or without having seen it.
+_HEARD = frozenset({AnswerKind.ORDER, AnswerKind.ACCEPTED, AnswerKind.REFUSED})
+
+
+def doubt_after(
+    row: Cancellation, cancel: Answer | None, *, seen_open: bool, now: float
+) -> tuple[int | None, int | None]:
+    """What `in_doubt_after` and `in_doubt_until` become after an attempt that left the order open, or didn't see it.
 
     `seen_open`: an order was seen, and it is neither over nor ending.
     """
     claimed_after = row.attempt - 1
     since = claimed_after if row.in_doubt_after is None else row.in_doubt_after
-    if seen_open and (cancel is None or cancel.kind is not AnswerKind.NO_USABLE_ANSWER):
-        return None
-    if cancel is not None and _was_not_carried_out(cancel) and since == claimed_after:
-        return None
-    return since
+    carried_out = cancel is None or not _was_not_carried_out(cancel)
+    if cancel is not None and carried_out and cancel.kind not in _HEARD:
+        return since, math.ceil(now) + ON_ITS_WAY_SECONDS
+    if since == claimed_after:
+        return (None, None) if seen_open or not carried_out else (since, math.ceil(now))
+    # Of an attempt that wasn't settled nobody knows when it called, but that it was before now.
+    until = math.ceil(now) + ON_ITS_WAY_SECONDS if row.in_doubt_until is None else row.in_doubt_until
+    return (None, None) if seen_open and now >= until else (since, until)
 
 
 def _was_not_carried_out(cancel: Answer) -> bool:
