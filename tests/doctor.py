@@ -18,6 +18,7 @@ NOW = 1_800_000_000.0
 AGENT = "Feee.io Client/1.0.0 (https://feee.io)"
 KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:feee-a1B2c3"
 HOOK = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:hook-a1B2c3"
+SETTLED = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:settled-a1B2c3"
 DRAIN = "arn:aws:lambda:eu-central-1:123456789012:function:schedule"
 ACCOUNT = {
     "balance": "12.5",
@@ -54,6 +55,8 @@ class FakeAws:
         self.log_role: str | None = "arn:aws:iam::123456789012:role/logs"
         self.access_log: dict[str, str] = {"destinationArn": "arn:aws:logs:us-east-1:123456789012:log-group:api"}
         self.secrets: dict[str, str] = {KEY: '{"key": "a-good-key"}', HOOK: json.dumps({"secrets": [WHSEC]})}
+        self.secrets[SETTLED] = self.secrets[HOOK]
+        self.outputs: Mapping[str, str] = OUTPUTS
         self.kms_key: str | None = None
         self.schedule: dict[str, Any] | None = {
             "State": "ENABLED",
@@ -92,7 +95,7 @@ class FakeAws:
             {"ParameterKey": name, "ParameterValue": str(one["Default"])}
             for name, one in TEMPLATE["Parameters"].items()
         ]
-        outputs = [{"OutputKey": name, "OutputValue": value} for name, value in OUTPUTS.items()]
+        outputs = [{"OutputKey": name, "OutputValue": value} for name, value in self.outputs.items()]
         outputs = [] if self.status.startswith("ROLLBACK") else outputs
         created = datetime.fromtimestamp(NOW - self.age, UTC)
         stack = {"StackStatus": self.status, "Outputs": outputs, "Parameters": parameters, "CreationTime": created}
@@ -278,6 +281,14 @@ OUTPUTS = {
     "UnannouncedRecordsUrl": "https://sqs/1/records",
     "AlarmTopicArn": "arn:topic",
 }
+POSTING = {
+    **OUTPUTS,
+    "SettledSecretArn": SETTLED,
+    "SettledEventsUrl": "https://sqs/1/settled",
+    "UndeliveredEventsUrl": "https://sqs/1/undelivered",
+    "DeliverFunctionName": "deliver",
+}
+"""With an outgoing webhook."""
 
 
 class FakeCall:

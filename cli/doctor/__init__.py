@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     roles.roles_allow_what_their_functions_do,
     keys.the_key_is_set,
     keys.the_webhooks_secret_is_set,
+    keys.the_outgoing_secret_is_set,
     feee.feee_io_accepts_the_key,
     operation.the_tick_is_on,
     work.the_drain_ran,

@@ -40,6 +40,11 @@ class Deployment:
         """Whether the functions that call feee.io run in a VPC."""
         return bool(self.parameters.get("SubnetIds", "").strip(","))
 
+    @property
+    def posts_events(self) -> bool:
+        """Whether settled events are posted to a URL of the user's (SettledWebhookUrl)."""
+        return "SettledEventsUrl" in self.outputs
+
 
 def deployment(name: str, client: Callable[[str], Any], call: Call) -> Deployment:
     """The stack of this name, as CloudFormation describes it. Raises what boto3 raises."""

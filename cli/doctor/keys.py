@@ -1,4 +1,4 @@
-"""The two secrets: set, well-formed, and under a key that their readers may use. None of them is shown."""
+"""The secrets: set, well-formed, and under a key that their readers may use. None of them is shown."""
 
 import base64
 import time
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, ok, warning, wrong
 from feee_cancel.adapters.secret import SecretKey
+from feee_cancel.adapters.senders import SenderSecret
 from feee_cancel.adapters.signatures import Verifier
 from feee_cancel.usecases.errors import NotSignedError, SecretUnavailableError
 
@@ -43,6 +44,24 @@ def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
     except SecretUnavailableError as error:
         fix = "./feee-cancel set-webhook-secret NAME. Until then every webhook is answered 401; nothing else needs it."
         yield warning(name, str(error), fix)
+    yield from _decryptable(there, name, arn)
+
+
+def the_outgoing_secret_is_set(there: Deployment) -> Iterator[Finding]:
+    """The secrets that settled events are signed with, read as the function that posts them reads them."""
+    name = "the outgoing webhook's secret is set"
+    if not there.posts_events:
+        yield ok(name, "none is needed: SettledWebhookUrl is empty")
+        return
+    arn = there.output("SettledSecretArn")
+    _may_be_read(there, arn)
+    try:
+        SenderSecret(there.client("secretsmanager"), arn)()
+    except SecretUnavailableError as error:
+        fix = "./feee-cancel set-webhook-secret --outgoing. Until then events wait, for three days each."
+        yield wrong(name, str(error), fix)
+    else:
+        yield ok(name, "and well-formed")
     yield from _decryptable(there, name, arn)
 
 

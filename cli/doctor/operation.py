@@ -9,6 +9,8 @@ from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, ok, warning, wrong
 
 FUNCTIONS = ("ApiFunctionName", "WebhookFunctionName", "ScheduleFunctionName", "NotifyFunctionName")
+POSTER = "DeliverFunctionName"
+"""It is there with SettledWebhookUrl alone."""
 CALL_SECONDS = 16
 """The longest that a request at the API waits for feee.io."""
 OTHERS = 6
@@ -58,7 +60,7 @@ def no_function_is_switched_off(there: Deployment) -> Iterator[Finding]:
     name, client = "no function is switched off", there.client("lambda")
     reserved = {
         output: client.get_function_concurrency(FunctionName=there.output(output)).get("ReservedConcurrentExecutions")
-        for output in FUNCTIONS
+        for output in FUNCTIONS + (POSTER,) * there.posts_events
     }
     off = [there.output(output) for output, number in reserved.items() if number == 0]
     if off:

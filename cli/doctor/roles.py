@@ -35,19 +35,34 @@ NEEDS: Mapping[str, Needs] = {
     "ScheduleRoleArn": {"drain": _INVOKE, "undelivered ticks": _SEND},
 }
 """By the output that names the function, or the role itself."""
+NEEDS_TO_POST: Mapping[str, Needs] = {
+    "DeliverFunctionName": {
+        "settled events": (
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ChangeMessageVisibility",
+        ),
+        "undelivered events": _SEND,
+        "outgoing secret": _READ,
+        "logs": _LOG,
+    }
+}
+"""The same with SettledWebhookUrl alone."""
 
 
 def roles_allow_what_their_functions_do(there: Deployment) -> Iterator[Finding]:
     """IAM simulates every action of every role on its resource, boundaries included."""
     iam, things = there.client("iam"), _things(there)
+    roles = {**NEEDS, **NEEDS_TO_POST} if there.posts_events else NEEDS
     actions = 0
-    for output, needs in NEEDS.items():
+    for output, needs in roles.items():
         role, logs = _role(there, output)
         refused = [*_refused(iam, role, needs, {**things, "logs": logs})]
         actions += sum(map(len, needs.values()))
         if refused:
             yield wrong(_NAME, f"{_last(role)} may not {'; '.join(refused)}", _FIX)
-    yield ok(_NAME, f"{actions} actions of {len(NEEDS)} roles were looked at")
+    yield ok(_NAME, f"{actions} actions of {len(roles)} roles were looked at")
 
 
 _FIX = (
@@ -91,6 +106,14 @@ def _things(there: Deployment) -> dict[str, str]:
         "failed events": _queue(there, "FailedEventsUrl"),
         "undelivered ticks": there.output("UndeliveredTicksArn"),
         "unannounced records": _queue(there, "UnannouncedRecordsUrl"),
+    } | (_things_to_post(there) if there.posts_events else {})
+
+
+def _things_to_post(there: Deployment) -> dict[str, str]:
+    return {
+        "settled events": _queue(there, "SettledEventsUrl"),
+        "undelivered events": _queue(there, "UndeliveredEventsUrl"),
+        "outgoing secret": there.output("SettledSecretArn"),
     }
 
 

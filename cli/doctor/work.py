@@ -48,7 +48,7 @@ def queues_of_failures_are_empty(there: Deployment) -> Iterator[Finding]:
             yield wrong(name, f"{held} in {kind}", f"Look at them, and do them again: ./feee-cancel redrive {kind}")
         else:
             yield ok(name, f"{kind}: 0")
-    if "SettledEventsUrl" in there.outputs:
+    if there.posts_events:
         yield ok(name, f"SettledEvents, on their way: {_length(sqs, there.output('SettledEventsUrl'))}")
 
 

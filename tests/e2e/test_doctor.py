@@ -37,7 +37,7 @@ def test_the_local_stack_is_found_well(stack: LocalStack, there: Deployment) -> 
     assert ran.words == "in the last 3 minutes"
     found = [finding for finding in examine(there) if finding.check not in WITHOUT_AN_EQUAL_HERE]
     assert [finding for finding in found if finding.verdict is not Verdict.OK] == []
-    assert len({finding.check for finding in found}) == 23
+    assert len({finding.check for finding in found}) == 24
 
 
 def test_the_command_says_each_finding_and_ends_as_the_worst_one_says(there: Deployment, opened: str) -> None:

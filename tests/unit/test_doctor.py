@@ -12,7 +12,8 @@ from tests.doctor import (
     HOOK,
     KEY,
     KMS_KEY,
-    OUTPUTS,
+    POSTING,
+    SETTLED,
     FakeAws,
     FakeCall,
     alarm,
@@ -135,16 +136,32 @@ def test_webhooks_without_a_secret_are_told(value: str) -> None:
     assert "c2hvcnQ" not in told(found)
 
 
-@pytest.mark.parametrize("check", [keys.the_key_is_set, keys.the_webhooks_secret_is_set])
+@pytest.mark.parametrize("value", ['{"secrets": []}', '{"secrets": ["whsec_c2hvcnQ="]}', "[]"])
+def test_events_that_cant_be_signed_are_told(value: str) -> None:
+    secrets = {**FakeAws().secrets, SETTLED: value}
+    found = [*keys.the_outgoing_secret_is_set(there(secrets=secrets, outputs=POSTING))]
+    assert verdicts(found) == [Verdict.WRONG]
+    assert "set-webhook-secret --outgoing" in told(found)
+    assert "c2hvcnQ" not in told(found)
+
+
+def test_where_no_events_are_posted_no_secret_is_looked_for() -> None:
+    found = [*keys.the_outgoing_secret_is_set(there(secrets={}))]
+    assert verdicts(found) == [Verdict.OK]
+    assert "SettledWebhookUrl is empty" in told(found)
+
+
+READERS = {keys.the_key_is_set: KEY, keys.the_webhooks_secret_is_set: HOOK, keys.the_outgoing_secret_is_set: SETTLED}
+
+
+@pytest.mark.parametrize("check", READERS)
 def test_a_secret_under_a_key_that_the_functions_may_not_use_is_wrong(check: Any) -> None:
     """DescribeSecret: KmsKeyId is there if the key isn't AWS's own; then its reader needs kms:Decrypt."""
-    assert f"wrong: {KEY if check is keys.the_key_is_set else HOOK} is encrypted with" in told(
-        check(there(kms_key=KMS_KEY))
-    )
-    assert verdicts(check(there(kms_key="alias/aws/secretsmanager"))) == [Verdict.OK]
+    assert f"wrong: {READERS[check]} is encrypted with" in told(check(there(kms_key=KMS_KEY, outputs=POSTING)))
+    assert verdicts(check(there(kms_key="alias/aws/secretsmanager", outputs=POSTING))) == [Verdict.OK]
     given = {"SecretKmsKeyArns": f"arn:aws:kms:us-east-1:123456789012:key/other,{KMS_KEY}"}
     for named in (KMS_KEY, KMS_KEY.rpartition("/")[2]):
-        found = there(kms_key=named)
+        found = there(kms_key=named, outputs=POSTING)
         assert verdicts(check(replace(found, parameters={**found.parameters, **given}))) == [Verdict.OK]
 
 
@@ -217,4 +234,4 @@ def test_what_may_not_be_looked_at_is_told_and_the_rest_goes_on() -> None:
 
 
 def test_every_output_that_is_looked_at_is_the_templates() -> None:
-    assert set(OUTPUTS) <= set(transformed()["Outputs"])
+    assert set(POSTING) <= set(transformed()["Outputs"])

@@ -14,7 +14,7 @@ from cli.doctor import CHECKS, Deployment, Verdict, examine, feee, roles, unseen
 from cli.kinds import KINDS
 from cli.outcome import Exit, TroubleError
 from tests.cli import unreachable
-from tests.doctor import AGENT, HOOK, KEY, NOW, OUTPUTS, FakeAws, FakeCall, there, told, verdicts
+from tests.doctor import AGENT, HOOK, KEY, NOW, POSTING, SETTLED, FakeAws, FakeCall, there, told, verdicts
 from tests.template import resources
 
 
@@ -34,7 +34,7 @@ def _refused(code: int | None, kind: str = "misconfigured", **members: Any) -> d
 
 
 def _secrets(**changed: str) -> dict[str, Any]:
-    named = {"key": KEY, "hook": HOOK}
+    named = {"key": KEY, "hook": HOOK, "settled": SETTLED}
     return {"secrets": {**FakeAws().secrets, **{named[name]: value for name, value in changed.items()}}}
 
 
@@ -96,6 +96,12 @@ FAULTS: dict[str, Fault] = {
     "key empty": Fault(_secrets(key='{"key": ""}'), WRONG, "nothing usable", "put-secret-value"),
     "key malformed": Fault(_secrets(key="not json"), WRONG, "nothing usable", "put-secret-value"),
     "webhook's secret malformed": Fault(_secrets(hook='{"secrets": ["x"]}'), WARNING, "nothing usable", "401"),
+    "outgoing secret empty": Fault(
+        {**_secrets(settled='{"secrets": []}'), "outputs": POSTING}, WRONG, "nothing usable", "--outgoing"
+    ),
+    "events posted by nobody": Fault(
+        {"reserved": {"deliver": 0}, "outputs": POSTING}, WRONG, "may not run at all: deliver", "delete-function"
+    ),
     "schedule disabled": Fault(
         {"schedule": {**HOURLY, "State": "DISABLED"}}, WRONG, "it is DISABLED", "runbook.md#drain-not-running"
     ),
@@ -167,21 +173,22 @@ def test_at_least_25_faults_are_tried() -> None:
     assert len(FAULTS) >= 25
 
 
-ACTIONS = sorted({action for needs in roles.NEEDS.values() for actions in needs.values() for action in actions})
+ALL_NEEDS = [*roles.NEEDS.values(), *roles.NEEDS_TO_POST.values()]
+ACTIONS = sorted({action for needs in ALL_NEEDS for actions in needs.values() for action in actions})
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_permission_that_was_taken_from_a_role_is_found(action: str) -> None:
-    found = told(roles.roles_allow_what_their_functions_do(there(refused_actions={action})))
+    found = told(roles.roles_allow_what_their_functions_do(there(refused_actions={action}, outputs=POSTING)))
     assert f"{action} on arn:aws:" in found
     assert "(implicitDeny)" in found
     assert "Put the role's policies back" in found
 
 
 def test_the_permissions_that_are_looked_for_are_the_templates() -> None:
-    """Traces and keys of KMS are optional; the deliverer is."""
-    roles_of = {name: properties for name, properties in resources("AWS::IAM::Role").items() if "Deliver" not in name}
-    policies = [one for properties in roles_of.values() for one in properties.get("Policies", [])]
+    """Traces and keys of KMS are optional."""
+    roles_of = resources("AWS::IAM::Role").values()
+    policies = [one for properties in roles_of for one in properties.get("Policies", [])]
     statements = [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
     actions = {
         action
@@ -243,9 +250,7 @@ def test_what_feee_io_doesnt_show_is_no_fault(account: dict[str, Any], words: st
 
 def test_the_queues_of_an_outgoing_webhook_are_looked_at_where_there_are_any() -> None:
     assert set(work.QUEUES) == set(KINDS)
-    found = there(held={"undelivered": 2, "settled": 9})
-    outputs = {"UndeliveredEventsUrl": "https://sqs/1/undelivered", "SettledEventsUrl": "https://sqs/1/settled"}
-    with_them = Deployment(**{**_members(found), "outputs": {**OUTPUTS, **outputs}})
+    with_them = there(held={"undelivered": 2, "settled": 9}, outputs=POSTING)
     assert verdicts(work.queues_of_failures_are_empty(with_them)) == [Verdict.OK] * 3 + [WRONG, Verdict.OK]
 
 
