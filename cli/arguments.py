@@ -16,6 +16,7 @@ from cli.learn import LEARNED
 from cli.order_numbers import COLUMN
 from cli.screen import say
 from cli.target import DEFAULT_NAME
+from cli.text import visible
 from feee_cancel.domain.cancellation import State
 from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError
@@ -47,13 +48,17 @@ _ONLY_WITH: dict[str, dict[str, str]] = {
 class _Parser(argparse.ArgumentParser):
     """Repeats nothing of what isn't understood: it may be a key. What it prints is fit for a screen."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.color = False  # Python 3.14's; what it prints is shown as text, and so would its colours be
+
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print it; whoever reads may have had enough, which shows now and not at the end of the program."""
         if message:
             say(message.removesuffix("\n").split("\n"), file or sys.stderr)
 
     def error(self, message: str) -> NoReturn:
-        super().error("unrecognized arguments" if message.startswith("unrecognized arguments") else message)
+        super().error("unrecognized arguments" if message.startswith("unrecognized arguments") else visible(message))
 
 
 def parser(*, now: float) -> argparse.ArgumentParser:

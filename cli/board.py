@@ -12,7 +12,7 @@ from rich.text import Text
 from cli import words
 from cli.fleet import Fleet, concern, tally, why
 from cli.screen import COLOURS, show
-from cli.text import visible
+from cli.text import fitted, visible
 
 Row = Mapping[str, Any]
 
@@ -31,7 +31,8 @@ class Board:
     def show(self, fleet: Fleet, now: float, note: str = "") -> None:
         """How it stands."""
         if self._console.is_terminal:
-            self._live.update(_picture(fleet, now, note, rows=max(1, self._console.height - _HEAD)), refresh=True)
+            rows = max(1, self._console.height - _HEAD)
+            self._live.update(_picture(fleet, now, note, rows=rows, width=self._console.width), refresh=True)
             return
         self._say(f"{tally(fleet)}{_left(fleet, now)}{f'. {note}' if note else ''}")
 
@@ -60,7 +61,7 @@ class Board:
         self._said = text
 
 
-def _picture(fleet: Fleet, now: float, note: str, *, rows: int) -> Group:
+def _picture(fleet: Fleet, now: float, note: str, *, rows: int, width: int) -> Group:
     table = Table(box=SIMPLE_HEAD)
     for heading in ("order", "state", "why", "next step", "tries", "refund (TRX)"):
         table.add_column(heading, no_wrap=True, overflow="ellipsis")
@@ -72,7 +73,8 @@ def _picture(fleet: Fleet, now: float, note: str, *, rows: int) -> Group:
         state = Text(visible(row["state"]), style=COLOURS.get(row["state"], ""))
         table.add_row(Text(visible(row["order_no"])), state, *(Text(visible(cell), style=urgent) for cell in cells))
     more = f"and {len(ordered) - rows:,} more" if len(ordered) > rows else ""
-    lines = [Text(visible(text)) for text in (f"{tally(fleet)}{_left(fleet, now)}", note) if text]
+    said = [text for text in (f"{tally(fleet)}{_left(fleet, now)}", note) if text]
+    lines = [Text(part) for text in said for part in fitted(text, width)]
     return Group(
         table, Text(more, style="dim"), *lines, Text("Ctrl-C stops watching; the cancellations go on.", style="dim")
     )

@@ -35,10 +35,10 @@ _COLUMNS = (
     "refund_amount",
     "partly_filled",
 )
-_FORMULA = re.compile(r"(^[^\S\t\r\n]*|[;|]\s*)([=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
+_FORMULA = re.compile(r'(^[^\S\t\r\n]*|[;|][\s"]*)([=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])')
 """What begins a formula, also behind a delimiter that isn't ours, which some zones' spreadsheets split at.
 
-OWASP's CSV injection names the characters, the wide ones too, and the delimiters.
+OWASP's CSV injection names the characters, the wide ones too, the delimiters, and quotes.
 """
 
 Row = Mapping[str, Any]

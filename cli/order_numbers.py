@@ -12,6 +12,8 @@ from cli.text import clipped
 _NUMBER = re.compile(r"[0-9]{1,32}")
 _QUOTED = re.compile(r"=\"([0-9]+)\"|'([0-9]+)")
 """How spreadsheets keep a long number as a text."""
+_LINE_END, _AROUND = re.compile(r"\r\n?|\n"), " \t\ufeff\u00a0\u3000"
+"""Others that Unicode has (U+2028 and so on) are text within a cell: what follows them was never a row."""
 _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 _ENCODINGS = ("utf-8-sig", "utf-16")
 _DELIMITERS = ",;\t"
@@ -58,7 +60,7 @@ def _cells(text: str, file: str, column: str) -> list[str]:
 
 def _column(text: str, file: str, column: str) -> Iterator[tuple[int, str]]:
     """The lines' numbers and cells. A first line with a delimiter, or the column's name, makes it a table."""
-    lines = [(place, line.strip()) for place, line in enumerate(text.splitlines(), 1)]
+    lines = [(place, line.strip(_AROUND)) for place, line in enumerate(_LINE_END.split(text), 1)]
     filled = [(place, line) for place, line in lines if line and not line.startswith("#")]
     if not filled:
         return

@@ -10,7 +10,7 @@ from typing import TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
-from cli.text import TableRow, Words, fitted, lines
+from cli.text import TableRow, Words, cut, fitted, lines, visible
 
 COLOURS = {
     "cancelled": "green",
@@ -52,9 +52,15 @@ def say(words: Words, file: TextIO | None = None) -> None:
 
 
 def show(console: Console, words: Words) -> None:
-    """Print the words on rich's console word for word: it makes no colours and no emoji of them (`:secret:`)."""
-    for line in lines(words):
-        console.print(Text(line), soft_wrap=True)
+    """Print the words on rich's console as `say` does: it makes no colours and no emoji of them (`:secret:`)."""
+    for line in [words] if isinstance(words, str) else words:
+        for part in fitted(line, console.width if console.is_terminal else 0):
+            console.print(Text(part), soft_wrap=True)
+
+
+def waited_for(text: str, width: int) -> Text:
+    """What is waited for, beside a spinner on one line."""
+    return Text(cut(visible(text or "..."), width - 2))
 
 
 def agrees(question: Words) -> bool:
@@ -107,7 +113,7 @@ class Terminal:
     def rest(self, seconds: float, text: str) -> None:
         """Sleep; `text` stays on the last line meanwhile."""
         spinner = "dots" if self._console.encoding.startswith("utf") else "line"
-        with self._console.status(Text(lines(text or "...")[0]), spinner=spinner):
+        with self._console.status(waited_for(text, self._console.width), spinner=spinner):
             time.sleep(seconds)
 
 

@@ -9,15 +9,20 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
 from feee_cancel.adapters.representation import to_json
 
 Words = str | Sequence[str]
 """What a command says: a line, or lines. A line end within one isn't the command's own, and is shown as `\\n`."""
 
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""What counts as printable, and shows nothing (Unicode, default ignorable code points; the blank of Braille)."""
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\U00013441\U00013442\U0001d159"
+    "\U000e0100-\U000e01ef]"
+)
+"""What counts as printable, and shows nothing (Unicode, default ignorable code points; other scripts' blanks)."""
+_JOINED = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff]")
+"""Korean vowels and endings, which stand in the syllable before them as marks do."""
 _MARKS = 3
 """Marks on one character: more of them reach into other lines."""
 _CONTINUED, _CUT = "  ... ", "..."
@@ -49,10 +54,21 @@ def visible(text: str) -> str:
 
 def wrapped(line: str, width: int) -> list[str]:
     """A line as lines of a screen; nothing but a line's beginning stands at the margin."""
-    first, *rest = chop_cells(line, width) or [""]
+    first, *rest = _chopped(line, width)
     if not rest or width <= 2 * len(_CONTINUED):
         return [line]
-    return [first, *(_CONTINUED + part for part in chop_cells(line[len(first) :], width - len(_CONTINUED)))]
+    return [first, *(_CONTINUED + part for part in _chopped(line[len(first) :], width - len(_CONTINUED)))]
+
+
+def cut(text: str, width: int) -> str:
+    """The text, or as much of it as fits one line."""
+    return text if len(_chopped(text, width)) == 1 else f"{_chopped(text, max(1, width - len(_CUT)))[0]}{_CUT}"
+
+
+def padded(text: str, width: int) -> str:
+    """The text as it is shown, with blanks up to this column, and one at least."""
+    shown = visible(text)
+    return shown + " " * max(1, width - cell_len(shown))
 
 
 def fitted(line: str, width: int) -> list[str]:
@@ -61,7 +77,7 @@ def fitted(line: str, width: int) -> list[str]:
     if not width:
         return [text]
     if isinstance(line, TableRow) and not line.wide:
-        return [text if cell_len(text) <= width else f"{chop_cells(text, max(1, width - len(_CUT)))[0]}{_CUT}"]
+        return [cut(text, width)]
     return wrapped(text, width)
 
 
@@ -75,10 +91,24 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
+def _chopped(text: str, width: int) -> list[str]:
+    """The text in parts that fit every terminal: they differ on what is wide, and on whether a mark takes a column."""
+    parts, left = [""], width
+    for character in text:
+        columns = 1 if character.isascii() else 2
+        if columns > left and parts[-1]:
+            parts.append("")
+            left = width
+        parts[-1] += character
+        left -= columns
+    return parts
+
+
 def _shown(text: str) -> Iterator[str]:
     marks = 0
     for character in text:
-        marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
+        is_mark = unicodedata.category(character).startswith("M") or _JOINED.match(character)
+        marks = marks + 1 if is_mark else 0
         unfit = not character.isprintable() or _BLANK.match(character) or marks > _MARKS
         yield character.encode("unicode_escape").decode() if unfit else character
 

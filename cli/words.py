@@ -1,10 +1,10 @@
 """Cancellations in plain words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from cli.text import TableRow
+from cli.text import TableRow, padded
 from feee_cancel.domain.cancellation import StateReason
 
 WHY: Mapping[str, str] = {
@@ -34,9 +34,10 @@ WHY_NOT: Mapping[str, str] = {
     "refunded": "it is cancelled already, and the refund shows",
     "nothing_paid": "it is cancelled already, and nothing had been paid",
 }
-_COLUMNS = "{:<24}{:<12}{:<21}{:<14}{}"
+_COLUMNS = (24, 12, 21, 14)
+"""Their widths; what is in the last one ends the line."""
 _HEADINGS = ("order", "state", "when", "refund (TRX)", "why")
-_WIDE = "{:<24}{:<12}{:<21}{:<14}{:<18}{:<21}{:<7}{:<46}{:<20}{}"
+_WIDE = (*_COLUMNS, 18, 21, 7, 46, 20)
 _WIDE_HEADINGS = (*_HEADINGS[:4], "reason", "asked at", "tries", "asked by", "for", "why")
 
 
@@ -69,9 +70,14 @@ def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
 def table(rows: list[Mapping[str, Any]], *, now: float, wide: bool = False) -> list[str]:
     """A line for each cancellation; `wide` adds the reason's name, who asked, when and what for, and the attempts."""
     columns, cells = (_WIDE, _wide_cells) if wide else (_COLUMNS, _cells)
-    heading = columns.format(*(_WIDE_HEADINGS if wide else _HEADINGS))
-    lines = [(columns.format(*cells(row, now=now)).rstrip(), row["state"]) for row in rows]
+    heading = _line(columns, _WIDE_HEADINGS if wide else _HEADINGS)
+    lines = [(_line(columns, cells(row, now=now)), row["state"]) for row in rows]
     return [TableRow(text, state, wide=wide) for text, state in [(heading, ""), *lines]] if rows else ["None."]
+
+
+def _line(columns: Sequence[int], cells: Sequence[object]) -> str:
+    *before, last = map(str, cells)
+    return ("".join(map(padded, before, columns)) + last).rstrip()
 
 
 def lookup(body: Mapping[str, Any], *, now: float) -> str:

@@ -101,7 +101,7 @@ def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
 
 def _lines(error: Exception) -> list[str]:
     """What a tool on this machine says has lines of its own."""
-    return (said(error) if isinstance(error, EXPECTED) else str(error)).splitlines()
+    return (said(error) if isinstance(error, EXPECTED) else str(error)).split("\n")
 
 
 def _with_a_region(asked: Wanted) -> Wanted:

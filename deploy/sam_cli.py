@@ -29,7 +29,7 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
     if process.returncode != 0:
         log_text = LOG.read_text()
         early = refused(cloudformation, wanted.stack) if "EarlyValidation" in log_text else []
-        cause = first_cause(told) or early or _said_last(log_text).splitlines()
+        cause = first_cause(told) or early or _said_last(log_text).split("\n")
         said = ["The deployment failed. The cause:", *cause, f"All that was said: {LOG.relative_to(ROOT)}"]
         raise TroubleError(said)
 

@@ -213,6 +213,10 @@ def test_an_order_that_is_never_written_is_named_in_the_end() -> None:
     assert (outcome.exit, outcome.document["not_accepted"]) == (Exit.TROUBLE, {"23": "couldn't be written"})
 
 
+NO_LINE_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""Python's str.splitlines ends a line at these, and no editor, shell or spreadsheet does."""
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -223,6 +227,8 @@ def test_an_order_that_is_never_written_is_named_in_the_end() -> None:
         ("order_no\tx\n23\t1\n", ["23"]),
         ('"order_no"\n"23"\n', ["23"]),
         ('"23"\n"24"\n', ["23", "24"]),
+        ("23\r24\r", ["23", "24"]),
+        *((f"order_no,note\n23,by{end}99,x\n24,y\n", ["23", "24"]) for end in NO_LINE_ENDS),
     ],
 )
 def test_a_file_is_a_text_or_a_table(tmp_path: Path, text: str, expected: list[str]) -> None:
@@ -245,6 +251,7 @@ def test_a_file_is_a_text_or_a_table(tmp_path: Path, text: str, expected: list[s
         ("order_no,note\n1," + "x" * 200_000, "can't be read as a table: field larger"),
         ("order_no,order_no\n1,2", "more than one column 'order_no'"),
         (",".join(["x" * 50] * 50), "no column 'order_no'; it has .{200}[.]{3}"),
+        *((f"23{end}99\nx", "line 1: '23[?]99' isn't 1 to 32 digits\nline 2: 'x'") for end in NO_LINE_ENDS),
     ],
 )
 def test_a_file_with_anything_else_is_refused_before_anything_is_sent(tmp_path: Path, text: str, said: str) -> None:
@@ -494,6 +501,8 @@ def test_a_period_is_exported_exactly_and_no_spreadsheet_runs_it(
         (" =1+1", " '=1+1"),
         ("\uff1d1+1", "'\uff1d1+1"),
         ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
+        ('x;"=HYPERLINK(1)', "x;\"'=HYPERLINK(1)"),
+        ('x| ""+1', 'x| ""\'+1'),
         ("x\";  =cmd|' /C calc'!A0", "x\";  '=cmd|' /C calc'!A0"),
     ],
 )

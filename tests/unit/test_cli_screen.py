@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from cli import __main__ as command_line
@@ -26,7 +27,7 @@ from cli.board import Board, _picture
 from cli.fleet import Fleet
 from cli.outcome import TroubleError
 from cli.progress import Bar
-from cli.screen import COLOURS, Terminal, say
+from cli.screen import COLOURS, Terminal, say, show, waited_for
 from cli.target import Stack
 from cli.text import TableRow, for_scripts, lines, visible, wrapped
 from cli.trouble import said
@@ -61,6 +62,8 @@ LOOKUP = {"order_no": HOSTILE, "cancellable": False, "why_not": HOSTILE, "from":
         ("a\u200bb\ufeff\u00ad\u3164\u2800", r"a\u200bb\ufeff\xad\u3164\u2800"),
         ("\ud800\U000e0041", r"\ud800\U000e0041"),
         ("e\u0301 " + "a" + "\u0301" * 5, "e\u0301 a\u0301\u0301\u0301" + r"\u0301\u0301"),
+        ("\U0001d159\ufffc\U00013441", r"\U0001d159\ufffc\U00013441"),
+        ("\u1112\u1161\u11ab \u1112" + "\u1161" * 5, "\u1112\u1161\u11ab \u1112\u1161\u1161\u1161" + r"\u1161\u1161"),
     ],
 )
 def test_what_a_screen_would_obey_or_hide_is_seen(text: str, shown: str) -> None:
@@ -89,6 +92,25 @@ def test_a_long_line_goes_on_away_from_the_margin() -> None:
     assert wrapped(f"{'x' * 80}{ORDER_NO} is cancelled", 80) == ["x" * 80, f"  ... {ORDER_NO} is cancelled"]
     assert wrapped("未" * 50, 80) == ["未" * 40, "  ... " + "未" * 10]
     assert wrapped("x" * 50, 5) == ["x" * 50], "no screen"
+
+
+@pytest.mark.parametrize("character", ["\u0903", "\u00b1", "\u0430", "\U0001f600"])
+def test_no_terminal_ends_a_line_before_we_do(character: str) -> None:
+    """Terminals differ on what is wide, and on whether a mark takes a column."""
+    forged = f"{character * 60}{ORDER_NO} is cancelled"
+    assert [part for part in wrapped(forged, 80) if len(part) + part.count(character) > 80] == []
+
+
+def test_columns_stand_below_each_other_and_apart() -> None:
+    """Chinese takes two columns a character, an escape as many as it has; what is too long keeps a blank behind it."""
+    said = ["unfilled", "\u672a\u6210\u4ea4", "\x1b[2J", "\u672a" * 15]
+    rows: list[Mapping[str, Any]] = [row("waiting", "too_early", due_at=NOW) | {"reason": reason} for reason in said]
+    seen = [str(line) for line in table(rows, now=NOW, wide=True)]
+    begins = [cell_len(line[: line.index("feee.io cancels")]) for line in seen[1:]]
+    assert begins[:3] == [cell_len(seen[0][: seen[0].index("why")])] * 3
+    assert " feee.io cancels" in seen[4]
+    (_, long) = table([row("waiting", "too_early", due_at=NOW) | {"order_no": "9" * 32}], now=NOW)
+    assert long.startswith(f"{'9' * 32} waiting ")
 
 
 def test_json_is_ascii_and_still_the_same() -> None:
@@ -175,6 +197,25 @@ def test_every_command_shows_it(
     assert "is empty" not in out
     if json_too and not err:
         json.loads(out)
+
+
+@pytest.mark.parametrize("line", ["--help", "cancel --help", "show", "list --st=\n2304", f"show {chr(0xDCFF)}"])
+def test_the_command_line_itself_has_no_colours_and_no_lines_of_others(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python 3.14's argparse colours what it prints; its message repeats an ambiguous option."""
+    monkeypatch.setattr(sys, "argv", ["feee-cancel"])
+    with pytest.raises(SystemExit):
+        parser(now=NOW).parse_args(line.split(" "))
+    out, err = capsys.readouterr()
+    assert (out + err).isascii()
+    assert "\n2304" not in out + err
+
+
+def test_no_parser_has_colours() -> None:
+    top = parser(now=NOW)
+    (commands,) = [action.choices for action in top._actions if isinstance(action.choices, dict)]
+    assert not [one.prog for one in (top, *commands.values()) if getattr(one, "color", True)]
 
 
 def test_every_command_is_among_them() -> None:
@@ -272,6 +313,26 @@ def test_at_a_terminal_nothing_of_others_begins_a_line(columns: int, monkeypatch
     assert max(map(len, shown)) <= (columns or len(seen))
 
 
+PADDED = f"{'x' * 20}{' ' * 20}{ORDER_NO} is cancelled"
+
+
+def ways_onto_a_console(console: Console) -> None:
+    """Each way in which others' text gets onto rich's console at a terminal 40 columns wide."""
+    show(console, PADDED)
+    shown(console)(PADDED)
+    console.print(_picture(Fleet(NOW, open={ORDER_NO: ROW}), NOW, PADDED, rows=5, width=40))
+    console.print(waited_for(PADDED, 40))
+
+
+def test_on_a_console_nothing_of_others_begins_a_line_either() -> None:
+    output = StringIO()
+    ways_onto_a_console(Console(file=output, force_terminal=True, width=40, color_system=None))
+    seen = output.getvalue().splitlines()
+    assert [line for line in seen if line.startswith("x" * 20)]
+    assert not [line for line in seen if line.startswith(ORDER_NO)]
+    assert max(map(cell_len, seen)) <= 40
+
+
 def test_progress_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     reads, writes = os.pipe()
     os.close(reads)
@@ -310,7 +371,7 @@ def test_a_live_table_and_a_bar_show_it_too() -> None:
     output = StringIO()
     console = Console(file=output, force_terminal=True, width=2_000, color_system=None)
     hostile = ROW | {"state": HOSTILE, "order_no": HOSTILE}
-    console.print(_picture(Fleet(NOW, open={ORDER_NO: hostile}), NOW, HOSTILE, rows=5))
+    console.print(_picture(Fleet(NOW, open={ORDER_NO: hostile}), NOW, HOSTILE, rows=5, width=2_000))
     with Bar("asked for", 2, console=Console(file=output)) as bar:
         bar.at(2, HOSTILE)
     live = StringIO()

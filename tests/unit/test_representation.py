@@ -14,7 +14,24 @@ def test_a_row_with_half_a_character_in_its_order_is_shown() -> None:
     assert json.loads(shown.encode())["order"] == {"note": "x\ufffd", "\ufffd": [{"y": "\ufffd"}]}
 
 
-@pytest.mark.parametrize("text", ["\x00", "\x1b[2J", "\x7f", "\x9b2J", "\u2028", "\u202e", "\u2066", "\\u009b", "余额"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x00",
+        "\x1b[2J",
+        "\x7f",
+        "\x9b2J",
+        "\u2028",
+        "\u202e",
+        "\u2066",
+        "\u200f",
+        "\u061c",
+        "\u200b",
+        "\ufeff",
+        "\\u009b",
+        "余额",
+    ],
+)
 def test_text_reads_back_as_it_was_and_no_screen_obeys_it(text: str) -> None:
     shown = to_json({text: text})
     assert json.loads(shown) == {text: text}
