@@ -13,7 +13,7 @@ from typing import Any
 from cli.outcome import Exit, Outcome, TroubleError
 from cli.secret_documents import Document
 from cli.target import Stack
-from cli.text import Words
+from cli.text import Copied, Words
 from feee_cancel.adapters.senders import MAX_SECRETS, NAME
 
 _BYTES = 32
@@ -100,7 +100,7 @@ def _plain(kept: list[str]) -> str | list[str]:
 def _words(secret: str | None, earlier: int, sender: str | None, *, outgoing: bool) -> Words:
     if secret is None:
         return f"{earlier - 1} dropped. Within five minutes only the newest is valid."
-    lines = [secret, "", _WHEN_OUTGOING if outgoing else _WHEN]
+    lines = [Copied(secret), "", _WHEN_OUTGOING if outgoing else _WHEN]
     if earlier:
         again = " ".join(["./feee-cancel set-webhook-secret", *filter(None, [sender]), *["--outgoing"] * outgoing])
         lines.append(f"{earlier} earlier still count; once the new one is in use: {again} --drop-old")

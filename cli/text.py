@@ -42,6 +42,12 @@ class TableRow(str):
         return row
 
 
+class Copied(str):
+    """A line to be copied, a command for example: at a terminal it isn't broken either. Nobody else's text is in it."""
+
+    __slots__ = ()
+
+
 def lines(words: Words) -> list[str]:
     """Each line with everything in it that a screen would obey or not show, as Python's escape."""
     return [visible(line) for line in ([words] if isinstance(words, str) else words)]
@@ -53,16 +59,19 @@ def visible(text: str) -> str:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """A line as lines of a screen; nothing but a line's beginning stands at the margin."""
-    first, *rest = _chopped(line, width)
-    if not rest or width <= 2 * len(_CONTINUED):
+    """A line as lines of a screen, broken behind a blank if one is near; nothing but its beginning is at the margin."""
+    if width <= 2 * len(_CONTINUED):
         return [line]
-    return [first, *(_CONTINUED + part for part in _chopped(line[len(first) :], width - len(_CONTINUED)))]
+    ends = [0, _end(line, 0, width)]
+    while ends[-1] < len(line):
+        ends.append(_end(line, ends[-1], width - len(_CONTINUED)))
+    first, *rest = map(slice, ends, ends[1:])
+    return [line[first], *(_CONTINUED + line[part] for part in rest)]
 
 
 def cut(text: str, width: int) -> str:
     """The text, or as much of it as fits one line."""
-    return text if len(_chopped(text, width)) == 1 else f"{_chopped(text, max(1, width - len(_CUT)))[0]}{_CUT}"
+    return text if _room(text, 0, width) == len(text) else f"{text[: _room(text, 0, max(1, width - len(_CUT)))]}{_CUT}"
 
 
 def padded(text: str, width: int) -> str:
@@ -74,7 +83,7 @@ def padded(text: str, width: int) -> str:
 def fitted(line: str, width: int) -> list[str]:
     """A line as a screen of this width shows it; without a width (0), as it is."""
     text = visible(line)
-    if not width:
+    if not width or isinstance(line, Copied):
         return [text]
     if isinstance(line, TableRow) and not line.wide:
         return [cut(text, width)]
@@ -91,17 +100,24 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def _chopped(text: str, width: int) -> list[str]:
-    """The text in parts that fit every terminal: they differ on what is wide, and on whether a mark takes a column."""
-    parts, left = [""], width
-    for character in text:
-        columns = 1 if character.isascii() else 2
-        if columns > left and parts[-1]:
-            parts.append("")
-            left = width
-        parts[-1] += character
-        left -= columns
-    return parts
+def _end(text: str, start: int, width: int) -> int:
+    """Where a line of a screen that begins there ends: behind the last blank of its second half, if there is one."""
+    end = _room(text, start, width)
+    blank = text.rfind(" ", (start + end) // 2, end)
+    return end if end == len(text) or blank < 0 else blank + 1
+
+
+def _room(text: str, start: int, width: int) -> int:
+    """The end of what fits every terminal: they differ on what is wide, and on whether a mark takes a column."""
+    end, left = start, width
+    while end < len(text) and (end == start or left >= _columns(text[end])):
+        left -= _columns(text[end])
+        end += 1
+    return end
+
+
+def _columns(character: str) -> int:
+    return 1 if character.isascii() else 2
 
 
 def _shown(text: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from cli.outcome import Exit
 from cli.screen import say, show, tolerate_any_text
 from cli.target import client_of, credentials_of, deployed
-from cli.text import lines
+from cli.text import Words, lines
 from cli.trouble import EXPECTED, said, unexpected
 from deploy import sam_cli
 from deploy.closing import closing
@@ -77,9 +77,9 @@ def step(console: Console, title: str) -> Iterator[None]:
     console.print(f"[green]ok[/]  {title}", highlight=False)
 
 
-def shown(console: Console) -> Callable[[str], None]:
+def shown(console: Console) -> Callable[[Words], None]:
     """Prints lines; what a terminal would obey in them is shown, for CloudFormation repeats what others wrote."""
-    return lambda text: show(console, text.split("\n"))
+    return lambda words: show(console, words.split("\n") if isinstance(words, str) else words)
 
 
 def main(do: Callable[[Wanted, Console], None] = deploy) -> int:

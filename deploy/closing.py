@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cli.text import Copied
 from deploy.wanted import Wanted
 
 _WORDS = """
@@ -31,13 +32,15 @@ _EXPORT = """
 _TOKEN = '\n    -H "x-amz-security-token: $AWS_SESSION_TOKEN" \\'
 
 
-def closing(wanted: Wanted, url: str, outputs: Mapping[str, str], parameters: Mapping[str, str], session: Any) -> str:
-    """Words about this stack, for the user of this boto3 session."""
+def closing(
+    wanted: Wanted, url: str, outputs: Mapping[str, str], parameters: Mapping[str, str], session: Any
+) -> list[Copied]:
+    """Lines about this stack, for the user of this boto3 session."""
     credentials = session.get_credentials()
     profile = f" --profile {wanted.profile}" if wanted.profile else ""
     given = {"STACK": wanted.stack, "REGION": wanted.region, "PROFILE": wanted.profile}
     named = [f"{name}={value}" for name, value in given.items() if value and (name, value) != ("STACK", "feee-cancel")]
-    return _WORDS.format(
+    said = _WORDS.format(
         url=url,
         credentials="" if credentials.method == "env" else _EXPORT.format(profile=profile),
         region=session.region_name,
@@ -47,3 +50,4 @@ def closing(wanted: Wanted, url: str, outputs: Mapping[str, str], parameters: Ma
         user_agent=parameters.get("FeeeUserAgent", ""),
         variables="".join(f" {pair}" for pair in named),
     )
+    return [Copied(line) for line in said.split("\n")]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cli.outcome import Exit
 from cli.secret_documents import Document
 from cli.target import Stack
+from cli.text import Copied, Words
 from deploy.wanted import Wanted
 from feee_cancel.adapters.secret import is_key
 from local.build import ROOT
@@ -15,7 +16,7 @@ _TRIES = 3
 _LATER = "The stack has no key of feee.io yet. Set it: ./feee-cancel set-key {options}"
 
 
-def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[str], None]) -> bool:
+def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[Words], None]) -> bool:
     """Whether the stack has a key in the end. Without a terminal nobody is asked."""
     secret = Document(stack.client("secretsmanager"), stack.output("FeeeKeySecretArn"))
     if is_key(secret.read().get("key")):
@@ -28,5 +29,5 @@ def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[str], None]) -
                 break
         if status == Exit.DONE:
             return True
-    show(_LATER.format(options=" ".join(wanted.options)))
+    show([Copied(_LATER.format(options=" ".join(wanted.options)))])
     return False

@@ -29,7 +29,7 @@ from cli.outcome import TroubleError
 from cli.progress import Bar
 from cli.screen import COLOURS, Terminal, say, show, waited_for
 from cli.target import Stack
-from cli.text import TableRow, for_scripts, lines, visible, wrapped
+from cli.text import Copied, TableRow, for_scripts, lines, visible, wrapped
 from cli.trouble import said
 from cli.words import table
 from deploy.__main__ import shown
@@ -92,6 +92,15 @@ def test_a_long_line_goes_on_away_from_the_margin() -> None:
     assert wrapped(f"{'x' * 80}{ORDER_NO} is cancelled", 80) == ["x" * 80, f"  ... {ORDER_NO} is cancelled"]
     assert wrapped("未" * 50, 80) == ["未" * 40, "  ... " + "未" * 10]
     assert wrapped("x" * 50, 5) == ["x" * 50], "no screen"
+    assert wrapped(f"{'x' * 78} as {ORDER_NO}", 80) == [f"{'x' * 78} ", f"  ... as {ORDER_NO}"]
+    assert wrapped(f"x {'y' * 98}", 80) == [f"x {'y' * 78}", f"  ... {'y' * 20}"], "a blank far away"
+
+
+def test_what_is_to_be_copied_is_in_one_piece() -> None:
+    curl = f"curl -d '{ORDER_NO}' {'x' * 80}"
+    output = StringIO()
+    shown(Console(file=output, force_terminal=True, width=40, color_system=None))([Copied(curl)])
+    assert output.getvalue() == f"{curl}\n"
 
 
 @pytest.mark.parametrize("character", ["\u0903", "\u00b1", "\u0430", "\U0001f600"])

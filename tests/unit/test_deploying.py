@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cli.outcome import Exit, TroubleError
 from cli.target import Stack
+from cli.text import Copied, Words
 from cli.trouble import said
 from deploy import key, undeploy
 from deploy.__main__ import main, signed_in
@@ -291,13 +292,18 @@ class FakeSession:
         return self._credentials
 
 
-def test_the_call_at_the_end_suits_the_credentials() -> None:
+def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
+    def words(*given: Any) -> str:
+        lines = closing(*given)
+        assert {type(line) for line in lines} == {Copied}
+        return "\n".join(lines)
+
     outputs, url = {"ApiArn": "arn:api"}, "https://x/v1"
-    plain = closing(Wanted("feee-cancel", None, None, {}), url, outputs, {}, FakeSession("env", None))
+    plain = words(Wanted("feee-cancel", None, None, {}), url, outputs, {}, FakeSession("env", None))
     assert "export-credentials" not in plain
     assert "x-amz-security-token" not in plain
     asked = Wanted("desk-3", "eu-west-1", "p", {})
-    sso = closing(asked, url, outputs, {"FeeeUserAgent": "mine/1"}, FakeSession("sso", "token"))
+    sso = words(asked, url, outputs, {"FeeeUserAgent": "mine/1"}, FakeSession("sso", "token"))
     assert "export-credentials --format env --profile p" in sso
     assert "x-amz-security-token: $AWS_SESSION_TOKEN" in sso
     assert "aws:amz:eu-west-1:execute-api" in sso
@@ -312,10 +318,10 @@ class FakeSecrets:
 
 def test_without_a_terminal_nobody_is_asked_for_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    said: list[str] = []
+    said: list[Words] = []
     reached = Stack({"FeeeKeySecretArn": "arn"}, FakeApi([]), lambda _: FakeSecrets())
     assert not key.ask_for_the_key(Wanted("desk-3", None, None, {}), reached, said.append)
-    assert said == ["The stack has no key of feee.io yet. Set it: ./feee-cancel set-key --stack desk-3"]
+    assert said == [["The stack has no key of feee.io yet. Set it: ./feee-cancel set-key --stack desk-3"]]
 
 
 def test_undeploy_needs_somebody_who_says_yes(monkeypatch: pytest.MonkeyPatch) -> None:
