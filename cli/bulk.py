@@ -111,8 +111,8 @@ def _round(api: Api, asked: Asked, members: Mapping[str, object], bar: Bar, slee
 
 
 def _take_down(asked: Asked, order_no: str, result: Mapping[str, Any]) -> None:
-    if result["result"] == "refused":
-        asked.left[order_no] = result.get("detail", "")
+    if result["result"] in {"refused", "unknown"}:
+        asked.left[order_no] = result.get("detail", "") if result["result"] == "refused" else _DOUBT
         return
     into = asked.final if result["result"] == "final" else asked.taken
     into[order_no] = result

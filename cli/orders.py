@@ -18,6 +18,7 @@ _PROBLEM = "urn:feee-cancel:problem:"
 _TEXTS = ("order_no", "state", "state_reason", "reason", "requested_by")
 _TIMES = ("requested_at", "gives_up_at", "due_at", "settled_at", "not_before", "eligible_at")
 _ANSWER = ("answer", "msg", "detail", "request_id")
+_RESULT = ("result", "state", "why", "detail")
 _EXIT_OF_STATE = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _USAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.METHOD_NOT_ALLOWED}
 _FIX: dict[int, str] = {
@@ -57,7 +58,7 @@ def page(api: Api, query: Mapping[str, object]) -> ApiAnswer:
     asked = urlencode({name: value for name, value in query.items() if value is not None})
     answer = ask(api, "GET", f"/cancellations?{asked}")
     rows = answer.body.get("cancellations")
-    if answer.status == HTTPStatus.OK and not (isinstance(rows, list) and all(_is_row(row) for row in rows)):
+    if answer.status == HTTPStatus.OK and not (isinstance(rows, list) and all(map(_is_row, rows))):
         raise _foreign(answer)
     return answer
 
@@ -66,8 +67,8 @@ def batch(api: Api, order_nos: Sequence[str], members: Mapping[str, object]) -> 
     """Ask for many cancellations; a good answer has a result for each, in their order."""
     answer = ask(api, "POST", "/cancellations/batch", json.dumps({"order_nos": order_nos, **members}).encode())
     results: Any = answer.body.get("results")
-    good = answer.status >= HTTPStatus.MULTIPLE_CHOICES or (_are(results, "result") and len(results) == len(order_nos))
-    if not good or any(one["result"] != "refused" and "state" not in one for one in results or ()):
+    good = isinstance(results, list) and len(results) == len(order_nos) and all(map(_is_result, results))
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES and not good:
         raise _foreign(answer)
     return answer
 
@@ -164,16 +165,17 @@ def _is_outlook(found: Mapping[str, Any]) -> bool:
     )
 
 
+def _is_result(found: Any) -> bool:
+    """Whether it can be what became of one order of a batch."""
+    if not (isinstance(found, dict) and _have(found, _RESULT, str)):
+        return False
+    result = found.get("result")
+    return result in {"refused", "unknown"} or (result in {"taken", "final"} and "state" in found)
+
+
 def _have(found: Mapping[str, Any], names: Sequence[str], kind: Any) -> bool:
     """Whether those of the members that are there are of this kind."""
     return all(isinstance(found[name], kind) for name in names if name in found)
-
-
-def _are(found: Any, *members: str) -> bool:
-    """Whether it is a list of objects that have these members, texts."""
-    return isinstance(found, list) and all(
-        isinstance(one, dict) and all(isinstance(one.get(name), str) for name in members) for one in found
-    )
 
 
 def _foreign(answer: ApiAnswer) -> ForeignAnswerError:

@@ -79,7 +79,13 @@ class HandlerApi:
 
 SIGN_IN = ForeignAnswerError("HTTP status 200, and no JSON object", status=200)
 BAD_GATEWAY = ForeignAnswerError("HTTP status 502, and no JSON object", status=502)
-RESULTS: tuple[Any, ...] = (5, None, [], [5] * 30, [{}] * 30, [{"result": "queued"}] * 30)
+RESULTS: tuple[Any, ...] = (
+    5,
+    None,
+    [],
+    *([odd] * 30 for odd in (5, {}, {"result": "queued", "state": "waiting"}, {"result": "taken"})),
+    *([{"result": "final", "state": "failed", name: []}] * 30 for name in ("state", "why", "detail")),
+)
 ODD = (SIGN_IN, *(ApiAnswer(202, {}, {"results": odd}) for odd in RESULTS))
 
 
@@ -139,6 +145,7 @@ def test_what_passes_is_waited_for_and_what_was_not_written_is_asked_for_again()
     [
         ([ApiAnswer(403, {}, {"message": "Forbidden"})], Exit.TROUBLE),
         ([problem(400, "reason is too long")], Exit.USAGE),
+        ([problem(400, results=5)], Exit.USAGE),
         ([ApiAnswer(503, {}, {})] * 12, Exit.TROUBLE),
         ([NoAnswerError("no route")] * 12, Exit.TROUBLE),
         *(([odd], Exit.TROUBLE) for odd in ODD),
@@ -154,6 +161,19 @@ def test_what_does_not_pass_stops_it_and_says_who_was_not_accepted(answers: list
     assert all(("may be accepted" in why) is doubted for why in outcome.document["not_accepted"].values())
     assert "and 20 more" in words_of(outcome)
     assert len(outcome.document["not_accepted"]) == 30
+
+
+def test_what_may_have_been_written_is_asked_for_again() -> None:
+    api = HandlerApi(FakeTable(), Clock())
+    api.table.trouble = {"start"}
+    asked = asked_all(api, numbers(150))
+    assert (asked.exit, asked.stopped, len(asked.left)) == (Exit.TROUBLE, None, 150)
+    assert "150 weren't accepted, as far as is known." in words_of(summary(asked))
+
+    shown, _ = console()
+    with Bar("asked for", 150, console=shown) as bar:
+        asked = ask_all(api, numbers(150), members={}, bar=bar, sleep=lambda _: api.table.trouble.clear())
+    assert (asked.exit, len(asked.taken), asked.left) == (Exit.PENDING, 150, {})
 
 
 def test_each_order_is_in_the_summary_if_a_proxy_wants_a_password_in_the_middle() -> None:
