@@ -54,10 +54,10 @@ Line = Mapping[str, Any]
 def history(stack: Stack, order_no: str, *, days: int | None, now: float) -> Outcome:
     """Every step, the oldest first. `days` is how far back the logs are read, if not from the request on."""
     answer = orders.look(stack.api, order_no)
-    if answer.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
-        return orders.refused(answer)
     row = answer.body if answer.status == HTTPStatus.OK else None
-    asked_at = row["requested_at"] if row else now - _DAYS
+    if row is None and (refusal := orders.refused(answer)).exit is not Exit.NO:
+        return refusal
+    asked_at = (row or {}).get("requested_at", now - _DAYS)
     since = now - days * _DAYS if days else asked_at - _BEFORE_SECONDS
     steps = sorted(_steps(stack, order_no, since), key=lambda step: step["at"])
     lines = [f"{words.at(step['at'])}  {step['function']:<8}  {step['words']}" for step in steps]

@@ -78,8 +78,11 @@ def _told(row: Mapping[str, Any], seen: _Seen, screen: Screen, now: float) -> Ex
 
 
 def _until_next(row: Mapping[str, Any], now: float) -> float:
-    """Seconds until there may be something new; during an attempt `due_at` is only the end of its lease."""
-    return _SOON if row["state"] == "cancelling" else min(max(row["due_at"] - now, _SOON), _LATE)
+    """Seconds until there may be something new; during an attempt `due_at` is only the end of its lease.
+
+    A row that can't be read in full may have none.
+    """
+    return _SOON if row["state"] == "cancelling" else min(max(row.get("due_at", now + _LATE) - now, _SOON), _LATE)
 
 
 def _step(row: Mapping[str, Any]) -> tuple[object, ...]:

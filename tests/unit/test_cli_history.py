@@ -129,7 +129,18 @@ def test_where_the_logs_have_nothing_the_row_is_told() -> None:
     outcome = told(FakeLogs({}), ApiAnswer(200, {}, row("cancelled", "refunded")), ApiFunctionLogGroup="api")
     assert "have nothing of" in outcome.words[0]
     assert outcome.words[-1].endswith("is cancelled: the refund shows.")
-    assert told(FakeLogs({}), ApiAnswer(403, {}, {"message": "Forbidden"})).exit is Exit.TROUBLE
+
+
+def test_a_row_that_cant_be_read_in_full_is_told_from_the_logs_of_a_day() -> None:
+    logs = FakeLogs({})
+    outcome = told(logs, ApiAnswer(200, {}, {"order_no": ORDER_NO, "state": "waiting"}), ApiFunctionLogGroup="api")
+    assert (outcome.exit, outcome.words[-1]) == (Exit.DONE, f"{ORDER_NO} is waiting.")
+    assert logs.asked[0]["startTime"] / 1000 == NOW + 60 - 86_400 - 300
+
+
+@pytest.mark.parametrize("status", [403, 404, 409])
+def test_what_something_in_between_answers_is_no_answer(status: int) -> None:
+    assert told(FakeLogs({}), ApiAnswer(status, {}, {"message": "Forbidden"})).exit is Exit.TROUBLE
 
 
 def test_the_saved_queries_read_every_function_and_name_what_is_logged() -> None:

@@ -52,6 +52,13 @@ def test_the_exit_status_is_0_for_cancelled_alone(clock: Clock, state: str, expe
     assert (outcome.exit, outcome.document["state"]) == (expected, state)
 
 
+def test_a_row_that_cant_be_read_in_full_is_followed(clock: Clock) -> None:
+    screen = FakeScreen(clock)
+    api = FakeApi(shown({"order_no": ORDER_NO, "state": "waiting"}, CANCELLED))
+    assert watch(api, ORDER_NO, screen=screen, now=clock).exit is Exit.DONE
+    assert (screen.lines, screen.rests) == ([f"{ORDER_NO} is waiting."], [15])
+
+
 def test_each_change_is_told_once_and_looks_come_closer_when_a_step_is_due(clock: Clock) -> None:
     screen = FakeScreen(clock)
     api = FakeApi(shown(WAITING, WAITING, WAITING, REFUNDING, REFUNDING, CANCELLED))
