@@ -24,6 +24,7 @@ from rich.console import Console
 from cli import __main__ as command_line
 from cli.arguments import parser
 from cli.board import Board, _picture
+from cli.checkup import check_up
 from cli.fleet import Fleet
 from cli.outcome import TroubleError
 from cli.progress import Bar
@@ -35,6 +36,7 @@ from cli.words import table
 from deploy.__main__ import shown
 from feee_cancel.domain.cancellation import State
 from feee_cancel_client import ApiAnswer
+from tests import doctor
 from tests.cli import NOW, ORDER_NO, FakeApi, FakeLambda, FakeQueues, client_error, problem, row, stack
 from tests.template import ROOT
 from tests.unit.test_cli_redrive import envelope
@@ -227,11 +229,49 @@ def test_no_parser_has_colours() -> None:
     assert not [one.prog for one in (top, *commands.values()) if getattr(one, "color", True)]
 
 
+def poisoned(given: Any) -> Any:
+    """The same, with others' text behind each text in it."""
+    match given:
+        case str():
+            return given + HOSTILE
+        case Mapping():
+            return {name: poisoned(one) for name, one in given.items()}
+        case list():
+            return [poisoned(one) for one in given]
+    return given
+
+
+FOUND = [name for name, one in vars(doctor.FakeAws()).items() if name != "outputs" and poisoned(one) != one]
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("json_too", [False, True])
+def test_the_doctor_shows_it_whatever_aws_answers(name: str, *, json_too: bool) -> None:
+    there = doctor.there(**{name: poisoned(getattr(doctor.FakeAws(), name))})
+    outcome, output = check_up("feee-cancel", nullcontext(there), lambda: NOW), StringIO()
+    say(for_scripts(outcome.document) if json_too else outcome.words, output)
+    assert len(outcome.words) > 20
+    assert not UNFIT & {ord(character) for character in output.getvalue().replace("\n", "")}
+    assert not [line for line in output.getvalue().splitlines() if line.startswith(ORDER_NO)]
+
+
+def test_the_doctor_is_shown_an_error_of_aws_so_too() -> None:
+    refused = sorted(
+        set(dir(doctor.FakeAws)) & {"get_stage", "get_schedule", "describe_table", "simulate_principal_policy"}
+    )
+    there = doctor.there(errors=dict.fromkeys(refused, HOSTILE))
+    output = StringIO()
+    say(check_up("feee-cancel", nullcontext(there), lambda: NOW).words, output)
+    assert r"\x1b[2J" in output.getvalue()
+    assert not UNFIT & {ord(character) for character in output.getvalue().replace("\n", "")}
+
+
 def test_every_command_is_among_them() -> None:
     commands = {line.split()[0] for line in parser(now=NOW).format_help().splitlines() if re.match(r" {4}[a-z]", line)}
     shown = {line.split()[0] for line in EVERY}
     assert shown < commands
     assert commands - shown == {"completion", "doctor", "set-key", "set-webhook-secret"}, "show it here, too"
+    assert len(FOUND) > 8
 
 
 def test_it_is_no_markup_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
