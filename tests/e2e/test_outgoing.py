@@ -11,13 +11,15 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from standardwebhooks import Webhook
 
+from cli.doctor import Verdict, deployment, keys, operation, roles
+from cli.set_webhook_secret import set_webhook_secret
+from cli.target import Stack
 from local.simulator.listener import Listener, listening
-from local.stack import LocalStack, local_stack
+from local.stack import STACK, LocalStack, local_stack
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/settled-event.schema.json").read_text()))
-SECRET = "whsec_b3V0Z29pbmctc2VjcmV0LW9mLTMyLWJ5dGVzLWxvbmc="
 Came = tuple[Mapping[str, str], bytes]
 
 
@@ -26,6 +28,7 @@ class Wallet:
     """The user's own server. `answers` are given one after the other, then 204."""
 
     url: str
+    secret: str = ""
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     came: list[Came] = field(default_factory=list)
 
@@ -52,10 +55,9 @@ def wallet() -> Iterator[Wallet]:
 @pytest.fixture(scope="module")
 def deployed_with_url(wallet: Wallet) -> Iterator[LocalStack]:
     with local_stack(Console(quiet=True), SettledWebhookUrl=wallet.url) as stack:
-        document = json.dumps({"secrets": [SECRET]})
-        stack.client("secretsmanager").put_secret_value(
-            SecretId=stack.outputs["SettledSecretArn"], SecretString=document
-        )
+        there = Stack(stack.outputs, stack.api, stack.client, stack.api.url, STACK)
+        made = set_webhook_secret(there, None, outgoing=True, drop_old=False)
+        wallet.secret = made.document["secret"]
         yield stack
 
 
@@ -88,10 +90,21 @@ def undelivered(stack: LocalStack) -> list[dict[str, Any]]:
 def test_a_settled_event_comes_signed_and_as_the_schema_says(wallet: Wallet, cancel: Callable[[], str]) -> None:
     order_no = cancel()
     ((headers, body),) = wait_for(lambda: wallet.about(order_no))
-    Webhook(SECRET).verify(body, {name.lower(): value for name, value in headers.items()})
+    Webhook(wallet.secret).verify(body, {name.lower(): value for name, value in headers.items()})
     detail = json.loads(body)
     SCHEMA.validate(detail)
     assert (detail["state"], detail["refund_amount"]) == ("cancelled", 3.92)
+
+
+def test_the_doctor_finds_role_secret_and_function_well(deployed_with_url: LocalStack) -> None:
+    there = deployment(STACK, deployed_with_url.client, deployed_with_url.api.call)
+    found = [
+        *keys.the_outgoing_secret_is_set(there),
+        *roles.roles_allow_what_their_functions_do(there),
+        *operation.no_function_is_switched_off(there),
+    ]
+    assert {one.verdict for one in found} == {Verdict.OK}, found
+    assert "of 6 roles" in found[1].words
 
 
 def test_an_event_that_a_broken_receiver_missed_comes_again_under_the_same_id_whatever_is_deployed_meanwhile(
