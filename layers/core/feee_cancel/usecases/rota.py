@@ -44,8 +44,9 @@ class Rota:
         """Those of askers with few orders, or else those of askers with many, by turns."""
         due = Counter(map(_asker, rows))
         few = [row for row in rows if due[_asker(row)] < _LONG]
-        self._few_had_it = bool(few) and not (self._few_had_it and len(few) < len(rows))
-        return few if self._few_had_it else rows if not few else [row for row in rows if due[_asker(row)] >= _LONG]
+        many = [row for row in rows if due[_asker(row)] >= _LONG]
+        self._few_had_it = bool(few) and not (many and self._few_had_it)
+        return few if self._few_had_it else many
 
     def _place(self, row: Due) -> tuple[int, int, int]:
         due_at = -row.due_at if row.latest else row.due_at
