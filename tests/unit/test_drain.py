@@ -473,6 +473,61 @@ def test_a_look_that_hangs_holds_up_nothing_that_was_seen_before() -> None:
     assert [row.state for row in table.rows.values()] == [State.CANCELLED] * 2
 
 
+class LateEnds(InlineExecutor):
+    """Does at once what is submitted; that it is done is known so many seconds of real time later."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.seconds = iter(seconds)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done, late = super().submit(fn, *args, **kwargs), Future[Any]()
+        threading.Timer(next(self.seconds, 0.0), lambda: late.set_result(done.result())).start()
+        return late
+
+
+class Looked(FakeTable):
+    """Calls a function with the number of each look, whose result it may change."""
+
+    def __init__(self, *rows: Cancellation, sees: Callable[[int, list[Due]], list[Due]]) -> None:
+        super().__init__(*rows)
+        self.looks, self.sees = 0, sees
+
+    def due(self, *, now: float, until: float, limit: int) -> list[Due]:
+        self.looks += 1
+        return self.sees(self.looks, super().due(now=now, until=until, limit=limit))
+
+
+def test_a_look_that_began_before_an_attempt_ended_does_not_say_that_nothing_is_left() -> None:
+    answers = iter([shown(order_no="1", status=4, create_time=NOW - 300)])
+    case = Case(answer=lambda order_no: next(answers, cancelled(order_no)), seconds=1.5)
+    case.table = Looked(waiting(1), sees=lambda look, found: [] if look == 3 else found)
+    wired = ports(case.feee, case.table, clock=case.clock)
+    executor = LateEnds(0.0, 0.0, 0.1)  # the look under way, the attempt, the look that began before its end
+    Drain(wired, FakeLease({}), executor, pace=1000, deadline=case.clock() + 150).run(until=0)
+    assert case.states == [State.CANCELLED]
+
+
+def test_what_was_begun_is_waited_for_without_work_though_a_look_is_over() -> None:
+    asked = 0
+
+    def monotonic() -> float:
+        nonlocal asked
+        asked += 1
+        return case.clock()
+
+    def sees(look: int, found: list[Due]) -> list[Due]:
+        case.clock.sleep(20 if look == 3 else 0)  # past the deadline
+        return found
+
+    case = Case(seconds=1.5)
+    case.table = Looked(waiting(1), waiting(2, due_in=60), sees=sees)
+    wired = replace(ports(case.feee, case.table, clock=case.clock), monotonic=monotonic)
+    executor = LateEnds(0.0, 0.5, 0.1)
+    Drain(wired, FakeLease({}), executor, pace=1000, deadline=case.clock() + 10).run(until=0)
+    assert case.states == [State.CANCELLED, State.WAITING]
+    assert asked < 100
+
+
 def test_what_was_begun_is_waited_for_when_the_time_is_up() -> None:
     def slow(order_no: str) -> Answer:
         time.sleep(0.0 if order_no == "0" else 0.5)

@@ -108,14 +108,16 @@ class Drain:
                 due, self._look = self._unbegun(self._look.result()), None
                 if not due and not self._running and self._alone and self._elapsed() > self._stay_until:
                     return False
-            ready = [row for row in self._with_room(due) if row.due_at <= self._now()]
+            may_begin = self._with_room(due)
+            ready = [row for row in may_begin if row.due_at <= self._now()]
             if ready and self._pace.opens_in() <= self._ahead:
                 row = self._rota.choose(ready, suspicious=self._failures > 0)
                 self._begin(row)
                 due.remove(row)
             else:
                 look_in = _SCAN_SECONDS if self._look else self._look_at - self._elapsed()
-                self._pause(min(look_in, self._opens_in(due)))
+                self._pause(min(look_in, self._opens_in(may_begin)))
+        self._look = None  # once it is over, no wait for an attempt would last
         while self._running:
             self._collect(_SCAN_SECONDS)
         return True
@@ -158,7 +160,6 @@ class Drain:
 
     def _opens_in(self, due: list[Due]) -> float:
         """Seconds until the next of these may begin, as far as that depends on time."""
-        due = self._with_room(due)
         if not due:
             return math.inf
         return max(min(row.due_at for row in due) - self._now(), self._pace.opens_in() - self._ahead)
