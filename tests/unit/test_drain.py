@@ -624,3 +624,22 @@ def test_an_order_begins_though_slow_attempts_for_others_take_all_the_room(
         over_by.join()
     assert sum(int(order_no) < 1_000 for order_no in began) >= most
     assert all(began[row.order_no] - started < due_in + 1 for row in good)
+
+
+def test_room_besides_is_bounded_and_whoever_finds_none_waits_without_work() -> None:
+    """Before feee.io has answered five attempts are under way, of whomever."""
+    slow = [waiting(n, requested_by=f"caller{n}") for n in range(10)]
+    began, over, read = dict[str, float](), threading.Event(), 0
+
+    def monotonic() -> float:
+        nonlocal read
+        read += 1
+        return time.monotonic()
+
+    wired = replace(ports(Case().feee, FakeTable(*slow)), monotonic=monotonic, sleep=time.sleep)
+    with Hanging(began, over) as executor:
+        drain = Drain(wired, FakeLease({}), executor, pace=100, deadline=time.monotonic() + 1)
+        threading.Timer(1.0, over.set).start()
+        drain.run(until=0)
+    assert len(began) == 5
+    assert read < 200
