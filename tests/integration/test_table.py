@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
+from feee_cancel.adapters.items import to_item
 from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.table import CancellationTable
@@ -736,6 +737,62 @@ def test_no_answer_is_a_500_whatever_another_version_wrote(moto_client: Any, sta
             assert {one["statusCode"] for one in answered} <= {200, 202, 409}, spoilt
         service(plain).tick(seconds_left=100)
         assert [one.order_no for one in table.due(now=NOW, until=NOW, limit=99)] == []
+
+
+ILL_TIMED: list[dict[str, Any]] = [
+    *({"attempt": value} for value in (None, {"S": "3"}, {"N": "1.5"}, {"NULL": True}, {"L": []}, {"BS": [b"x"]})),
+    *({"due_at": value} for value in (None, {"N": f"{NOW + 5}.5"})),
+    {"attempt": None, "due_at": {"N": f"{NOW + 5}.5"}},
+]
+
+
+@pytest.mark.parametrize("spoilt", ILL_TIMED, ids=str)
+def test_a_row_whose_count_or_time_another_wrote_is_withdrawn_rescheduled_and_started_again(
+    dynamodb: tuple[Any, str], new: Rows, spoilt: dict[str, Any]
+) -> None:
+    """A condition compares what is there, and what is written next has a number in its place."""
+    client, name = dynamodb
+    table, order_no = CancellationTable(client, name), new().order_no
+    plain = ports(FakeFeee([shown(status=6)] * 9), table)
+    api = create(service(plain))
+
+    def spoil(state: State) -> None:
+        item = to_item(new(state=state, due_at=NOW + 5, attempt=0)) | spoilt
+        client.put_item(TableName=name, Item={name: value for name, value in item.items() if value})
+
+    def answered(not_before: int | None = None) -> int:
+        document = {"order_no": order_no} | ({"not_before": not_before} if not_before else {})
+        return int(api(post(json.dumps(document)), Context())["statusCode"])
+
+    spoil(State.WAITING)
+    path = f"/cancellations/{order_no}"
+    named = {"order_no": order_no, "resource": "/cancellations/{order_no}"}
+    assert api(request_at(path, **named, method="DELETE"), Context())["statusCode"] == 200
+    spoil(State.WITHDRAWN)
+    assert answered(NOW + 9) == 202
+    spoil(State.WAITING)
+    assert answered(NOW + 9) == 202
+    claimed, won = table.claim(order_no, State.WAITING, due_by=NOW + 9, lease_until=NOW + 39)
+    assert (won, claimed.attempt) == (True, 2 if spoilt.get("attempt") == {"N": "1.5"} else 1)
+    spoil(State.FAILED)
+    assert answered() == 409  # attempted, and seen filled
+    assert table.find(order_no).state is State.REJECTED  # type: ignore[union-attr] # it is there
+
+
+@pytest.mark.parametrize("spoilt", [{"attempt": None}, {"due_at": {"N": f"{NOW}.5"}}], ids=str)
+def test_a_row_whose_count_is_missing_or_whose_time_has_a_fraction_is_attempted_and_postponed(
+    dynamodb: tuple[Any, str], new: Rows, spoilt: dict[str, Any]
+) -> None:
+    client, name = dynamodb
+    table = CancellationTable(client, name)
+    item = to_item(new(state=State.WAITING, due_at=NOW, attempt=1)) | spoilt
+    client.put_item(TableName=name, Item={name: value for name, value in item.items() if value})
+    (due,) = table.due(now=NOW + 1, until=NOW + 1, limit=5)
+    table.postpone(due, lease_until=NOW + 30, until=NOW)
+    (due,) = table.due(now=NOW, until=NOW, limit=5)
+    assert due.postponed == 1
+    claimed, won = table.claim(due.order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30)
+    assert (won, table.settle(replace(claimed, state=State.WITHDRAWN)).state) == (True, State.WITHDRAWN)
 
 
 def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[Any, str], new: Rows) -> None:

@@ -112,6 +112,11 @@ def to_attribute(value: object) -> dict[str, Any]:
             return {"N": str(value)}
 
 
+def to_attribute_if_any(value: object) -> dict[str, Any] | None:
+    """A value as DynamoDB has it; None if an item goes without."""
+    return None if value in _NOTHING else to_attribute(value)
+
+
 def _written(record: Cancellation | Requested, known: Mapping[str, Decoder]) -> dict[str, Any]:
     """The attributes of what has a value.
 
@@ -119,8 +124,13 @@ def _written(record: Cancellation | Requested, known: Mapping[str, Decoder]) -> 
     """
     values = {name: getattr(record, name) for name in known}
     unread = record.unread.items()
-    kept = {name: raw for name, raw in unread if name not in known or values[name] == _UNREADABLE[name]}
+    kept = {name: raw for name, raw in unread if name not in known or _is_still_unread(name, values[name])}
     return {name: to_attribute(value) for name, value in values.items() if value not in _NOTHING} | kept
+
+
+def _is_still_unread(name: str, value: object) -> bool:
+    """The count of attempts is written whatever was in its place: a row without it can't be claimed."""
+    return value == _UNREADABLE[name] and name != "attempt"
 
 
 def to_row(item: Item) -> Cancellation:
@@ -141,6 +151,8 @@ def _read(item: Item, known: Mapping[str, Decoder], missing: Mapping[str, Any]) 
         kind, read = known[name]
         try:
             values[name] = read(item[name][kind])
+            if kind == "N" and Decimal(item[name][kind]) != values[name]:
+                unread[name] = item[name]
         except (KeyError, TypeError, ValueError, ArithmeticError):
             unread[name] = item[name]
             values |= {name: _UNREADABLE[name]} if name in _UNREADABLE else {}

@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Any
 
 from feee_cancel.adapters.index import UNSETTLED, TableIndex
-from feee_cancel.adapters.items import Item, number, to_attribute, to_item, to_row, translated
+from feee_cancel.adapters.items import Item, number, to_attribute_if_any, to_item, to_row, translated
 from feee_cancel.domain import rank
 from feee_cancel.domain.cancellation import Cancellation, Due, Requested, State, StateReason, restarted
 from feee_cancel.domain.record import may_restart, requests_of
@@ -31,14 +31,9 @@ class CancellationTable(TableIndex):
         there, started = self._put(row, _IS_NEW)
         if started or not may_restart(there, entry or requests_of(row)[0], rejected_by=rejected_by):
             return there, started
+        as_read, values = _as_read(there, attempt=there.attempt, due_at=there.due_at)
         return self._put(
-            restarted(row, there),
-            "attempt = :attempt AND #state = :ended AND due_at = :due_at",
-            {
-                ":attempt": number(there.attempt),
-                ":ended": {"S": there.state},
-                ":due_at": number(there.due_at),
-            },
+            restarted(row, there), f"#state = :ended AND {as_read}", {":ended": {"S": there.state}, **values}
         )
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
@@ -82,23 +77,23 @@ class CancellationTable(TableIndex):
         self, row: Cancellation, *, due_at: int, requests: Sequence[Requested] = ()
     ) -> tuple[Cancellation, bool]:
         """Write a waiting row whose `due_at` and `requests` were these, unless it changed meanwhile."""
-        values = {":attempt": number(row.attempt), ":waiting": {"S": State.WAITING}, ":due_at": number(due_at)}
-        there = row.unread.get("requests") or (to_attribute(tuple(requests)) if requests else None)
-        on_record = "requests = :requests" if there else "attribute_not_exists(requests)"
-        asked = {":requests": there} if there else {}
-        condition = f"attempt = :attempt AND #state = :waiting AND due_at = :due_at AND {on_record}"
-        return self._put(row, condition, values | asked)
+        as_read, values = _as_read(row, attempt=row.attempt, due_at=due_at, requests=tuple(requests))
+        return self._put(row, f"#state = :waiting AND {as_read}", {":waiting": {"S": State.WAITING}, **values})
 
     def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
-        """Let a row wait until then, and count it, whatever else is in the row."""
+        """Let a row wait until then, and count it, whatever else is in the row.
+
+        One without a count of attempts, which can't be claimed, has one from now on.
+        """
         with translated(f"order {due.order_no}"):
             self._update_as_seen(
                 due,
                 lease_until,
-                "SET due_at = :until, postponed = :postponed, #rank = :rank",
+                "SET due_at = :until, postponed = :postponed, #rank = :rank, attempt = if_not_exists(attempt, :none)",
                 {
                     ":until": number(until),
                     ":postponed": number(due.postponed + 1),
+                    ":none": number(0),
                     ":rank": {"S": rank.line(due.asker, due.lane) + rank.due(until)},
                 },
             )
@@ -126,14 +121,16 @@ class CancellationTable(TableIndex):
     def _update_as_seen(self, due: Due, lease_until: int, update: str, values: Item, condition: str = "") -> None:
         """Only if the row is as the index showed it, or as it was claimed since."""
         states = {f":{state}": {"S": state} for state in UNSETTLED}
-        as_seen = f"due_at IN (:seen, :lease) AND #state IN ({', '.join(states)})"
+        at_that_time = "due_at = :lease OR (due_at >= :seen AND due_at < :after)"  # whoever wrote it with a fraction
+        as_seen = f"({at_that_time}) AND #state IN ({', '.join(states)})"
+        times = {":seen": number(due.due_at), ":after": number(due.due_at + 1), ":lease": number(lease_until)}
         self._client.update_item(
             TableName=self._name,
             Key={"order_no": {"S": due.order_no}},
             UpdateExpression=update,
             ConditionExpression=as_seen + condition,
             ExpressionAttributeNames={"#state": "state", "#rank": "rank"},
-            ExpressionAttributeValues={":seen": number(due.due_at), ":lease": number(lease_until), **states, **values},
+            ExpressionAttributeValues={**times, **states, **values},
         )
 
     def find(self, order_no: str) -> Cancellation | None:
@@ -190,6 +187,19 @@ class CancellationTable(TableIndex):
         with translated(f"order {order_no}"):
             answer = self._client.get_item(TableName=self._name, Key={"order_no": {"S": order_no}}, ConsistentRead=True)
         return answer.get("Item", {})
+
+
+def _as_read(row: Cancellation, **values: object) -> tuple[str, dict[str, Any]]:
+    """The condition that these attributes are as they were when they were read as these values, and its own values."""
+    conditions, wanted = [], {}
+    for name, value in values.items():
+        absent = f"attribute_not_exists({name})"
+        if raw := row.unread.get(name) or to_attribute_if_any(value):
+            wanted[f":{name}"] = raw
+            conditions.append(f"({name} = :{name} OR {absent})" if value == 0 else f"{name} = :{name}")
+        else:
+            conditions.append(absent)
+    return " AND ".join(conditions), wanted
 
 
 def _new_token() -> dict[str, str]:

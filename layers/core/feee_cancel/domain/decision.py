@@ -133,9 +133,8 @@ def decide(
     if _refused_for_good(row, step, others_shown=others_shown, now=now, policy=policy):
         step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)
         if others_shown and not _doubted_before(row, changes["tries"]):
-            changes["in_doubt_after"] = changes["in_doubt_until"] = (
-                None  # it is no order of this key, so this key can't have cancelled it
-            )
+            # It is no order of this key, so this key can't have cancelled it.
+            changes["in_doubt_after"] = changes["in_doubt_until"] = None
     asked_to_wait = max(answer.retry_after for answer in (cancel, query) if answer)
     return _settle(row, step, changes, now=now, policy=policy, jitter=jitter, at_least=asked_to_wait)
 

@@ -5,7 +5,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from feee_cancel.domain.cancellation import RESTARTABLE, UNDER_WAY, Cancellation, Requested, State, StateReason
+from feee_cancel.domain.cancellation import (
+    RESTARTABLE,
+    UNDER_WAY,
+    UNREADABLE_TIME,
+    Cancellation,
+    Requested,
+    State,
+    StateReason,
+)
 from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import Asked, CancellationRequest
 from feee_cancel.domain.record import changes_nothing, noted, requests_of
@@ -135,7 +143,7 @@ def _rescheduled(
     sooner.
     """
     starts = _starts_at(wanted, policy, now=now)
-    if wanted.not_before == row.not_before and (entry.not_before or 0) > now:
+    if wanted.not_before == row.not_before and (entry.not_before or 0) > now and row.due_at != UNREADABLE_TIME:
         return wanted
     if starts <= now and row.due_at <= now and not row.in_doubt:
         return wanted
