@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from ministack import app as ministack  # type: ignore[import-not-found]  # in the emulator's environment alone
 from ministack.core import iam_evaluator, lambda_runtime, responses, router, sigv4  # type: ignore[import-not-found]  # the same
 from ministack.services import apigateway_v1, cloudwatch_logs, lambda_svc  # type: ignore[import-not-found]  # the same
-from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # type: ignore[import-not-found] # noqa: F401
+from ministack.services.cloudformation import changesets, engine, handlers, helpers, provisioners  # type: ignore[import-not-found] # noqa: F401
 
 from local.guard import refusal, without_cors
 
@@ -189,8 +189,32 @@ def let_logs_be_read_at_once() -> None:
     lambda_runtime.Worker._drain_stderr_bounded = lambda _worker: ""  # noqa: SLF001 - nothing is left to wait for
 
 
+def not_with_the_previous_template(update: Any) -> Any:
+    """MiniStack's update, which refuses what AWS documents not to do (AWS::LanguageExtensions transform, remarks).
+
+    CloudFormation would have the processed template, with the parameters' old values in it. So the original is given.
+    """
+
+    def updated(parameters: Any) -> Any:
+        stack = handlers._resolve_stack(helpers._p(parameters, "StackName"))  # noqa: SLF001 - as it will read it
+        previous = helpers._p(parameters, "UsePreviousTemplate", "false") == "true"  # noqa: SLF001 - the same
+        if previous and stack and "AWS::LanguageExtensions" in stack.get("_template_body", ""):
+            why = "A parameter changes nothing with the previous template: it has AWS::LanguageExtensions."
+            return helpers._error("ValidationError", why)  # noqa: SLF001 - the service's own form
+        return update(parameters)
+
+    return updated
+
+
+def let_templates_be_given_again() -> None:
+    """By updates and by change sets."""
+    for action in ("UpdateStack", "CreateChangeSet"):
+        handlers._ACTION_HANDLERS[action] = not_with_the_previous_template(handlers._ACTION_HANDLERS[action])  # noqa: SLF001 - there is no other way in
+
+
 if __name__ == "__main__":
     let_conditions_join()
+    let_templates_be_given_again()
     let_queries_be_saved()
     let_logs_be_read_at_once()
     ministack.app = app

@@ -5,6 +5,9 @@ import json
 import zipfile
 from pathlib import Path
 
+import pytest
+from botocore.exceptions import ClientError
+
 from local.aws import at_emulator
 from local.emulator import emulator
 from tests.e2e.waiting import wait_for
@@ -44,3 +47,25 @@ def test_a_line_is_in_the_log_while_the_function_is_at_work(tmp_path: Path) -> N
         client("lambda").invoke(FunctionName="slow", InvocationType="Event")
         assert wait_for(log)[0] == "begun"
         assert "ended" not in log()
+
+
+def test_a_parameter_is_changed_with_the_template_not_without_it(tmp_path: Path) -> None:
+    """AWS::LanguageExtensions transform, remarks: the previous template has the parameters' old values in it."""
+    template = {
+        "Transform": "AWS::LanguageExtensions",
+        "Parameters": {"Title": {"Type": "String"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Title"}}}},
+    }
+    with emulator(tmp_path) as endpoint, at_emulator(endpoint) as client:
+        stacks = client("cloudformation")
+
+        def given(title: str) -> dict[str, object]:
+            parameters = [{"ParameterKey": "Title", "ParameterValue": title}]
+            return {"StackName": "topics", "Parameters": parameters, "Capabilities": ["CAPABILITY_AUTO_EXPAND"]}
+
+        stacks.create_stack(**given("old"), TemplateBody=json.dumps(template))
+        wait_for(lambda: stacks.describe_stacks()["Stacks"][0]["StackStatus"], lambda is_: is_ == "CREATE_COMPLETE")
+        for change, named in ((stacks.update_stack, {}), (stacks.create_change_set, {"ChangeSetName": "new"})):
+            with pytest.raises(ClientError, match="previous template"):
+                change(**given("new"), **named, UsePreviousTemplate=True)
+        stacks.update_stack(**given("new"), TemplateBody=json.dumps(template))
