@@ -139,14 +139,30 @@ def secrets_are_named_in_full(template: Mapping[str, Any]) -> Iterator[str]:
 
 
 def readers_of_a_secret_may_decrypt_it(template: Mapping[str, Any]) -> Iterator[str]:
-    """Under a customer-managed key its reader needs kms:Decrypt (Secrets Manager: permissions for the KMS key)."""
+    """Under a customer-managed key its reader needs kms:Decrypt (Secrets Manager: permissions for the KMS key).
+
+    The stack's own secrets have such a key, too, if one is given. A key is for one secret: kms:EncryptionContext.
+    """
     for role in of_type(template, "AWS::IAM::Role"):
         statements = statements_of(template, role)
-        actions = {action for statement in statements for action in listed(statement["Action"])}
         read = [one["Resource"] for one in statements if "secretsmanager:GetSecretValue" in listed(one["Action"])]
-        given = any("Fn::If" in secret for secret in read)  # the stack's own secrets are under AWS's key
-        if given and "kms:Decrypt" not in actions:
+        decrypted = [
+            one.get("Condition", {}).get("StringEquals", {}).get("kms:EncryptionContext:SecretARN")
+            for one in statements
+            if "kms:Decrypt" in listed(one["Action"])
+        ]
+        if any(_may_have_a_key(template, secret) and secret not in decrypted for secret in read):
             yield f"{role} reads a secret whose key it may not use"
+        if any(secret not in read for secret in decrypted):
+            yield f"{role} may decrypt what it doesn't read"
+
+
+def _may_have_a_key(template: Mapping[str, Any], secret: Any) -> bool:
+    """Whether it is given (a parameter), or made with a key: any other is under AWS's own."""
+    made = [one["Fn::GetAtt"][0] for one in branches(secret) if "Fn::GetAtt" in one]
+    return len(made) < len([*branches(secret)]) or any(
+        "KmsKeyId" in template["Resources"][name]["Properties"] for name in made
+    )
 
 
 def secrets_start_with_the_same_literal(template: Mapping[str, Any]) -> Iterator[str]:
@@ -172,6 +188,17 @@ def streams_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
         role = functions[mapping["FunctionName"]["Ref"]]["Role"]["Fn::GetAtt"][0]
         for action in sorted(STREAM_ACTIONS - set(re.findall(r"dynamodb:(\w+)", json.dumps(roles[role])))):
             yield f"{role} lacks dynamodb:{action}"
+
+
+def lists_are_read_where_each_has_something(template: Mapping[str, Any]) -> Iterator[str]:
+    """AWS::LanguageExtensions looks up a list's element even if a condition leaves it out.
+
+    "Fn::Select cannot select nonexistent value" (cfn-language-discussion#159); an empty list is one empty text (#102).
+    """
+    for name, resource in template["Resources"].items():
+        for index in re.findall(r'"Fn::Select": \[("?\d+"?), \{"Ref"', json.dumps(resource)):
+            if index.strip('"') != "0":
+                yield f"{name} reads element {index} of a list, which a shorter one lacks"
 
 
 def a_function_that_invokes_itself_is_allowed_to(template: Mapping[str, Any]) -> Iterator[str]:
@@ -219,6 +246,7 @@ RULES = (
     readers_of_a_secret_may_decrypt_it,
     secrets_start_with_the_same_literal,
     streams_may_be_read,
+    lists_are_read_where_each_has_something,
     a_function_that_invokes_itself_is_allowed_to,
     indexes_project_no_more_than_dynamodb_allows,
     it_is_within_cloudformations_quotas,

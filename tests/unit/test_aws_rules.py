@@ -290,9 +290,32 @@ def test_an_index_has_no_more_attributes_than_dynamodb_projects() -> None:
 
 def test_who_reads_a_secret_may_use_its_key() -> None:
     """Secrets Manager: permissions for the KMS key: a reader needs kms:Decrypt under a customer-managed one."""
-    bad = changed(lambda template: template["Resources"].pop("MayDecryptTheKey"))
-    said = found(resource_rules.readers_of_a_secret_may_decrypt_it, bad)
-    assert said.count("whose key it may not use") == 2
+    for policy, readers in (
+        ("MayDecryptTheKey", 2),
+        ("MayDecryptTheWebhooksSecret", 1),
+        ("MayDecryptTheSettledSecret", 1),
+    ):
+        bad = changed(lambda template, name=policy: template["Resources"].pop(name))  # type: ignore[misc]
+        said = found(resource_rules.readers_of_a_secret_may_decrypt_it, bad)
+        assert said.count("whose key it may not use") == readers
+
+
+def test_who_may_use_a_key_may_use_it_for_that_secret_alone() -> None:
+    """Secrets Manager: the secret's ARN is in its encryption context, and a condition names it."""
+
+    def change(template: Any) -> None:
+        (statement,) = properties(template, "MayDecryptTheKey")["PolicyDocument"]["Statement"]
+        del statement["Condition"]
+
+    said = found(resource_rules.readers_of_a_secret_may_decrypt_it, changed(change))
+    assert said.count("may decrypt what it doesn't read") == 2
+
+
+def test_no_list_is_read_past_its_first_element() -> None:
+    """AWS::LanguageExtensions evaluates Fn::Select whatever the condition (cfn-language-discussion#159)."""
+    second = {"Fn::Select": [1, {"Ref": "SecretKmsKeyArns"}]}
+    bad = changed(lambda template: properties(template, "FeeeKey").update(KmsKeyId=second))
+    assert "FeeeKey reads element 1" in found(resource_rules.lists_are_read_where_each_has_something, bad)
 
 
 def test_the_secrets_literals_are_what_they_always_were() -> None:
