@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from feee_cancel.domain.cancellation import Due, Lane, State
 from feee_cancel.usecases.rota import REFUSED_SHARE, Rota
 
@@ -70,3 +72,11 @@ def test_whoever_has_many_due_shares_every_other_attempt_with_all_who_have() -> 
     many = [due(f"{asker}{n}", n, asker=asker) for n in range(20) for asker in "ab"]
     few = [due(f"c{n}", 99, asker="c") for n in range(3)]
     assert order(*many, *few)[:7] == ["c0", "a0", "c1", "b0", "c2", "a1", "b1"]
+
+
+@pytest.mark.parametrize(("count", "second"), [(9, "c"), (10, "a0")])
+def test_ten_are_many_and_their_turn_goes_to_nobody_who_has_few(count: int, second: str) -> None:
+    """Whoever else was never served, and is due before."""
+    many = [due(f"a{n}", 9, asker="a") for n in range(count)]
+    few = [due(asker, n, asker=asker) for n, asker in enumerate("bcd")]
+    assert order(*many, *few)[:2] == ["b", second]
