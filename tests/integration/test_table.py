@@ -739,8 +739,9 @@ def test_no_answer_is_a_500_whatever_another_version_wrote(moto_client: Any, sta
         assert [one.order_no for one in table.due(now=NOW, until=NOW, limit=99)] == []
 
 
+COUNTS: tuple[Any, ...] = (None, {"S": "3"}, {"N": "1.5"}, {"NULL": True}, {"L": []}, {"BS": [b"x"]})
 ILL_TIMED: list[dict[str, Any]] = [
-    *({"attempt": value} for value in (None, {"S": "3"}, {"N": "1.5"}, {"NULL": True}, {"L": []}, {"BS": [b"x"]})),
+    *({"attempt": value} for value in COUNTS),
     *({"due_at": value} for value in (None, {"N": f"{NOW + 5}.5"})),
     {"attempt": None, "due_at": {"N": f"{NOW + 5}.5"}},
 ]
