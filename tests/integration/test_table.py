@@ -758,7 +758,7 @@ def test_a_row_whose_count_or_time_another_wrote_is_withdrawn_rescheduled_and_st
     api = create(service(plain))
 
     def spoil(state: State) -> None:
-        item = to_item(new(state=state, due_at=NOW + 5, attempt=0)) | spoilt
+        item = to_item(new(state=state, due_at=NOW + 5, not_before=NOW + 5, attempt=0)) | spoilt
         client.put_item(TableName=name, Item={name: value for name, value in item.items() if value})
 
     def answered(not_before: int | None = None) -> int:
