@@ -47,6 +47,8 @@ def after(cancel: Answer | None, query: Answer | None, *, earlier: bool, **field
 @pytest.mark.parametrize(
     ("cancel", "query", "begins", "keeps"),
     [
+        # it was only looked at, whatever came of that
+        *[(None, query, SURE, EARLIER) for query in (NO_ANSWER, NOT_SENT, RATE, BARE_429, refused(), OPEN, YOUNG)],
         # nothing was sent, or feee.io itself says that this cancel wasn't carried out
         (NOT_SENT, None, SURE, EARLIER),
         (RATE, None, SURE, EARLIER),
@@ -81,7 +83,7 @@ def after(cancel: Answer | None, query: Answer | None, *, earlier: bool, **field
     ],
 )
 def test_what_begins_a_doubt_and_what_ends_one(
-    cancel: Answer, query: Answer | None, begins: int | None, keeps: int | None
+    cancel: Answer | None, query: Answer | None, begins: int | None, keeps: int | None
 ) -> None:
     assert after(cancel, query, earlier=False).in_doubt_after == begins
     assert after(cancel, query, earlier=True).in_doubt_after == keeps

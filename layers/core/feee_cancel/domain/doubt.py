@@ -21,11 +21,11 @@ def doubt_after(
     """
     claimed_after = row.attempt - 1
     since = claimed_after if row.in_doubt_after is None else row.in_doubt_after
-    carried_out = cancel is None or not _was_not_carried_out(cancel)
-    if cancel is not None and carried_out and cancel.kind not in _HEARD:
+    sent = cancel if cancel and not _was_not_carried_out(cancel) else None
+    if sent and sent.kind not in _HEARD:
         return since, math.ceil(now) + ON_ITS_WAY_SECONDS
     if since == claimed_after:
-        return (None, None) if seen_open or not carried_out else (since, math.ceil(now))
+        return (since, math.ceil(now)) if sent and not seen_open else (None, None)
     # Of an attempt that wasn't settled nobody knows when it called, but that it was before now.
     until = math.ceil(now) + ON_ITS_WAY_SECONDS if row.in_doubt_until is None else row.in_doubt_until
     return (None, None) if seen_open and now >= until else (since, until)
