@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -31,6 +32,8 @@ os.environ |= default_environment() | {
     "SETTLED_WEBHOOK_URL": "https://wallet.example/settled",  # its default is none
 }
 
+_E2E = Path(__file__).parent / "e2e"
+
 # What the READMEs' steps assert is shown if one fails, as in a test.
 pytest.register_assert_rewrite("tests.e2e.steps", "tests.e2e.user")
 
@@ -38,6 +41,11 @@ pytest.register_assert_rewrite("tests.e2e.steps", "tests.e2e.user")
 settings.register_profile("default", deadline=None, max_examples=400, stateful_step_count=40, derandomize=True)
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=2_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with a stack come first: the others are short, and keep every worker busy to the end."""
+    items.sort(key=lambda item: _E2E not in item.path.parents)
 
 
 @pytest.fixture(scope="session")
