@@ -363,7 +363,7 @@ def test_everything_that_is_not_final_is_watched_and_what_needs_attention_comes_
     rows = [
         row(order_no="1", state=State.WAITING, state_reason=StateReason.TOO_EARLY, due_at=NOW + 9),
         row(order_no="2", state=State.WAITING, state_reason=StateReason.UNREACHABLE, due_at=NOW + 20),
-        row(order_no="3", state=State.WAITING, state_reason=StateReason.OUTCOME_UNKNOWN, due_at=NOW + 30),
+        row(order_no="3", state=State.WAITING, in_doubt_after=0, due_at=NOW + 30),
         row(order_no="4", state=State.REFUNDING, due_at=NOW + 9, requested_at=NOW - 2_000),
         row(order_no="5", state=State.CANCELLING, due_at=NOW - 90),
         row(order_no="6", state=State.CANCELLED, due_at=NOW),

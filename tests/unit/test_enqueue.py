@@ -121,7 +121,7 @@ def test_a_document_that_is_no_batch_is_refused_whole(document: object, member: 
     assert caught.value.member == member
 
 
-@pytest.mark.parametrize("reason", [reason for reason in StateReason if reason is not StateReason.OUTCOME_UNKNOWN])
+@pytest.mark.parametrize("reason", StateReason)
 def test_what_waits_is_withdrawn_and_stays_so(reason: StateReason) -> None:
     table = FakeTable(replace(WAITING, state_reason=reason))
     final = withdraw(ORDER_NO, ports(FakeFeee(), table))
@@ -138,7 +138,7 @@ def test_what_waits_is_withdrawn_and_stays_so(reason: StateReason) -> None:
         row(),
         row(state=State.REFUNDING),
         row(state=State.CANCELLED),
-        replace(WAITING, state_reason=StateReason.OUTCOME_UNKNOWN),
+        replace(WAITING, in_doubt_after=0),
     ],
 )
 def test_what_is_under_way_or_final_is_not_withdrawn(there: Cancellation) -> None:

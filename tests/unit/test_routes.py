@@ -194,7 +194,7 @@ def test_the_sample_withdrawal_takes_back_what_waits() -> None:
         (None, 404, "not-found"),
         (row(), 409, "under-way"),
         (row(state=State.REFUNDING), 409, "under-way"),
-        (row(state=State.WAITING, state_reason=StateReason.OUTCOME_UNKNOWN), 409, "under-way"),
+        (row(state=State.WAITING, in_doubt_after=0), 409, "under-way"),
         (row(state=State.CANCELLED), 409, "final"),
         (row(state=State.FAILED), 409, "final"),
     ],

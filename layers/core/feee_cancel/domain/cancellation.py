@@ -159,7 +159,7 @@ class Cancellation:
     @property
     def in_doubt(self) -> bool:
         """Whether a cancel may have taken effect unseen. Nothing withdraws such a row, or delays a look at it."""
-        return self.in_doubt_after is not None or self.state_reason is StateReason.OUTCOME_UNKNOWN
+        return self.in_doubt_after is not None
 
 
 def restarted(row: Cancellation, there: Cancellation) -> Cancellation:

@@ -10,7 +10,7 @@ from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason, facts
-from feee_cancel.domain.doubt import doubt_after
+from feee_cancel.domain.doubt import NO_DOUBT, doubt_left
 from feee_cancel.domain.order import ENDED_UNFILLED, FILLED, Order, Status
 
 
@@ -125,8 +125,7 @@ def decide(
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
     seen_open = order is not None and step.state is State.WAITING
-    doubt = (None, None) if step.state.final else doubt_after(row, cancel, seen_open=seen_open, now=now)
-    changes["in_doubt_after"], changes["in_doubt_until"] = doubt
+    changes |= NO_DOUBT if step.state.final else doubt_left(row, cancel, seen_open=seen_open, now=now)
     if row.gives_up_at > policy.ends_by(row):
         row = replace(row, gives_up_at=policy.ends_by(row))
     changes["tries"], changes["since"] = _count(row, step, now)
@@ -134,7 +133,7 @@ def decide(
         step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)
         if others_shown and not _doubted_before(row, changes["tries"]):
             # It is no order of this key, so this key can't have cancelled it.
-            changes["in_doubt_after"] = changes["in_doubt_until"] = None
+            changes |= NO_DOUBT
     asked_to_wait = max(answer.retry_after for answer in (cancel, query) if answer)
     return _settle(row, step, changes, now=now, policy=policy, jitter=jitter, at_least=asked_to_wait)
 

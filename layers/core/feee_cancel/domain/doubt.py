@@ -1,6 +1,7 @@
 """Whether a cancel may have taken effect without anybody having seen it (docs/decisions/0016)."""
 
 import math
+from collections.abc import Mapping
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation
@@ -12,23 +13,25 @@ give a request, a minute or two."""
 _HEARD = frozenset({AnswerKind.ORDER, AnswerKind.ACCEPTED, AnswerKind.REFUSED})
 
 
-def doubt_after(
-    row: Cancellation, cancel: Answer | None, *, seen_open: bool, now: float
-) -> tuple[int | None, int | None]:
-    """What `in_doubt_after` and `in_doubt_until` become after an attempt that left the order open, or didn't see it.
+NO_DOUBT: Mapping[str, int | None] = {"in_doubt_after": None, "in_doubt_until": None}
+
+
+def doubt_left(row: Cancellation, cancel: Answer | None, *, seen_open: bool, now: float) -> Mapping[str, int | None]:
+    """The fields that tell the doubt after an attempt that left the order open, or didn't see it.
 
     `seen_open`: an order was seen, and it is neither over nor ending.
     """
     claimed_after = row.attempt - 1
     since = claimed_after if row.in_doubt_after is None else row.in_doubt_after
-    sent = cancel if cancel and not _was_not_carried_out(cancel) else None
-    if sent and sent.kind not in _HEARD:
-        return since, math.ceil(now) + ON_ITS_WAY_SECONDS
-    if since == claimed_after:
-        return (since, math.ceil(now)) if sent and not seen_open else (None, None)
+    is_own = since == claimed_after
+    sent = None if cancel is None or _was_not_carried_out(cancel) else cancel
+    if is_own and not sent:
+        return NO_DOUBT
+    until: float | None = now if is_own else row.in_doubt_until
     # Of an attempt that wasn't settled nobody knows when it called, but that it was before now.
-    until = math.ceil(now) + ON_ITS_WAY_SECONDS if row.in_doubt_until is None else row.in_doubt_until
-    return (None, None) if seen_open and now >= until else (since, until)
+    if until is None or (sent and sent.kind not in _HEARD):
+        until = now + ON_ITS_WAY_SECONDS
+    return NO_DOUBT if seen_open and now >= until else {"in_doubt_after": since, "in_doubt_until": math.ceil(until)}
 
 
 def _was_not_carried_out(cancel: Answer) -> bool:
