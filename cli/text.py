@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Self
 
 from rich.cells import cell_len
@@ -59,19 +60,21 @@ def visible(text: str) -> str:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """A line as lines of a screen, broken behind a blank if one is near; nothing but its beginning is at the margin."""
+    """A line as lines of a screen, broken at a blank if one is near; nothing but its beginning is at the margin."""
     if width <= 2 * len(_CONTINUED):
         return [line]
     ends = [0, _end(line, 0, width)]
     while ends[-1] < len(line):
         ends.append(_end(line, ends[-1], width - len(_CONTINUED)))
-    first, *rest = map(slice, ends, ends[1:])
-    return [line[first], *(_CONTINUED + line[part] for part in rest)]
+    first, *rest = (line[start:end].removesuffix(" ") for start, end in pairwise(ends))
+    return [first, *(_CONTINUED + part for part in rest)]
 
 
 def cut(text: str, width: int) -> str:
     """The text, or as much of it as fits one line."""
-    return text if _room(text, 0, width) == len(text) else f"{text[: _room(text, 0, max(1, width - len(_CUT)))]}{_CUT}"
+    if _room(text, 0, width) == len(text):
+        return text
+    return (text[: _room(text, 0, width - len(_CUT))] + _CUT)[: max(0, width)]
 
 
 def padded(text: str, width: int) -> str:
@@ -101,16 +104,19 @@ def clipped(text: str, most: int) -> str:
 
 
 def _end(text: str, start: int, width: int) -> int:
-    """Where a line of a screen that begins there ends: behind the last blank of its second half, if there is one."""
+    """Where a line of a screen that begins there ends: behind the last blank of its second half, if there is one.
+
+    That blank may be just beyond the width: it isn't shown.
+    """
     end = _room(text, start, width)
-    blank = text.rfind(" ", (start + end) // 2, end)
+    blank = text.rfind(" ", (start + end) // 2, end + 1)
     return end if end == len(text) or blank < 0 else blank + 1
 
 
 def _room(text: str, start: int, width: int) -> int:
     """The end of what fits every terminal: they differ on what is wide, and on whether a mark takes a column."""
     end, left = start, width
-    while end < len(text) and (end == start or left >= _columns(text[end])):
+    while end < len(text) and left >= _columns(text[end]):
         left -= _columns(text[end])
         end += 1
     return end

@@ -18,6 +18,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -30,7 +32,7 @@ from cli.outcome import TroubleError
 from cli.progress import Bar
 from cli.screen import COLOURS, Terminal, say, show, waited_for
 from cli.target import Stack
-from cli.text import Copied, TableRow, for_scripts, lines, visible, wrapped
+from cli.text import Copied, TableRow, cut, for_scripts, lines, visible, wrapped
 from cli.trouble import said
 from cli.words import table
 from deploy.__main__ import shown
@@ -93,8 +95,10 @@ def test_a_long_line_goes_on_away_from_the_margin() -> None:
     assert wrapped("", 80) == [""]
     assert wrapped(f"{'x' * 80}{ORDER_NO} is cancelled", 80) == ["x" * 80, f"  ... {ORDER_NO} is cancelled"]
     assert wrapped("未" * 50, 80) == ["未" * 40, "  ... " + "未" * 10]
-    assert wrapped("x" * 50, 5) == ["x" * 50], "no screen"
-    assert wrapped(f"{'x' * 78} as {ORDER_NO}", 80) == [f"{'x' * 78} ", f"  ... as {ORDER_NO}"]
+    assert wrapped("x" * 50, 12) == ["x" * 50], "no screen"
+    assert wrapped("x" * 15, 13) == ["x" * 13, "  ... xx"]
+    assert wrapped(f"{'x' * 78} as {ORDER_NO}", 80) == ["x" * 78, f"  ... as {ORDER_NO}"]
+    assert wrapped(f"{'x' * 75} fits and no more", 80) == [f"{'x' * 75} fits", "  ... and no more"]
     assert wrapped(f"x {'y' * 98}", 80) == [f"x {'y' * 78}", f"  ... {'y' * 20}"], "a blank far away"
 
 
@@ -103,6 +107,18 @@ def test_what_is_to_be_copied_is_in_one_piece() -> None:
     output = StringIO()
     shown(Console(file=output, force_terminal=True, width=40, color_system=None))([Copied(curl)])
     assert output.getvalue() == f"{curl}\n"
+
+
+@given(text=st.text(st.sampled_from("ab   \u672a\u0301")), width=st.integers(-1, 30))
+def test_whatever_a_line_has_it_fits_and_says_all_but_blanks(text: str, width: int) -> None:
+    columns = {" ": 1, "a": 1, "b": 1, ".": 1}
+    shown = wrapped(text, width)
+    assert width <= 12 or max(sum(columns.get(mark, 2) for mark in line) for line in shown) <= width
+    assert all(line.startswith("  ... ") for line in shown[1:])
+    assert "".join([shown[0], *(line[6:] for line in shown[1:])]).replace(" ", "") == text.replace(" ", "")
+    one = cut(text, width)
+    assert sum(columns.get(mark, 2) for mark in one) <= max(0, width)
+    assert one == text or (text.startswith(one.rstrip(".")) and one.endswith("..."[: max(0, width)]))
 
 
 @pytest.mark.parametrize("character", ["\u0903", "\u00b1", "\u0430", "\U0001f600"])
@@ -344,8 +360,8 @@ def test_in_a_pipe_the_list_has_no_colours_and_is_whole() -> None:
 def test_a_row_of_the_list_is_one_line_of_the_screen(columns: int) -> None:
     lines = re.sub("\x1b[^m]*m", "", printed(table(LISTED, now=NOW), columns=columns)).splitlines()
     assert len(lines) == 3
-    assert max(map(len, lines)) <= max(4, columns)
-    assert lines[1].endswith("...")
+    assert max(map(len, lines)) <= columns
+    assert lines[1].endswith("..."[:columns])
 
 
 @pytest.mark.parametrize("columns", [20, 80, 0])
