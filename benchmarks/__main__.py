@@ -5,7 +5,6 @@ A row that misses its bar doesn't fail the run: the verdict says it.
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, is_dataclass
@@ -23,9 +22,8 @@ from benchmarks.starts import cold_starts, first_invocations
 from benchmarks.starvation import scenarios, starvation
 from benchmarks.table import Row, released, shown
 from benchmarks.warm import warm_calls
-from local.errors import LocalError
 from local.stack import local_stack, step
-from local.up import run_apart
+from local.task import task
 
 PARTS = ("starts", "warm", "starvation", "killed", "backlog", "stack")
 
@@ -83,13 +81,8 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console(stderr=arguments.json)
     started = time.monotonic()
-    run_apart()
-    try:
+    with task():
         rows = list(measure(arguments.only, console))
-    except LocalError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted; everything was stopped.")
     if arguments.json:
         before = released()
         told = [{**asdict(row), "last_release": before.get(row.figure)} for row in rows]

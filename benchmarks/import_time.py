@@ -7,15 +7,14 @@ that SAM gives, a read-only file system, a fresh process for each import.
 import json
 import shutil
 import statistics
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.build import build
 from local.engine import call
-from local.errors import LocalError
 from local.image import image
+from local.task import task
 from tests.template import default_environment
 
 RUNS = 15
@@ -72,7 +71,5 @@ def import_time(function: str = "ApiFunction") -> ImportTime:
 
 
 if __name__ == "__main__":
-    try:
+    with task():
         print(import_time())
-    except LocalError as error:
-        sys.exit(str(error))

@@ -9,7 +9,6 @@ import json
 import shutil
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +32,7 @@ from local.engine import call, engine, host_address
 from local.errors import LocalError
 from local.image import image
 from local.signing import SECRET, signed_now
+from local.task import task
 
 SIZES = (128, 256, 512, 1024, 1769)
 WHOLE_PROCESSOR = 1769
@@ -194,11 +194,8 @@ def _this_machine() -> str:
 def main() -> None:
     """Measure and tell."""
     console = Console()
-    try:
-        with runtime() as run_in:
-            console.print(shown(list(memory(run_in)), released()))
-    except LocalError as error:
-        sys.exit(str(error))
+    with task(), runtime() as run_in:
+        console.print(shown(list(memory(run_in)), released()))
 
 
 if __name__ == "__main__":

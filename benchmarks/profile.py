@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.tree import Tree
 
 from benchmarks.runtime import ENVIRONMENT, FLOOR, FUNCTIONS, runtime
+from local.task import task
 
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
 _RUNS = 5
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=2.0, help="milliseconds that an import must take to be shown")
     arguments = parser.parse_args()
     console = Console()
-    with runtime() as run_in:
+    with task(), runtime() as run_in:
         path = run_in.path(arguments.function)
         how = ("-X", "importtime", "-c", "import app")
         outputs = [run_in.output(*how, path=path, environment=ENVIRONMENT) for _ in range(_RUNS)]

@@ -6,7 +6,6 @@ The statistics are those of the emulator's CloudWatch, which is given what the f
 import json
 import math
 import random
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,10 +19,9 @@ from rich.console import Console
 
 from feee_cancel.adapters.telemetry import NAMESPACE
 from local.build import ROOT
-from local.errors import LocalError
 from local.metrics import Datum, emitted
 from local.stack import LocalStack, local_stack, step
-from local.up import run_apart
+from local.task import task
 
 PICTURE = ROOT / "docs/dashboard.png"
 _SECONDS = 240
@@ -198,18 +196,12 @@ def picture(stack: LocalStack, start: float) -> Figure:
 def main() -> None:
     """Deploy, play, draw, clean up."""
     console = Console()
-    run_apart()
-    try:
-        with local_stack(console) as stack:
-            start = time.time() // _PERIOD * _PERIOD
-            with step(console, f"Playing {_SECONDS // 60} minutes of cancellations"):
-                play(stack, _SECONDS)
-            with step(console, f"Drawing {PICTURE.relative_to(ROOT)}"):
-                picture(stack, start).savefig(PICTURE, pil_kwargs={"optimize": True})
-    except LocalError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted; everything was stopped.")
+    with task(), local_stack(console) as stack:
+        start = time.time() // _PERIOD * _PERIOD
+        with step(console, f"Playing {_SECONDS // 60} minutes of cancellations"):
+            play(stack, _SECONDS)
+        with step(console, f"Drawing {PICTURE.relative_to(ROOT)}"):
+            picture(stack, start).savefig(PICTURE, pil_kwargs={"optimize": True})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """`make demo`: a few cancellations through the deployed API, and what became of them."""
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from local.bus import SettledEvents, settled_events
 from local.errors import LocalError
 from local.signing import signed
 from local.stack import LocalStack, local_stack, step
-from local.up import run_apart
+from local.task import task
 
 _FINAL = {"cancelled", "rejected", "withdrawn", "failed"}
 _PATIENCE_SECONDS = 90
@@ -229,15 +228,10 @@ def _why(outcome: Outcome) -> str:
 def main() -> None:
     """Set up, play, show, clean up."""
     console = Console()
-    run_apart()
-    try:
+    with task():
         with local_stack(console) as stack:
             play(stack, console)
         console.print("\nEverything was stopped and removed. `make local` keeps it running to play with.")
-    except LocalError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted; everything was stopped.")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ can't make, so calls go to the server of the page, which signs them with the loc
 import hmac
 import json
 import secrets
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,12 +25,11 @@ from feee_cancel_client.running import Running, read
 from local import running
 from local.build import ROOT
 from local.emulator import free_port
-from local.errors import LocalError
 from local.signing import SECRET, signed
 from local.simulator.client import ControlError, SimulatorClient
 from local.simulator.listener import Listener, listening
 from local.stack import local_stack
-from local.up import run_apart
+from local.task import task
 
 EXAMPLE = "2304170329503866885309"
 """The order of the examples in openapi.yaml; it is made, so that they work as they stand."""
@@ -168,16 +166,14 @@ def _simulator(there: Running) -> SimulatorClient:
 def main() -> None:
     """Serve the page until Ctrl-C or SIGTERM."""
     console = Console()
-    run_apart()
-    try:
-        with _somewhere(console) as (api, simulator, secret), served(api, _PORT, webhook_secret=secret) as url:
-            make_example(simulator)
-            console.print(f"\nThe API's reference is at {url}\nCtrl-C stops it.", highlight=False, soft_wrap=True)
-            threading.Event().wait()
-    except LocalError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        console.print("\nStopped.")
+    with (
+        task(serves=True),
+        _somewhere(console) as (api, simulator, secret),
+        served(api, _PORT, webhook_secret=secret) as url,
+    ):
+        make_example(simulator)
+        console.print(f"\nThe API's reference is at {url}\nCtrl-C stops it.", highlight=False, soft_wrap=True)
+        threading.Event().wait()
 
 
 def make_example(simulator: SimulatorClient) -> None:

@@ -2,32 +2,24 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from local.containers import Containers, containers
-from local.errors import LocalError
 from local.samples import EVENTS, function_of, prepared
 from local.stack import LocalStack
-from local.up import run_apart
+from local.task import task
 
 
 def main() -> None:
     """Set up, invoke once, show, clean up."""
     console = Console()
     path = _arguments()
-    run_apart()
-    try:
-        with containers(console) as local:
-            stop_ticks(local.stack)
-            console.print(play(path, local), highlight=False, markup=False, soft_wrap=True)
-    except LocalError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted; everything was stopped.")
+    with task(), containers(console) as local:
+        stop_ticks(local.stack)
+        console.print(play(path, local), highlight=False, markup=False, soft_wrap=True)
 
 
 def play(path: Path, local: Containers) -> str:

@@ -1,6 +1,5 @@
 """`make sam-api`: the API through `sam local start-api`, until Ctrl-C."""
 
-import sys
 import threading
 
 from rich.console import Console
@@ -10,9 +9,8 @@ from local.build import ROOT
 from local.containers import Containers, containers
 from local.emulator import free_port
 from local.engine import HOST
-from local.errors import LocalError
 from local.running import SHELL, for_shells
-from local.up import run_apart
+from local.task import task
 
 FOLDER = ROOT / ".local"
 _PORT = 3000
@@ -42,15 +40,14 @@ Ctrl-C stops everything.
 def main() -> None:
     """Keep the API up until Ctrl-C or SIGTERM."""
     console = Console()
-    run_apart()
-    try:
-        with containers(console, FOLDER) as local, local.api(free_port(_PORT)) as url, for_shells(local.stack, url):
-            console.print(usage(local, url), highlight=False, soft_wrap=True, markup=False)
-            threading.Event().wait()
-    except LocalError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        console.print("\nStopped.")
+    with (
+        task(serves=True),
+        containers(console, FOLDER) as local,
+        local.api(free_port(_PORT)) as url,
+        for_shells(local.stack, url),
+    ):
+        console.print(usage(local, url), highlight=False, soft_wrap=True, markup=False)
+        threading.Event().wait()
 
 
 def usage(local: Containers, url: str) -> str:

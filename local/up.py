@@ -1,15 +1,13 @@
 """`make local`: the service on this machine, until Ctrl-C."""
 
-import signal
-import sys
 import threading
 
 from rich.console import Console
 
 from local.build import ROOT
-from local.errors import LocalError, leave_the_users_settings
 from local.running import SHELL, announced
 from local.stack import LocalStack, local_stack
+from local.task import task
 
 _EMULATOR_PORT = 4566
 _USAGE = """
@@ -40,27 +38,10 @@ Ctrl-C stops everything.
 
 def main() -> None:
     """Keep the local stack up until Ctrl-C or SIGTERM."""
-    stopped = threading.Event()
     console = Console()
-    run_apart()
-    try:
-        with local_stack(console, port=_EMULATOR_PORT) as stack, announced(stack):
-            console.print(_usage(stack), highlight=False, soft_wrap=True, markup=False)
-            stopped.wait()
-    except LocalError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        console.print("\nStopped.")
-
-
-def run_apart() -> None:
-    """What a task begins with: the user's AWS settings and proxies are none of its business, and signals end it.
-
-    SIGTERM ends as Ctrl-C does, so that what was started is stopped; a background job takes SIGINT too.
-    """
-    leave_the_users_settings()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    with task(serves=True), local_stack(console, port=_EMULATOR_PORT) as stack, announced(stack):
+        console.print(_usage(stack), highlight=False, soft_wrap=True, markup=False)
+        threading.Event().wait()
 
 
 def _usage(stack: LocalStack) -> str:
