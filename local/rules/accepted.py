@@ -7,6 +7,10 @@ from typing import Any
 from local.rules.transformed import listed, of_type, statements_of
 
 QUEUE_ACTIONS = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
+NETWORK_ACTIONS = {
+    *("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface"),
+    *("DescribeNetworkInterfaces", "DescribeSubnets"),
+}
 LEGACY_POLICIES = {"TLS_1_0", "TLS_1_2"}
 LONGEST_STACK_NAME = 128
 LONGEST_QUERY_NAME, LONGEST_QUERY, MOST_LOG_GROUPS = 255, 10_000, 50
@@ -79,6 +83,18 @@ def queues_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
         for action in sorted(QUEUE_ACTIONS):
             if not _may(template, _role_of(template, function), f"sqs:{action}", {"Fn::GetAtt": [queue, "Arn"]}):
                 yield f"{function} lacks sqs:{action} on {queue}"
+
+
+def functions_may_connect_to_their_network(template: Mapping[str, Any]) -> Iterator[str]:
+    """Lambda refuses a VPC if the function's role lacks one of six, on any resource.
+
+    Lambda: giving functions access to resources in a VPC, required IAM permissions. AWSLambdaVPCAccessExecutionRole has
+    them since January 2024; AWSLambdaENIManagementAccess has five (AWS managed policy reference).
+    """
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        for action in sorted(NETWORK_ACTIONS) if "VpcConfig" in function else ():
+            if not _may(template, _role_of(template, name), f"ec2:{action}", "*"):
+                yield f"{name} lacks ec2:{action} in a VPC"
 
 
 def _kept(template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -193,6 +209,7 @@ def _longest_given(parameter: Mapping[str, Any]) -> int:
 RULES = (
     queues_hide_a_message_while_it_is_worked_on,
     queues_may_be_read,
+    functions_may_connect_to_their_network,
     what_failed_may_be_kept,
     saved_queries_are_accepted,
     security_policies_come_with_what_they_need,

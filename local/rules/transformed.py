@@ -48,11 +48,13 @@ def listed(value: Any) -> list[Any]:
 
 
 def statements_of(template: Mapping[str, Any], role: str) -> list[Any]:
-    """What a role allows, by policies of its own or attached ones."""
-    documents = [policy["PolicyDocument"] for policy in template["Resources"][role]["Properties"].get("Policies", [])]
-    attached = of_type(template, "AWS::IAM::Policy").values()
-    documents += [policy["PolicyDocument"] for policy in attached if {"Ref": role} in policy["Roles"]]
-    return [statement for document in documents for statement in document["Statement"]]
+    """What a role allows, by policies of its own or attached ones of the template."""
+    properties = template["Resources"][role]["Properties"]
+    attached = [one for one in of_type(template, "AWS::IAM::Policy").values() if {"Ref": role} in one["Roles"]]
+    arns = [arn for several in branches(properties.get("ManagedPolicyArns", [])) for arn in listed(several)]
+    shared = [one for name, one in of_type(template, "AWS::IAM::ManagedPolicy").items() if {"Ref": name} in arns]
+    policies = [*properties.get("Policies", []), *attached, *shared]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def branches(value: Any) -> Iterator[Any]:

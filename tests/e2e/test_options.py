@@ -56,9 +56,15 @@ def network(stack: LocalStack, function: str) -> dict[str, Any]:
     attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
     return {
         "vpc": vpc(stack, f"{function}Function"),
-        "managed": [policy["PolicyName"] for policy in attached],
+        "managed": [action for one in attached for action in actions(iam, one["PolicyArn"])],
         "denied": [one["Action"] for one in denied if found["FunctionArn"] in str(one["Condition"])],
     }
+
+
+def actions(iam: Any, policy: str) -> list[str]:
+    """What a policy of this stack, with one statement, allows."""
+    (statement,) = iam.get_policy_version(PolicyArn=policy, VersionId="v1")["PolicyVersion"]["Document"]["Statement"]
+    return list(statement["Action"])
 
 
 def vpc(stack: LocalStack, function: str) -> dict[str, list[str]]:
@@ -77,7 +83,10 @@ def vpc(stack: LocalStack, function: str) -> dict[str, list[str]]:
 OUTSIDE: dict[str, Any] = {"vpc": {}, "managed": [], "denied": []}
 INSIDE = {
     "vpc": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]},
-    "managed": ["AWSLambdaENIManagementAccess"],
+    "managed": [
+        *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+        *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+    ],
     "denied": ["ec2:*"],
 }
 NOTHING = {

@@ -364,6 +364,22 @@ def test_a_queues_reader_may_read_it() -> None:
     assert "lacks sqs:GetQueueAttributes" in found(accepted.queues_may_be_read, changed(change))
 
 
+def test_a_function_may_connect_to_its_network() -> None:
+    """Lambda: giving functions access to resources in a VPC; AWSLambdaENIManagementAccess lacks ec2:DescribeSubnets."""
+
+    def change(template: Any) -> None:
+        (statement,) = properties(template, "MayConnectToTheNetwork")["PolicyDocument"]["Statement"]
+        statement["Action"].remove("ec2:DescribeSubnets")
+
+    rule = accepted.functions_may_connect_to_their_network
+    assert found(rule, changed(change)) == "; ".join(
+        f"{name} lacks ec2:DescribeSubnets in a VPC" for name in ("ApiFunction", "ScheduleFunction")
+    )
+    arns = [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"}]
+    bad = changed(lambda template: properties(template, "ApiFunctionRole").update(ManagedPolicyArns=arns))
+    assert "ApiFunction lacks ec2:DescribeSubnets" in found(rule, bad)
+
+
 @pytest.mark.parametrize("role", ["ScheduleFunctionRole", "NotifyFunctionRole", "TickRole"])
 def test_what_failed_may_be_kept(role: str) -> None:
     """Lambda: adding a destination, permissions; EventBridge Scheduler: configuring a dead-letter queue."""

@@ -57,13 +57,7 @@ ALLOWED["DeliverFunction"] = {
     ("kms:Decrypt", "SecretKmsKeyArns"),
 } | logs("DeliverFunction")
 
-IN_A_VPC = {
-    "Fn::If": [
-        "InVpc",
-        [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"}],
-        {"Ref": "AWS::NoValue"},
-    ]
-}
+IN_A_VPC = {"Fn::If": ["InVpc", [{"Ref": "MayConnectToTheNetwork"}], {"Ref": "AWS::NoValue"}]}
 """Lambda's own permission for network interfaces, which is denied to the functions' code."""
 MANAGED = {"ApiFunction": IN_A_VPC, "ScheduleFunction": IN_A_VPC}
 
@@ -96,6 +90,17 @@ def test_the_ticks_role_starts_the_drain_and_keeps_what_it_could_not_deliver() -
     }
 
 
+def test_lambda_may_make_network_interfaces_in_a_vpc_and_nothing_else() -> None:
+    """Lambda: giving functions access to resources in a VPC, required IAM permissions."""
+    assert set(resources("AWS::IAM::ManagedPolicy")) == {"MayConnectToTheNetwork"}
+    assert transformed()["Resources"]["MayConnectToTheNetwork"]["Condition"] == "InVpc"
+    (statement,) = resources("AWS::IAM::ManagedPolicy")["MayConnectToTheNetwork"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == [
+        *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+        *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+    ]
+
+
 def test_there_is_no_other_role() -> None:
     functions = {f["Role"]["Fn::GetAtt"][0] for f in resources("AWS::Lambda::Function").values()}
     assert set(resources("AWS::IAM::Role")) == functions | {"TickRole", "ApiGatewayLogRole"}
@@ -109,9 +114,7 @@ def allowed(role: str) -> Iterator[tuple[str, str]]:
         for policy in resources("AWS::IAM::Policy").values()
         if {"Ref": role} in policy["Roles"]
     ]
-    assert not {"AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"} & {
-        r["Type"] for r in transformed()["Resources"].values()
-    }
+    assert not resources("AWS::IAM::RolePolicy")
     for statement in (statement for policy in policies for statement in policy["Statement"]):
         if statement["Effect"] == "Deny":
             continue
