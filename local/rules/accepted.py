@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.rules.transformed import listed, of_type, statements_of
+from local.rules.transformed import branches, listed, of_type, statements_of
 
 QUEUE_ACTIONS = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 NETWORK_ACTIONS = {
@@ -18,7 +18,7 @@ LONGEST_DESCRIPTION, LONGEST_VALUE = 4_000, 4_096
 MOST_VARIABLES = 4 * 1024
 LONGEST = {"AWS::DynamoDB::Table": 255, "AWS::Lambda::Function": 64, "AWS::SQS::Queue": 160}
 """The longest that a reference to such a resource can be: a name, or a queue's URL, whose name has 80 characters."""
-LONGEST_ARN, LONGEST_NUMBER = 320, 10
+LONGEST_ARN = 320
 REPOSITORY = {
     "Name": r"[a-zA-Z0-9\-]{1,140}",
     "Description": r"(?s).{1,256}",
@@ -183,6 +183,16 @@ def variables_fit_whatever_is_given(template: Mapping[str, Any]) -> Iterator[str
             yield f"{name} may have {length} bytes of variables"
 
 
+def variables_are_whole_numbers(template: Mapping[str, Any]) -> Iterator[str]:
+    """A parameter of type Number may be a float (Parameters syntax), and a function that reads it wouldn't start."""
+    parameters = template.get("Parameters", {})
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            for one in branches(value):
+                if isinstance(one, dict) and parameters.get(one.get("Ref"), {}).get("Type") == "Number":
+                    yield f"{name} may get a fraction in {variable}"
+
+
 def _longest(template: Mapping[str, Any], value: Any) -> int:
     """How long it can become."""
     match value:
@@ -201,8 +211,6 @@ def _longest(template: Mapping[str, Any], value: Any) -> int:
 
 
 def _longest_given(parameter: Mapping[str, Any]) -> int:
-    if parameter["Type"] == "Number":
-        return LONGEST_NUMBER
     return int(max(map(len, parameter.get("AllowedValues", [])), default=parameter.get("MaxLength", LONGEST_VALUE)))
 
 
@@ -217,4 +225,5 @@ RULES = (
     parameters_accept_their_own_defaults,
     indexes_stay_as_they_are,
     variables_fit_whatever_is_given,
+    variables_are_whole_numbers,
 )

@@ -466,6 +466,13 @@ def test_variables_fit_whatever_is_given(name: str) -> None:
     assert "DeliverFunction may have" in found(accepted.variables_fit_whatever_is_given, bad)
 
 
+def test_a_function_reads_no_fraction() -> None:
+    """CloudFormation template Parameters syntax: a Number is an integer or a float; AllowedPattern is for texts."""
+    bad = changed(lambda template: template["Parameters"]["RetentionDays"].update(Type="Number"))
+    assert "ApiFunction may get a fraction in RETENTION_DAYS" in found(accepted.variables_are_whole_numbers, bad)
+    assert not re.fullmatch(TEMPLATE["Parameters"]["RetentionDays"]["AllowedPattern"], "0.5")
+
+
 def test_every_wait_can_be_tuned_at_once() -> None:
     """With all names of the pattern and their longest numbers, Tuning is no longer than it may be."""
     tuning = TEMPLATE["Parameters"]["Tuning"]

@@ -150,7 +150,7 @@ def test_what_holds_data_is_encrypted_and_the_table_can_be_restored() -> None:
 def test_the_table_forgets_by_the_attribute_that_final_rows_alone_have() -> None:
     table = resources("AWS::DynamoDB::Table")["CancellationTable"]
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert TEMPLATE["Parameters"]["RetentionDays"]["Default"] == 400
+    assert TEMPLATE["Parameters"]["RetentionDays"]["Default"] == "400"
 
 
 def test_no_secret_is_in_the_template() -> None:
