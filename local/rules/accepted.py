@@ -4,16 +4,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.rules.transformed import branches, listed, of_type, statements_of
+from local.rules.transformed import branches, of_type, readers
 
-QUEUE_ACTIONS = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
-NETWORK_ACTIONS = {
-    *("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface"),
-    *("DescribeNetworkInterfaces", "DescribeSubnets"),
-}
 LEGACY_POLICIES = {"TLS_1_0", "TLS_1_2"}
-LONGEST_STACK_NAME = 128
-LONGEST_QUERY_NAME, LONGEST_QUERY, MOST_LOG_GROUPS = 255, 10_000, 50
+LONGEST_OF_ALL_STACKS = {"AWS::StackName": 128, "AWS::Region": 20}
+LONGEST_NAMES = {
+    "AWS::CloudWatch::Alarm": ("AlarmName", 255),
+    "AWS::CloudWatch::Dashboard": ("DashboardName", 255),
+    "AWS::Logs::QueryDefinition": ("Name", 255),
+}
+"""What is named by a property that this template sets; CloudFormation shortens the names that it makes itself."""
+LONGEST_QUERY, MOST_LOG_GROUPS = 10_000, 50
 LONGEST_DESCRIPTION, LONGEST_VALUE = 4_000, 4_096
 MOST_VARIABLES = 4 * 1024
 LONGEST = {"AWS::DynamoDB::Table": 255, "AWS::Lambda::Function": 64, "AWS::SQS::Queue": 160}
@@ -47,86 +48,32 @@ INDEXES = {
 LABEL, MOST_LABELS = r"[a-zA-Z0-9+\-_:/@]{1,127}", 10
 
 
-def _role_of(template: Mapping[str, Any], function: str) -> str:
-    return str(of_type(template, "AWS::Lambda::Function")[function]["Role"]["Fn::GetAtt"][0])
-
-
-def _may(template: Mapping[str, Any], role: str, action: str, resource: Any) -> bool:
-    return any(
-        action in listed(one["Action"]) and resource in listed(one["Resource"])
-        for one in statements_of(template, role)
-        if one["Effect"] == "Allow"
-    )
-
-
-def _readers(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each queue that a function is invoked from, with the function."""
-    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
-        if "StartingPosition" not in mapping:  # that is a stream's
-            yield mapping["EventSourceArn"]["Fn::GetAtt"][0], mapping["FunctionName"]["Ref"]
-
-
 def queues_hide_a_message_while_it_is_worked_on(template: Mapping[str, Any]) -> Iterator[str]:
     """Lambda refuses a mapping whose queue has less visibility timeout than the function has time.
 
     Lambda: creating and configuring an SQS event source mapping; getlift/lift#388.
     """
     queues, functions = of_type(template, "AWS::SQS::Queue"), of_type(template, "AWS::Lambda::Function")
-    for queue, function in _readers(template):
+    for queue, function in readers(template):
         if queues[queue].get("VisibilityTimeout", 30) < functions[function].get("Timeout", 3):
             yield f"{queue} shows a message again while {function} works on it"
 
 
-def queues_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
-    """A mapping is refused if its function's role lacks one of three (SQS: configuring a queue to trigger Lambda)."""
-    for queue, function in _readers(template):
-        for action in sorted(QUEUE_ACTIONS):
-            if not _may(template, _role_of(template, function), f"sqs:{action}", {"Fn::GetAtt": [queue, "Arn"]}):
-                yield f"{function} lacks sqs:{action} on {queue}"
-
-
-def functions_may_connect_to_their_network(template: Mapping[str, Any]) -> Iterator[str]:
-    """Lambda refuses a VPC if the function's role lacks one of six, on any resource.
-
-    Lambda: giving functions access to resources in a VPC, required IAM permissions. AWSLambdaVPCAccessExecutionRole has
-    them since January 2024; AWSLambdaENIManagementAccess has five (AWS managed policy reference).
-    """
-    for name, function in of_type(template, "AWS::Lambda::Function").items():
-        for action in sorted(NETWORK_ACTIONS) if "VpcConfig" in function else ():
-            if not _may(template, _role_of(template, name), f"ec2:{action}", "*"):
-                yield f"{name} lacks ec2:{action} in a VPC"
-
-
-def _kept(template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The role that sends what failed, and where to."""
-    for kind in ("AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping"):
-        for one in of_type(template, kind).values():
-            if failure := one.get("DestinationConfig", {}).get("OnFailure"):
-                yield _role_of(template, one["FunctionName"]["Ref"]), failure["Destination"]
-    for schedule in of_type(template, "AWS::Scheduler::Schedule").values():
-        if letters := schedule["Target"].get("DeadLetterConfig"):
-            yield schedule["Target"]["RoleArn"]["Fn::GetAtt"][0], letters["Arn"]
-
-
-def what_failed_may_be_kept(template: Mapping[str, Any]) -> Iterator[str]:
-    """Lambda and Scheduler put what failed into a queue with the function's or the schedule's role.
-
-    Lambda: adding a destination, permissions; EventBridge Scheduler: configuring a dead-letter queue.
-    """
-    for role, queue in _kept(template):
-        if not _may(template, role, "sqs:SendMessage", queue):
-            yield f"{role} may not send to {queue['Fn::GetAtt'][0]}"
-
-
 def saved_queries_are_accepted(template: Mapping[str, Any]) -> Iterator[str]:
-    """A name of 255 characters, with the stack's 128; a text of 10,000 (AWS::Logs::QueryDefinition); 50 log groups."""
+    """A text of 10,000 characters (AWS::Logs::QueryDefinition); 50 log groups (StartQuery)."""
     for name, query in of_type(template, "AWS::Logs::QueryDefinition").items():
-        if _longest(template, query["Name"]) > LONGEST_QUERY_NAME:
-            yield f"{name} has too long a name for a stack with a long one"
         if not 0 < len(query["QueryString"]) <= LONGEST_QUERY:
             yield f"{name} has {len(query['QueryString'])} characters"
         if len(query.get("LogGroupNames", [])) > MOST_LOG_GROUPS:
             yield f"{name} reads more log groups than a query may"
+
+
+def names_fit_a_stack_with_a_long_one(template: Mapping[str, Any]) -> Iterator[str]:
+    """A stack's name may have 128 characters (CreateStack); an alarm's, a dashboard's and a query's, 255."""
+    for kind, (named, most) in LONGEST_NAMES.items():
+        for name, resource in of_type(template, kind).items():
+            if _longest(template, resource[named]) > most:
+                yield f"{name} has too long a name for a stack with a long one"
 
 
 def security_policies_come_with_what_they_need(template: Mapping[str, Any]) -> Iterator[str]:
@@ -201,8 +148,8 @@ def _longest(template: Mapping[str, Any], value: Any) -> int:
         case {"Fn::Sub": str(text)}:
             names = re.findall(r"\$\{([^}]+)\}", text)
             return len(re.sub(r"\$\{[^}]+\}", "", text)) + sum(_longest(template, {"Ref": name}) for name in names)
-        case {"Ref": "AWS::StackName"}:
-            return LONGEST_STACK_NAME
+        case {"Ref": name} if name in LONGEST_OF_ALL_STACKS:
+            return LONGEST_OF_ALL_STACKS[name]
         case {"Ref": name} if name in template.get("Parameters", {}):
             return _longest_given(template["Parameters"][name])
         case {"Ref": name}:
@@ -216,10 +163,8 @@ def _longest_given(parameter: Mapping[str, Any]) -> int:
 
 RULES = (
     queues_hide_a_message_while_it_is_worked_on,
-    queues_may_be_read,
-    functions_may_connect_to_their_network,
-    what_failed_may_be_kept,
     saved_queries_are_accepted,
+    names_fit_a_stack_with_a_long_one,
     security_policies_come_with_what_they_need,
     the_repository_accepts_the_metadata,
     parameters_accept_their_own_defaults,

@@ -14,7 +14,21 @@ OUTLIVES_A_FAILED_CREATION = {
 }
 LEVELS = {"TRACE", "DEBUG", "INFO"}
 """Of Lambda's application log levels, those that let lines without a level through: they count as INFO."""
-STREAM_ACTIONS = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
+VARIABLES = {
+    *(
+        "requestId",
+        "extendedRequestId",
+        "requestTime",
+        "requestTimeEpoch",
+        "httpMethod",
+        "path",
+        "resourcePath",
+        "status",
+    ),
+    *("identity.sourceIp", "identity.userArn", "identity.caller", "identity.userAgent", "responseLatency"),
+    *("responseLength", "error.responseType", "error.messageString", "xrayTraceId"),
+}
+"""Of the variables of an access log, those that may be of use here."""
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:feee/key"
 API_GATEWAYS_LIMIT_SECONDS = 29
 MOST_PARAMETERS = MOST_OUTPUTS = 200
@@ -48,6 +62,14 @@ def access_logs_tell_requests_apart(template: Mapping[str, Any]) -> Iterator[str
         written = stage.get("AccessLogSetting", {}).get("Format", "$context.requestId")
         if not re.search(r"\$context\.(extendedR|r)equestId\b", written):
             yield "the access log's format has no request id"
+
+
+def access_logs_name_variables_that_there_are(template: Mapping[str, Any]) -> Iterator[str]:
+    """Variables for access logging for API Gateway: for any other, nothing is written."""
+    for stage in of_type(template, "AWS::ApiGateway::Stage").values():
+        named = set(re.findall(r"\$context\.([\w.]+)", stage.get("AccessLogSetting", {}).get("Format", "")))
+        for variable in sorted(named - VARIABLES):
+            yield f"the access log names $context.{variable}"
 
 
 def api_gateway_may_invoke_each_function(template: Mapping[str, Any]) -> Iterator[str]:
@@ -138,33 +160,6 @@ def secrets_are_named_in_full(template: Mapping[str, Any]) -> Iterator[str]:
             yield f"parameter {name} refuses the ARN of a secret"
 
 
-def readers_of_a_secret_may_decrypt_it(template: Mapping[str, Any]) -> Iterator[str]:
-    """Under a customer-managed key its reader needs kms:Decrypt (Secrets Manager: permissions for the KMS key).
-
-    The stack's own secrets have such a key, too, if one is given. A key is for one secret: kms:EncryptionContext.
-    """
-    for role in of_type(template, "AWS::IAM::Role"):
-        statements = statements_of(template, role)
-        read = [one["Resource"] for one in statements if "secretsmanager:GetSecretValue" in listed(one["Action"])]
-        decrypted = [
-            one.get("Condition", {}).get("StringEquals", {}).get("kms:EncryptionContext:SecretARN")
-            for one in statements
-            if "kms:Decrypt" in listed(one["Action"])
-        ]
-        if any(_may_have_a_key(template, secret) and secret not in decrypted for secret in read):
-            yield f"{role} reads a secret whose key it may not use"
-        if any(secret not in read for secret in decrypted):
-            yield f"{role} may decrypt what it doesn't read"
-
-
-def _may_have_a_key(template: Mapping[str, Any], secret: Any) -> bool:
-    """Whether it is given (a parameter), or made with a key: any other is under AWS's own."""
-    made = [one["Fn::GetAtt"][0] for one in branches(secret) if "Fn::GetAtt" in one]
-    return len(made) < len([*branches(secret)]) or any(
-        "KmsKeyId" in template["Resources"][name]["Properties"] for name in made
-    )
-
-
 def secrets_start_with_the_same_literal(template: Mapping[str, Any]) -> Iterator[str]:
     """CloudFormation writes SecretString again when the template's text changes: over the real one (cdkd#2472).
 
@@ -173,21 +168,6 @@ def secrets_start_with_the_same_literal(template: Mapping[str, Any]) -> Iterator
     for name, secret in of_type(template, "AWS::SecretsManager::Secret").items():
         if secret.get("SecretString") not in ('{"key": ""}', '{"secrets": []}'):
             yield f"an update of the stack would overwrite {name}"
-
-
-def streams_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
-    """A stream's reader has four actions (DynamoDB: policy to allow Lambda to access stream records).
-
-    ListStreams is one of them, on the table's streams.
-    """
-    functions = of_type(template, "AWS::Lambda::Function")
-    roles = of_type(template, "AWS::IAM::Role")
-    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
-        if "StartingPosition" not in mapping:
-            continue  # a queue's
-        role = functions[mapping["FunctionName"]["Ref"]]["Role"]["Fn::GetAtt"][0]
-        for action in sorted(STREAM_ACTIONS - set(re.findall(r"dynamodb:(\w+)", json.dumps(roles[role])))):
-            yield f"{role} lacks dynamodb:{action}"
 
 
 def lists_are_read_where_each_has_something(template: Mapping[str, Any]) -> Iterator[str]:
@@ -235,6 +215,7 @@ RULES = (
     language_extensions_come_first,
     method_settings_name_methods_that_exist,
     access_logs_tell_requests_apart,
+    access_logs_name_variables_that_there_are,
     api_gateway_may_invoke_each_function,
     functions_answer_before_api_gateway_gives_up,
     failed_creations_leave_nothing,
@@ -243,9 +224,7 @@ RULES = (
     no_concurrency_is_reserved,
     log_levels_let_metrics_through,
     secrets_are_named_in_full,
-    readers_of_a_secret_may_decrypt_it,
     secrets_start_with_the_same_literal,
-    streams_may_be_read,
     lists_are_read_where_each_has_something,
     a_function_that_invokes_itself_is_allowed_to,
     indexes_project_no_more_than_dynamodb_allows,

@@ -57,6 +57,13 @@ def statements_of(template: Mapping[str, Any], role: str) -> list[Any]:
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
+def readers(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each queue that a function is invoked from, with the function."""
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        if "StartingPosition" not in mapping:  # that is a stream's
+            yield mapping["EventSourceArn"]["Fn::GetAtt"][0], mapping["FunctionName"]["Ref"]
+
+
 def branches(value: Any) -> Iterator[Any]:
     """What a value can become: itself, or either side of an `Fn::If`."""
     match value:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.rules import RULES, Rule, accepted, faults, imported, resource_rules
+from local.rules import RULES, Rule, accepted, faults, imported, permissions, resource_rules
 from local.rules import transformed as sam
 from tests.template import ROOT, TEMPLATE, resources, transformed
 
@@ -220,6 +220,17 @@ def test_the_access_log_has_the_requests_id() -> None:
     assert "request id" in found(resource_rules.access_logs_tell_requests_apart, changed(change))
 
 
+def test_the_access_log_names_variables_that_there_are() -> None:
+    """API Gateway: variables for access logging; one that isn't there is an empty text in each line."""
+
+    def change(template: Any) -> None:
+        setting = properties(template, "Apiv1Stage")["AccessLogSetting"]
+        setting["Format"] = setting["Format"].replace("$context.responseLatency", "$context.latency")
+
+    rule = resource_rules.access_logs_name_variables_that_there_are
+    assert "$context.latency" in found(rule, changed(change))
+
+
 def test_api_gateway_may_invoke_what_serves_a_method() -> None:
     """Lambda: invoking a function using an API Gateway endpoint, permissions."""
     permissions = [name for name in resources("AWS::Lambda::Permission") if "GetOrder" in name]
@@ -296,7 +307,7 @@ def test_who_reads_a_secret_may_use_its_key() -> None:
         ("MayDecryptTheSettledSecret", 1),
     ):
         bad = changed(lambda template, name=policy: template["Resources"].pop(name))  # type: ignore[misc]
-        said = found(resource_rules.readers_of_a_secret_may_decrypt_it, bad)
+        said = found(permissions.readers_of_a_secret_may_decrypt_it, bad)
         assert said.count("whose key it may not use") == readers
 
 
@@ -307,7 +318,7 @@ def test_who_may_use_a_key_may_use_it_for_that_secret_alone() -> None:
         (statement,) = properties(template, "MayDecryptTheKey")["PolicyDocument"]["Statement"]
         del statement["Condition"]
 
-    said = found(resource_rules.readers_of_a_secret_may_decrypt_it, changed(change))
+    said = found(permissions.readers_of_a_secret_may_decrypt_it, changed(change))
     assert said.count("may decrypt what it doesn't read") == 2
 
 
@@ -331,7 +342,7 @@ def test_the_notifier_may_read_the_stream() -> None:
         (policy,) = properties(template, "NotifyFunctionRole")["Policies"]
         policy["PolicyDocument"]["Statement"] = policy["PolicyDocument"]["Statement"][:1]
 
-    assert "dynamodb:ListStreams" in found(resource_rules.streams_may_be_read, changed(change))
+    assert "dynamodb:ListStreams" in found(permissions.streams_may_be_read, changed(change))
 
 
 def test_the_drain_may_wake_itself() -> None:
@@ -361,7 +372,7 @@ def test_a_queues_reader_may_read_it() -> None:
         (policy,) = properties(template, "DeliverFunctionRole")["Policies"]
         policy["PolicyDocument"]["Statement"][0]["Action"].remove("sqs:GetQueueAttributes")
 
-    assert "lacks sqs:GetQueueAttributes" in found(accepted.queues_may_be_read, changed(change))
+    assert "lacks sqs:GetQueueAttributes" in found(permissions.queues_may_be_read, changed(change))
 
 
 def test_a_function_may_connect_to_its_network() -> None:
@@ -371,7 +382,7 @@ def test_a_function_may_connect_to_its_network() -> None:
         (statement,) = properties(template, "MayConnectToTheNetwork")["PolicyDocument"]["Statement"]
         statement["Action"].remove("ec2:DescribeSubnets")
 
-    rule = accepted.functions_may_connect_to_their_network
+    rule = permissions.functions_may_connect_to_their_network
     assert found(rule, changed(change)) == "; ".join(
         f"{name} lacks ec2:DescribeSubnets in a VPC" for name in ("ApiFunction", "ScheduleFunction")
     )
@@ -389,21 +400,45 @@ def test_what_failed_may_be_kept(role: str) -> None:
         kept = [one for one in policy["PolicyDocument"]["Statement"] if one["Action"] != "sqs:SendMessage"]
         policy["PolicyDocument"]["Statement"] = kept
 
-    assert f"{role} may not send" in found(accepted.what_failed_may_be_kept, changed(change))
+    assert f"{role} may not send" in found(permissions.what_failed_may_be_kept, changed(change))
 
 
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        ({"Name": {"Fn::Sub": "${AWS::StackName}/" + "q" * 127}}, "too long a name"),
         ({"QueryString": "fields @message" + " " * 10_000}, "10015 characters"),
         ({"LogGroupNames": ["logs"] * 51}, "more log groups"),
     ],
 )
 def test_a_saved_query_is_accepted(bad: dict[str, Any], words: str) -> None:
-    """AWS::Logs::QueryDefinition: Name 1 to 255, QueryString 1 to 10000; StartQuery: 50 log groups."""
+    """AWS::Logs::QueryDefinition: QueryString 1 to 10000; StartQuery: 50 log groups."""
     template = changed(lambda template: properties(template, "ErrorsQuery").update(bad))
     assert words in found(accepted.saved_queries_are_accepted, template)
+
+
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [("ErrorsQuery", "Name"), ("DrainLateAlarm", "AlarmName"), ("OperationsDashboard", "DashboardName")],
+)
+def test_a_name_fits_a_stack_with_a_long_one(name: str, member: str) -> None:
+    """CreateStack: StackName, 128; PutMetricAlarm, PutDashboard and PutQueryDefinition: 255."""
+    text = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}-" + "q" * 108}
+    bad = changed(lambda template: properties(template, name).update({member: text}))
+    assert f"{name} has too long a name" in found(accepted.names_fit_a_stack_with_a_long_one, bad)
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [("sqs:SendMesage", "isn't there"), ("xray:PutTraceSegments", "doesn't take"), ("s3:ListAllMyBuckets", "take")],
+)
+def test_a_permission_names_what_it_can(action: str, words: str) -> None:
+    """Service authorization reference: actions, and the resource types that each takes."""
+
+    def change(template: Any) -> None:
+        (policy,) = properties(template, "TickRole")["Policies"]
+        policy["PolicyDocument"]["Statement"][1]["Action"] = action
+
+    assert words in found(permissions.permissions_name_what_they_can, changed(change))
 
 
 @pytest.mark.parametrize("policy", ["SecurityPolicy_TLS13_1_3_2025_09", "TLS_1_3"])
