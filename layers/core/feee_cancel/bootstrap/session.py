@@ -40,7 +40,7 @@ def _session() -> boto3.Session:
     """boto3's session, with those of botocore's 128 handlers that every service has (docs/decisions/0011)."""
     session = botocore.session.Session(include_builtin_handlers=False)
     for event, handler, *_ in BUILTIN_HANDLERS:
-        if "." not in event:  # such as before-call.s3.PutObject: none is for a service that is called here
+        if "." not in event:  # such as before-call.s3.PutObject: none changes a call that is made here
             session.register(event, handler)
     if EnvProvider.ACCESS_KEY in os.environ:  # as on Lambda: the rest of the chain isn't needed
         session.register_component("credential_provider", CredentialResolver([EnvProvider()]))
