@@ -13,7 +13,8 @@ _FOLLOWS_FROM_ANOTHER = re.compile(r"^Resource (creation|update|deletion) cancel
 _FIXES = {
     r"CloudWatch Logs role ARN must be set": "API Gateway has no role to write logs with in this account and region: "
     "PARAMETERS=CreateApiGatewayLogRole=true.",
-    r"cannot be assumed by Lambda|(execution role|role ARN) does not have (required )?permissions": (
+    r"cannot be assumed by Lambda|must allow AWS EventBridge Scheduler to assume|ensure the role can perform|"
+    r"(execution role|role ARN) does not have (required )?permissions": (
         "AWS hadn't spread the new role yet. Run it again: make deploy. If that doesn't help, a policy of the "
         "organization denies it."
     ),

@@ -195,6 +195,11 @@ def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
         ("The provided execution role does not have permissions to call CreateNetworkInterface on EC2", "Run it again"),
         ("The provided execution role does not have permissions to call SendMessage on SQS", "Run it again"),
         ("The role ARN does not have required permissions set to API Gateway", "Run it again"),
+        ("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.", "Run it again"),
+        (
+            "Cannot access stream x. Please ensure the role can perform the GetRecords and ListStreams Actions in IAM.",
+            "Run it again",
+        ),
         ("Something nobody has seen", ""),
     ],
 )
