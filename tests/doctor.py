@@ -67,6 +67,7 @@ class FakeAws:
         self.reserved: dict[str, int] = {}
         self.subscriptions = [{"Endpoint": "a@b.example", "SubscriptionArn": "arn:aws:sns:us-east-1:1:t:2"}]
         self.metrics: list[dict[str, Any]] = [metric(alarm) for alarm in ALARMS]
+        self.others_alarms: list[dict[str, Any]] = []
         self.token: dict[str, str] | None = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "SessionToken": "t"}
         self.denied: set[str] = set()
         self.age = 1_000_000
@@ -229,13 +230,13 @@ class FakeAws:
 
     def get_paginator(self, name: str) -> Pages:
         if name == "describe_alarms":
-            return Pages(lambda _: {"MetricAlarms": [self._alarm(one) for one in ALARMS]})
+            return Pages(lambda _: {"MetricAlarms": [*map(self._alarm, ALARMS), *self.others_alarms]})
         if name == "filter_log_events":
             return Pages(lambda asked: {"events": [1] if asked["startTime"] / 1000 <= (self.ticked_at or 0) else []})
         return Pages(lambda asked: {"Metrics": [one for one in self.metrics if fits(one, asked)]})
 
     def _alarm(self, one: Mapping[str, Any]) -> dict[str, Any]:
-        name = f"feee-cancel-{one['MetricName']}"
+        name = f"feee-cancel-{ALARM_NAMES[one['MetricName']]}"
         on = one["MetricName"] not in self.alarms_off
         state = "ALARM" if one["MetricName"] in self.alarms_ringing else "OK"
         return {**one, "AlarmName": name, "ActionsEnabled": on, "AlarmActions": ["t"], "StateValue": state}
@@ -261,6 +262,7 @@ ALARMS = [
     alarm("FeeeCancel", "Failed", service="feee-cancel"),
     alarm("AWS/ApiGateway", "5XXError", ApiName="feee-cancel", Stage="v1"),
 ]
+ALARM_NAMES = {"OldestOverdue": "drain-late", "Failed": "cancellation-failed", "5XXError": "api-server-errors"}
 OUTPUTS = {
     "ApiId": "api",
     "ApiArn": "arn:api",

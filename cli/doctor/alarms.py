@@ -8,6 +8,12 @@ from cli.doctor.finding import Finding, ok, warning, wrong
 
 ALWAYS = {"OldestOverdue": "each tick emits it", "5XXError": "API Gateway emits it with each request, 0 too"}
 """Metrics that aren't emitted in trouble alone."""
+NAMES = {
+    *("announcements-late", "api-server-errors", "attempt-crashed", "cancellation-failed", "drain-late"),
+    *("drain-not-running", "failed-events", "malformed-event", "misconfigured", "refund-missing"),
+    *("unannounced-records", "undelivered-events", "undelivered-ticks"),
+}
+"""The template's alarms, each after the stack's name and a hyphen."""
 _NAME = "alarms have their metrics"
 _Metric = tuple[str, str, frozenset[tuple[str, str]]]
 """Namespace, name and dimensions."""
@@ -51,8 +57,9 @@ def _missing(metric: _Metric) -> Finding:
 
 
 def _alarms(cloudwatch: Any, stack: str) -> Iterator[Mapping[str, Any]]:
+    """The stack's own; those of a stack whose name goes on after this one's begin with the same."""
     for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-"):
-        yield from page["MetricAlarms"]
+        yield from (one for one in page["MetricAlarms"] if one["AlarmName"].removeprefix(f"{stack}-") in NAMES)
 
 
 def _known(cloudwatch: Any, metric: _Metric) -> Iterator[_Metric]:

@@ -209,6 +209,18 @@ def test_a_stack_without_alarms_is_told() -> None:
     assert "no alarms" in told(operation.somebody_is_told(replace(found, outputs=outputs)))
 
 
+def test_the_alarms_of_a_stack_whose_name_begins_with_this_ones_are_that_ones() -> None:
+    ringing = {"AlarmName": "feee-cancel-two-drain-late", "ActionsEnabled": False, "StateValue": "ALARM"}
+    other = {**alarm("FeeeCancel", "Failed", service="feee-cancel-two"), **ringing, "AlarmActions": []}
+    assert "3 alarms, none of which rings" in told(alarms.alarms_are_on(there(others_alarms=[other])))
+    assert "3 of 3 are there" in told(alarms.alarms_have_their_metrics(there(others_alarms=[other])))
+
+
+def test_every_alarm_of_the_template_is_known_by_its_name() -> None:
+    names = [one["AlarmName"]["Fn::Sub"] for one in resources("AWS::CloudWatch::Alarm").values()]
+    assert sorted(names) == [f"${{AWS::StackName}}-{name}" for name in sorted(alarms.NAMES)]
+
+
 def test_a_metric_that_must_be_there_and_isnt_is_told() -> None:
     """The API's name may have become its document's title: then its metrics have that as their dimension."""
     renamed = [alarm("AWS/ApiGateway", "5XXError", ApiName="the title", Stage="v1"), *map(metric, ALARMS[:2])]

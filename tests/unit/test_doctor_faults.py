@@ -121,8 +121,10 @@ FAULTS: dict[str, Fault] = {
     "function throttled to 0": Fault(
         {"reserved": {"webhook": 0}}, WRONG, "may not run at all: webhook", "delete-function"
     ),
-    "alarm disabled": Fault({"alarms_off": {"Failed"}}, WARNING, "feee-cancel-Failed", "enable-alarm-actions"),
-    "alarm rings": Fault({"alarms_ringing": {"Failed"}}, WRONG, "in alarm: feee-cancel-Failed", "docs/runbook.md"),
+    "alarm disabled": Fault(
+        {"alarms_off": {"Failed"}}, WARNING, "tell nobody: feee-cancel-cancel", "enable-alarm-actions"
+    ),
+    "alarm rings": Fault({"alarms_ringing": {"Failed"}}, WRONG, "in alarm: feee-cancel-cancel", "docs/runbook.md"),
     "dead-letter": Fault({"held": {"ticks": 1}}, WRONG, "1 in UndeliveredTicks", "redrive UndeliveredTicks"),
     "queue filled": Fault({"held": {"failed": 1200}}, WRONG, "1200 in FailedEvents", "redrive FailedEvents"),
     "oldest row overdue": Fault({"due": {"refunding": int(NOW) - 900}}, WRONG, "due for 900 s", "#drain-late"),
