@@ -58,7 +58,7 @@ def history(stack: Stack, order_no: str, *, days: int | None, now: float) -> Out
     if row is None and (refusal := orders.refused(answer)).exit is not Exit.NO:
         return refusal
     asked_at = (row or {}).get("requested_at", now - _DAYS)
-    since = now - days * _DAYS if days else asked_at - _BEFORE_SECONDS
+    since = max(0, now - days * _DAYS if days else min(asked_at, now) - _BEFORE_SECONDS)
     steps = sorted(_steps(stack, order_no, since), key=lambda step: step["at"])
     lines = [f"{words.at(step['at'])}  {step['function']:<8}  {step['words']}" for step in steps]
     if not steps:

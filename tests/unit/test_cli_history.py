@@ -138,6 +138,13 @@ def test_a_row_that_cant_be_read_in_full_is_told_from_the_logs_of_a_day() -> Non
     assert logs.asked[0]["startTime"] / 1000 == NOW + 60 - 86_400 - 300
 
 
+@pytest.mark.parametrize(("days", "asked_at"), [(1_000_000, NOW), (None, 1), (None, 10**15)])
+def test_the_logs_are_asked_about_a_time_that_cloudwatch_knows(days: int | None, asked_at: int) -> None:
+    logs = FakeLogs({})
+    told(logs, ApiAnswer(200, {}, row("waiting", requested_at=asked_at)), days, ApiFunctionLogGroup="api")
+    assert 0 <= logs.asked[0]["startTime"] <= (NOW + 60) * 1000
+
+
 @pytest.mark.parametrize("status", [403, 404, 409])
 def test_what_something_in_between_answers_is_no_answer(status: int) -> None:
     assert told(FakeLogs({}), ApiAnswer(status, {}, {"message": "Forbidden"})).exit is Exit.TROUBLE
