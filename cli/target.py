@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from feee_cancel_client import ApiAnswer, ApiClient, running
 from feee_cancel_client.aws import CONFIG, Clients, at_emulator
 
 DEFAULT_NAME = "feee-cancel"
+_REQUEST_IDS = {"x-amzn-requestid", "x-amz-request-id"}
 
 
 class Call(Protocol):
@@ -76,11 +78,7 @@ def deployed(name: str, *, profile: str | None, region: str | None, whole: bool 
     Unless it has to be `whole`, a stack that never came about is accepted, too: its API can't be called.
     """
     core = botocore.session.get_session()
-    session = boto3.Session(
-        botocore_session=core, profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
-    )
-    if not session.region_name:
-        raise NoRegionError
+    session = session_of(core, profile=profile, region=region)
     credentials = credentials_of(session)
     with Clients(partial(client_of, session)) as client:
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
@@ -108,6 +106,31 @@ def local(file: Path) -> Iterator[Stack]:
         yield Stack(outputs, api, client, there.api, there.stack)
 
 
+def session_of(core: botocore.session.Session, *, profile: str | None, region: str | None) -> boto3.Session:
+    """Makes clients that take nobody else's answers for AWS's. Raises NoRegionError, and what boto3 raises."""
+    region = region or os.environ.get("AWS_REGION") or None  # boto3 knows AWS_DEFAULT_REGION alone
+    session = boto3.Session(botocore_session=core, profile_name=profile, region_name=region)
+    if not session.region_name:
+        raise NoRegionError
+    session.events.register("before-parse", _is_of_aws)
+    return session
+
+
+def _is_of_aws(response_dict: dict[str, Any], **_: object) -> None:
+    """Each of AWS's answers has a request id; without one, a page that says 200 would be an empty queue to botocore.
+
+    Raises TroubleError for it. An error without one keeps its status alone, which botocore tries again if it may pass.
+    """
+    body = response_dict["body"]
+    if _REQUEST_IDS & {name.lower() for name in response_dict["headers"]}:
+        return
+    if isinstance(body, bytes) and b"RequestId" in body:
+        return
+    if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES:
+        raise TroubleError(NOT_AWS)
+    response_dict["body"] = b""
+
+
 def credentials_of(session: boto3.Session) -> Credentials:
     """The user's, had already: who asks a terminal or a program for them does it now. Raises TroubleError.
 
@@ -117,7 +140,7 @@ def credentials_of(session: boto3.Session) -> Credentials:
         found = session.get_credentials()
         if found is not None:
             return _had(found)
-    except (BotoCoreError, ClientError):
+    except (BotoCoreError, ClientError, TroubleError):
         raise
     except EOFError:
         raise TroubleError("This profile asks for an MFA code, and there is no terminal to ask at.") from None
@@ -174,6 +197,4 @@ def _outputs(cloudformation: Any, name: str, where: str) -> dict[str, str]:
             f"There is no stack {name!r} {where}. Name it with --stack, and its region with --region, "
             "or try this machine's with --local."
         ) from error
-    except (LookupError, ValueError) as error:  # XML, and not CloudFormation's
-        raise TroubleError(NOT_AWS) from error
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
-from botocore.exceptions import NoRegionError
 from rich.console import Console
 
 from cli.outcome import Exit
 from cli.screen import say, show, tolerate_any_text
-from cli.target import client_of, credentials_of, deployed
+from cli.target import client_of, credentials_of, deployed, session_of
 from cli.text import Words, lines
 from cli.trouble import EXPECTED, said, unexpected
 from deploy import sam_cli
@@ -59,9 +58,7 @@ def deploy(asked: Wanted, console: Console) -> None:
 
 def signed_in(asked: Wanted, show: Callable[[str], None]) -> Any:
     """A boto3 session with credentials that AWS accepts, and a region. Raises TroubleError, and what boto3 raises."""
-    session = boto3.Session(profile_name=asked.profile, region_name=asked.region)
-    if not session.region_name:
-        raise NoRegionError
+    session = session_of(botocore.session.get_session(), profile=asked.profile, region=asked.region)
     credentials_of(session)
     me = client_of(session, "sts", _CONFIG).get_caller_identity()
     show(f"Account {me['Account']}, region {session.region_name}, as {me['Arn']}; stack {asked.stack}.")

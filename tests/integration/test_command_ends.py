@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from threading import Event
 
@@ -130,6 +131,21 @@ def test_a_region_counts_by_either_name(tmp_path: Path, name: str) -> None:
     ends(run(tmp_path, "list", **KEYS), "No AWS region is set")
 
 
+def described(outputs: Mapping[str, str]) -> Response:
+    """CloudFormation's answer about a stack with these outputs."""
+    members = "".join(
+        f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
+        for key, value in outputs.items()
+    )
+    return Response(
+        "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>feee-cancel</StackName>"
+        f"<StackStatus>CREATE_COMPLETE</StackStatus><Outputs>{members}</Outputs></member></Stacks>"
+        "</DescribeStacksResult></DescribeStacksResponse>",
+        headers={"x-amzn-RequestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"},
+        content_type="text/xml",
+    )
+
+
 @contextmanager
 def stack(status: int, body: bytes, content_type: str = "application/json") -> Iterator[dict[str, str]]:
     """A running stack as its file says, whose API always gives this answer; AWS knows it."""
@@ -143,15 +159,7 @@ def stack(status: int, body: bytes, content_type: str = "application/json") -> I
     def aws() -> Response:
         action = request.form["Action"]
         assert action == "DescribeStacks"
-        outputs = "".join(
-            f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
-            for key, value in {"ApiUrl": "https://a1.execute-api.us-east-1.amazonaws.com/v1", "ApiId": "a1"}.items()
-        )
-        return Response(
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>feee-cancel</StackName>"
-            f"<Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
-            content_type="text/xml",
-        )
+        return described({"ApiUrl": "https://a1.execute-api.us-east-1.amazonaws.com/v1", "ApiId": "a1"})
 
     listener = Listener(app)
     with listening(listener):
@@ -257,6 +265,75 @@ def test_a_page_in_place_of_aws_is_told_as_such(
     out, err = capsys.readouterr()
     assert "unexpected" not in out + err
     assert "proxy" in err
+
+
+OUTPUTS = {
+    "ApiUrl": "https://a1.execute-api.us-east-1.amazonaws.com/v1",
+    "ApiId": "a1",
+    "FailedEventsUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/failed",
+    "FeeeKeySecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
+    "WebhookSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:webhook",
+    "ScheduleFunctionName": "drain",
+    "ApiFunctionLogGroup": "/aws/lambda/api",
+}
+LATER = [
+    "redrive FailedEvents",
+    "set-key",
+    "set-webhook-secret shop",
+    "set-webhook-secret shop --drop-old",
+    f"history {ORDER_NO}",
+    f"doctor --learn {ORDER_NO} --file learned.json",
+    "doctor",
+]
+
+
+@pytest.mark.parametrize("line", LATER)
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<a><b>c</b></a>"),
+        (200, b"{}"),
+        (200, b"[]"),
+        (200, b'{"Messages": 5, "SecretString": 5, "events": 5}'),
+        (200, b"\xff\xfe"),
+        (200, b'{"SecretString": "{}"}'),
+        (403, b"[]"),
+        (403, b'{"__type": 5}'),
+        (403, b'{"__type": "AccessDenied", "message": "Sign in"}'),
+        (503, b"\xff"),
+    ],
+)
+def test_what_answers_in_place_of_aws_later_is_told_as_such_too(
+    line: str,
+    status: int,
+    body: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page says 200, and botocore makes an empty queue of it, or a secret that was written."""
+    app = Flask(__name__)
+
+    @app.route("/", defaults={"path": ""}, methods=["GET", "POST"])
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    def aws(path: str) -> Response:
+        if request.form.get("Action") == "DescribeStacks":
+            return described(OUTPUTS)
+        if path.startswith("v1/"):
+            return Response(ROW_ITSELF, content_type="application/json")
+        return Response(body, status, content_type="text/html")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", StringIO("0123456789abcdef\n"))
+    listener = Listener(app)
+    with listening(listener):
+        for name, value in {**KEYS, **REGION, "AWS_ENDPOINT_URL": listener.url, "AWS_MAX_ATTEMPTS": "1"}.items():
+            monkeypatch.setenv(name, value)
+        ended = main(line.split())
+    out, err = capsys.readouterr()
+    assert ended == (Exit.NO if line == "doctor" else Exit.TROUBLE)
+    assert "unexpected" not in out + err
+    assert "isn't AWS" in (out if line == "doctor" else err)
 
 
 def test_a_character_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
