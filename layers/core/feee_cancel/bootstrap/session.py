@@ -37,7 +37,7 @@ def clients() -> Callable[[str], Any]:
 
 
 def _session() -> boto3.Session:
-    """boto3's session, with those of botocore's 128 handlers that every service has (docs/decisions/0011)."""
+    """boto3's session, with those of botocore's handlers that every service has (docs/decisions/0011)."""
     session = botocore.session.Session(include_builtin_handlers=False)
     for event, handler, *_ in BUILTIN_HANDLERS:
         if "." not in event:  # such as before-call.s3.PutObject: none changes a call that is made here
