@@ -103,6 +103,18 @@ def functions_may_connect_to_their_network(template: Mapping[str, Any]) -> Itera
                 yield f"{name} lacks ec2:{action} in a VPC"
 
 
+def functions_may_leave_their_network(template: Mapping[str, Any]) -> Iterator[str]:
+    """Lambda deletes an interface with the role of the function that it was for, some time after that has left.
+
+    re:Post: how do I detach or delete an elastic network interface that Lambda created? One that stays keeps its subnet
+    and security group. So the role may do so longer than the function is there.
+    """
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        match function.get("VpcConfig"), of_type(template, "AWS::IAM::Role")[_role_of(template, name)]:
+            case {"Fn::If": [there, *_]}, {"ManagedPolicyArns": {"Fn::If": [allowed, *_]}} if there == allowed:
+                yield f"{name} loses the permission to leave its VPC when it leaves it"
+
+
 def permissions_name_what_they_can(template: Mapping[str, Any]) -> Iterator[str]:
     """An action without resource types is allowed on "*" alone; one with them takes no other (service authorization).
 
@@ -144,5 +156,6 @@ RULES = (
     readers_of_a_secret_may_decrypt_it,
     what_failed_may_be_kept,
     functions_may_connect_to_their_network,
+    functions_may_leave_their_network,
     permissions_name_what_they_can,
 )

@@ -391,6 +391,15 @@ def test_a_function_may_connect_to_its_network() -> None:
     assert "ApiFunction lacks ec2:DescribeSubnets" in found(rule, bad)
 
 
+def test_a_function_may_leave_its_network() -> None:
+    """re:Post: Lambda deletes unused interfaces with the execution role of the function that they were made for."""
+
+    def change(template: Any) -> None:
+        properties(template, "ApiFunctionRole")["ManagedPolicyArns"]["Fn::If"][0] = "InVpc"
+
+    assert "ApiFunction loses" in found(permissions.functions_may_leave_their_network, changed(change))
+
+
 @pytest.mark.parametrize("role", ["ScheduleFunctionRole", "NotifyFunctionRole", "TickRole"])
 def test_what_failed_may_be_kept(role: str) -> None:
     """Lambda: adding a destination, permissions; EventBridge Scheduler: configuring a dead-letter queue."""

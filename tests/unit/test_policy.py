@@ -178,11 +178,11 @@ def test_the_roles_have_the_networks_permissions_in_a_vpc_alone() -> None:
     for name, role in resources("AWS::IAM::Role").items():
         managed = role.get("ManagedPolicyArns")
         if isinstance(managed, dict):
-            assert managed["Fn::If"][0] == "InVpc"
+            assert managed["Fn::If"][0] == "MayBeInVpc"
             assert managed["Fn::If"][2] == {"Ref": "AWS::NoValue"}
         elif managed:
             assert name == "ApiGatewayLogRole"
-    assert RESOURCES["CodeMayNotUseTheNetworksApi"]["Condition"] == "InVpc"
+    assert RESOURCES["CodeMayNotUseTheNetworksApi"]["Condition"] == "MayBeInVpc"
 
 
 def test_no_name_is_another_stacks_of_this_account_too() -> None:

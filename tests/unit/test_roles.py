@@ -57,7 +57,7 @@ ALLOWED["DeliverFunction"] = {
     ("kms:Decrypt", "SecretKmsKeyArns"),
 } | logs("DeliverFunction")
 
-IN_A_VPC = {"Fn::If": ["InVpc", [{"Ref": "MayConnectToTheNetwork"}], {"Ref": "AWS::NoValue"}]}
+IN_A_VPC = {"Fn::If": ["MayBeInVpc", [{"Ref": "MayConnectToTheNetwork"}], {"Ref": "AWS::NoValue"}]}
 """Lambda's own permission for network interfaces, which is denied to the functions' code."""
 MANAGED = {"ApiFunction": IN_A_VPC, "ScheduleFunction": IN_A_VPC}
 
@@ -93,7 +93,7 @@ def test_the_ticks_role_starts_the_drain_and_keeps_what_it_could_not_deliver() -
 def test_lambda_may_make_network_interfaces_in_a_vpc_and_nothing_else() -> None:
     """Lambda: giving functions access to resources in a VPC, required IAM permissions."""
     assert set(resources("AWS::IAM::ManagedPolicy")) == {"MayConnectToTheNetwork"}
-    assert transformed()["Resources"]["MayConnectToTheNetwork"]["Condition"] == "InVpc"
+    assert transformed()["Resources"]["MayConnectToTheNetwork"]["Condition"] == "MayBeInVpc"
     (statement,) = resources("AWS::IAM::ManagedPolicy")["MayConnectToTheNetwork"]["PolicyDocument"]["Statement"]
     assert statement["Action"] == [
         *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
