@@ -15,6 +15,8 @@ CALL_SECONDS = 16
 """The longest that a request at the API waits for feee.io."""
 OTHERS = 6
 """The drain, two ticks that find it at work, the webhook, the notifier, one to spare."""
+POSTERS = 2
+"""With SettledWebhookUrl: as many post events at once as their queue's mapping allows."""
 
 
 def the_tick_is_on(there: Deployment) -> Iterator[Finding]:
@@ -42,7 +44,7 @@ def executions_suffice(there: Deployment) -> Iterator[Finding]:
     name = "concurrent executions suffice"
     limits = there.client("lambda").get_account_settings()["AccountLimit"]
     unreserved = limits["UnreservedConcurrentExecutions"]
-    needed = math.ceil(there.number("ApiRateLimit") * CALL_SECONDS) + OTHERS
+    needed = math.ceil(there.number("ApiRateLimit") * CALL_SECONDS) + OTHERS + POSTERS * there.posts_events
     words = f"{unreserved} for all functions of the account and region"
     if unreserved >= needed:
         yield ok(name, words)

@@ -191,6 +191,13 @@ def test_a_new_accounts_quota_is_told() -> None:
     assert verdicts(operation.executions_suffice(there(unreserved=37))) == [Verdict.WARNING]
 
 
+def test_what_posts_events_takes_a_part_of_the_quota() -> None:
+    (mapping,) = [one for one in resources("AWS::Lambda::EventSourceMapping").values() if "ScalingConfig" in one]
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] == operation.POSTERS
+    found = there(unreserved=39, outputs=POSTING)
+    assert verdicts(operation.executions_suffice(found)) == [Verdict.WARNING], "2 a second for 16 s, 6, and 2"
+
+
 def test_a_function_that_may_not_run_is_wrong() -> None:
     found = told(operation.no_function_is_switched_off(there(reserved={"schedule": 0})))
     assert "wrong: may not run at all: schedule" in found
