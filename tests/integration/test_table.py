@@ -22,15 +22,19 @@ from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, Requested, State, StateReason
+from feee_cancel.domain.documents import CancellationRequest
+from feee_cancel.usecases.attempt import contained_attempt
+from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError
 from feee_cancel.usecases.ports import Cancellations, DrainLease, Ports
+from feee_cancel.usecases.withdraw import withdraw
 from functions.api.app import create
 from local.aws import at_emulator
 from local.stack import LocalStack
-from tests.builders import NOW, row, shown
+from tests.builders import NOW, refused, row, shown
 from tests.events import Context, post, sample
 from tests.events import at as request_at
-from tests.fakes import FakeFeee, FakeLease, FakeTable, ports, service
+from tests.fakes import Clock, FakeFeee, FakeLease, FakeTable, ports, service
 from tests.moto import moto
 from tests.template import resources
 
@@ -794,6 +798,59 @@ def test_a_row_whose_count_is_missing_or_whose_time_has_a_fraction_is_attempted_
     assert due.postponed == 1
     claimed, won = table.claim(due.order_no, State.WAITING, due_by=NOW, lease_until=NOW + 30)
     assert (won, table.settle(replace(claimed, state=State.WITHDRAWN)).state) == (True, State.WITHDRAWN)
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.CANCELLING, State.REFUNDING])
+@pytest.mark.parametrize("count", COUNTS, ids=str)
+def test_whatever_is_in_place_of_the_count_the_row_is_attempted_and_settles(
+    dynamodb: tuple[Any, str], new: Rows, state: State, count: Any
+) -> None:
+    """At once, or once it was postponed: and what was sent before isn't taken for the next attempt's own."""
+    client, name = dynamodb
+    table, clock = CancellationTable(client, name), Clock()
+    doubtful = new(state=state, due_at=NOW, attempt=1, in_doubt_after=0, in_doubt_until=NOW + 300)
+    item = to_item(doubtful) | {"attempt": count}
+    client.put_item(TableName=name, Item={name: value for name, value in item.items() if value})
+    wired = ports(FakeFeee([refused()], [shown(order_no=doubtful.order_no)]), table, clock=clock)
+    attempted = None
+    for _ in range(2):
+        (due,) = table.due(now=clock(), until=clock(), limit=5)
+        attempted = attempted or contained_attempt(due, wired)
+        if attempted:
+            break
+        clock.time += 30
+    assert attempted
+    assert attempted.in_doubt
+    there = table.find(doubtful.order_no)
+    assert there
+    assert (there.state, there.due_at, there.answer is None) == (attempted.state, attempted.due_at, False)
+
+
+SPOILT_REQUESTS: list[Any] = [
+    {"L": []},
+    {"L": [{"M": {"requested_at": {"N": f"{NOW}.5"}}}]},
+    {"L": [{"M": {"not_before": {"N": f"{NOW + 5}.5"}}}]},
+    {"L": [{"M": {"requested_at": {"N": "1.5"}, "later": {"S": "x"}}}]},
+    {"M": {}},
+]
+
+
+@pytest.mark.parametrize("spoilt", SPOILT_REQUESTS, ids=str)
+def test_a_record_that_another_wrote_keeps_nobody_from_asking_and_withdrawing(
+    dynamodb: tuple[Any, str], new: Rows, spoilt: Any
+) -> None:
+    client, name = dynamodb
+    table, asked = CancellationTable(client, name), new(state=State.WAITING, due_at=NOW + 50, attempt=0)
+    acts: list[Callable[[Ports], Cancellation | None]] = [
+        lambda wired: enqueue(CancellationRequest(order_no=asked.order_no), wired, requested_by="webhook:a:1"),
+        lambda wired: withdraw(asked.order_no, wired),
+    ]
+    for act, state in zip(acts, (State.WAITING, State.WITHDRAWN), strict=True):
+        client.put_item(TableName=name, Item=to_item(asked) | {"requests": spoilt})
+        act(ports(FakeFeee(), table))
+        there = table.find(asked.order_no)
+        assert there
+        assert (there.state, there.due_at) == (state, NOW)
 
 
 def test_trouble_at_the_table_is_one_error_with_awss_code_in_it(dynamodb: tuple[Any, str], new: Rows) -> None:

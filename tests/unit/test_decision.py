@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import UNREADABLE_TIME, Cancellation, State, StateReason
 from feee_cancel.domain.decision import Backoff, Policy, decide
 from tests.builders import NOW, answer, refused, row, shown
 
@@ -245,3 +245,19 @@ def test_whatever_happens_nothing_is_guessed_and_nothing_is_left_behind(
     if not decided.state.final:
         assert NOW < decided.due_at <= max(decided.gives_up_at, NOW)
     assert decided.attempt == start.attempt
+
+
+@pytest.mark.parametrize("since", [NOW + 10**6, NOW * 1000])
+def test_a_count_that_another_wrote_keeps_no_order_waiting_or_asked_again_and_again(since: int) -> None:
+    """It counts from now on, and a wait isn't shorter for it."""
+    before = row(state_reason=StateReason.ORDER_REFUSED, refusals="1/1", tries=-(10**6), since=since)
+    after = decide(before, refused(1), refused(1), now=NOW, policy=Policy(), jitter=0)
+    assert (after.tries, after.since, after.due_at) == (1, NOW, NOW + 15)
+
+
+def test_a_cancellation_whose_times_cannot_be_read_gives_up_a_day_after_it_was_first_attempted() -> None:
+    before = row(requested_at=UNREADABLE_TIME, gives_up_at=UNREADABLE_TIME)
+    after = decide(before, refused(), refused(), now=NOW, policy=Policy(), jitter=0)
+    assert (after.state, after.gives_up_at) == (State.WAITING, NOW + 305 + 86_400)
+    over = decide(after, refused(), refused(), now=after.gives_up_at, policy=Policy(), jitter=0)
+    assert (over.state, over.state_reason) == (State.FAILED, StateReason.GAVE_UP)

@@ -157,6 +157,30 @@ def test_a_request_whose_attempt_can_have_sent_nothing_may_be_taken_back() -> No
         assert taken_back.state is State.WITHDRAWN
 
 
+@pytest.mark.parametrize("trouble", [NOT_SENT, RATE, WRONG_KEY, NO_KEY])
+def test_an_order_that_no_cancel_was_ever_carried_out_for_may_be_taken_back(trouble: Answer) -> None:
+    """Every fourth attempt only looks: that sends no cancel either, whatever comes of it."""
+    table, clock = FakeTable(), Clock()
+    wired = ports(FakeFeee([trouble] * 20, [trouble, refused(), NO_ANSWER]), table, clock=clock)
+    for _ in range(9):
+        waiting = request_cancellation(asked(), wired, requested_by="me", deadline=clock() + 100)
+        assert waiting.in_doubt_after is None
+        clock.time = waiting.due_at
+    taken_back = withdraw(ORDER_NO, wired)
+    assert taken_back
+    assert taken_back.state is State.WITHDRAWN
+
+
+@pytest.mark.parametrize("until", [NOW * 1000, NOW + 99 * ON_ITS_WAY_SECONDS])
+def test_no_clock_that_was_ahead_keeps_an_order_in_doubt_for_longer(until: int) -> None:
+    table, clock = FakeTable(replace(IN_DOUBT, due_at=NOW, attempt=2, in_doubt_until=until)), Clock()
+    wired = ports(FakeFeee([refused()] * 2, [OPEN] * 2), table, clock=clock)
+    for _ in range(2):
+        request_cancellation(asked(), wired, requested_by="me", deadline=clock() + 100)
+        clock.time += ON_ITS_WAY_SECONDS
+    assert table.rows[ORDER_NO].in_doubt_after is None
+
+
 def test_an_order_that_is_open_after_all_may_be_taken_back_again() -> None:
     table, clock = FakeTable(), Clock()
     wired = ports(FakeFeee([NO_ANSWER, refused()], [NO_ANSWER, OPEN]), table, clock=clock)

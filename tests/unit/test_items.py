@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal  # noqa: TC003 - the annotation is read
+from typing import get_args, get_type_hints
 
 import pytest
 
 from feee_cancel.adapters.items import decoders, to_item, to_row
-from feee_cancel.domain.cancellation import State, StateReason
-from tests.builders import row
+from feee_cancel.domain.cancellation import UNREADABLE_TIME, Cancellation, State, StateReason
+from feee_cancel.domain.decision import Policy, decide
+from feee_cancel.domain.times import Time
+from tests.builders import NOW, refused, row, shown
 
 
 @dataclass
@@ -62,3 +65,27 @@ def test_what_cannot_be_read_is_written_as_it_was_until_it_is_set() -> None:
     assert to_item(read) == item
     del item["state"], item["due_at"]
     assert (to_row(item).state, to_row(item).state.is_known) == ("unreadable", False)
+
+
+TIMES = [
+    name for name, hint in get_type_hints(Cancellation, include_extras=True).items() if Time in (hint, *get_args(hint))
+]
+
+
+@pytest.mark.parametrize("written", ["0", "-5", "999999999.5", f"{NOW}000", "1E+30", "-1E+30"])
+def test_a_time_in_milliseconds_or_of_a_clock_that_was_never_set_is_none_and_stays_as_it_was(written: str) -> None:
+    there = {name: {"N": written} for name in TIMES}
+    read = to_row(to_item(row()) | there)
+    unreadable = {"requested_at", "gives_up_at", "seen_at"}
+    assert len(TIMES) > len(unreadable)
+    assert {name: getattr(read, name) for name in TIMES} == {
+        name: UNREADABLE_TIME if name in unreadable else None for name in TIMES
+    }
+    assert to_item(read).items() >= there.items()
+
+
+def test_of_an_order_of_which_it_cannot_be_read_it_is_taken_that_it_was_seen_and_paid() -> None:
+    read = to_row(to_item(row()) | {"seen_at": {"S": "yes"}, "paid": {"N": "1"}})
+    again = decide(read, refused(), refused(), now=NOW + 99_999, policy=Policy(), jitter=0, others_shown=True)
+    assert (read.paid, again.state) == (True, State.FAILED)
+    assert decide(read, refused(), shown(), now=NOW, policy=Policy(), jitter=0).seen_at == NOW

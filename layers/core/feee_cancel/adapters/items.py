@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from decimal import Decimal
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from feee_cancel.domain import rank
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import UNREADABLE_TIME, Cancellation, Requested, State, StateReason
+from feee_cancel.domain.times import EARLIEST, LATEST, Time
 from feee_cancel.usecases.errors import TableUnavailableError
 
 Item = Mapping[str, Any]
@@ -45,14 +46,25 @@ def floored(written: str) -> int:
     return math.floor(Decimal(written))
 
 
+def _time(written: str) -> int:
+    """A time in whole seconds. Raises ValueError for one in milliseconds, or of a clock that was never set."""
+    time = floored(written)
+    if not EARLIEST <= time < LATEST:
+        raise ValueError(written)
+    return time
+
+
 def decoders(of: type) -> dict[str, Decoder]:
     """How each field of a row's class is read, by its annotation. Raises TypeError for one that nothing here reads."""
-    hints = get_type_hints(of)
+    hints = get_type_hints(of, include_extras=True)
     return {one.name: _decoder(hints[one.name]) for one in fields(of) if one.name != "unread"}
 
 
+_UNIONS = (Union, UnionType)
+
+
 def _decoder(hint: Any) -> Decoder:
-    kinds = [kind for kind in get_args(hint) if kind is not NoneType] if get_origin(hint) is UnionType else [hint]
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType] if get_origin(hint) in _UNIONS else [hint]
     if len(kinds) != 1 or kinds[0] not in _DECODER_OF:
         raise TypeError(f"no attribute of the table is read as {hint}")
     return _DECODER_OF[kinds[0]]
@@ -69,6 +81,7 @@ _DECODER_OF: Mapping[Any, Decoder] = {
     str: ("S", str),
     Decimal: ("N", Decimal),
     int: ("N", floored),
+    Time: ("N", _time),
     bool: ("BOOL", bool),
     tuple[Requested, ...]: ("L", _requests),
 }
@@ -83,8 +96,9 @@ _MISSING = {
 }
 _DEFAULTS = {one.name: one.default for of in (Requested, Cancellation) for one in fields(of)} | _MISSING
 _UNREADABLE = {name: value for name, value in _DEFAULTS.items() if value is not MISSING}
-_UNREADABLE["in_doubt_after"] = 0
-"""What stands in a row for a value that can't be read: then there may be a doubt. Without its number it is no row."""
+_UNREADABLE |= {"in_doubt_after": 0, "seen_at": UNREADABLE_TIME, "paid": True}
+"""What stands in a row for a value that can't be read: then there may be a doubt, the order was seen, and paid. Without
+its number it is no row."""
 _NOTHING = (None, (), UNREADABLE_TIME)
 
 
@@ -144,6 +158,16 @@ def to_row(item: Item) -> Cancellation:
     return Cancellation(**_read(row, _OF_A_ROW, _MISSING))
 
 
+def _is_as_written(attribute: Item, value: object) -> bool:
+    """Whether a condition on this value would find the attribute. What DynamoDB has of numbers is the same number."""
+    match attribute:
+        case {"N": number}:
+            return bool(Decimal(number) == value)
+        case {"L": _}:
+            return to_attribute_if_any(value) == attribute
+    return True
+
+
 def _read(item: Item, known: Mapping[str, Decoder], missing: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = dict(missing)
     unread = {name: item[name] for name in item.keys() - known.keys()}
@@ -151,7 +175,7 @@ def _read(item: Item, known: Mapping[str, Decoder], missing: Mapping[str, Any]) 
         kind, read = known[name]
         try:
             values[name] = read(item[name][kind])
-            if kind == "N" and Decimal(item[name][kind]) != values[name]:
+            if not _is_as_written(item[name], values[name]):
                 unread[name] = item[name]
         except (KeyError, TypeError, ValueError, ArithmeticError):
             unread[name] = item[name]

@@ -43,13 +43,14 @@ class CancellationTable(TableIndex):
         doubt = f"in_doubt_after = if_not_exists(in_doubt_after, {attempts_before})"
         ended = "#rank" if state is State.WAITING else "#rank, in_doubt_until"
         claimed = "#state = :claimed, due_at = :lease_until, #token = :token"
+        counted = "attempt = if_not_exists(attempt, :one) + :one"
         token = _new_token()
 
         def claim() -> Item:
             return self._client.update_item(
                 TableName=self._name,
                 Key={"order_no": {"S": order_no}},
-                UpdateExpression=f"SET {claimed}, {doubt} ADD attempt :one REMOVE {ended}",
+                UpdateExpression=f"SET {claimed}, {doubt}, {counted} REMOVE {ended}",
                 ConditionExpression="#state = :state AND due_at <= :due_by",
                 ExpressionAttributeNames={"#state": "state", "#token": "token", "#rank": "rank"},
                 ExpressionAttributeValues={
@@ -70,8 +71,8 @@ class CancellationTable(TableIndex):
 
     def settle(self, row: Cancellation) -> Cancellation:
         """End the attempt with this row, unless a later attempt took over."""
-        condition = f"attempt = :attempt AND #state IN ({', '.join(_UNDER_WAY)})"
-        return self._put(row, condition, {":attempt": number(row.attempt), **_UNDER_WAY})[0]
+        as_claimed, values = _as_read(row, attempt=row.attempt)
+        return self._put(row, f"{as_claimed} AND #state IN ({', '.join(_UNDER_WAY)})", {**values, **_UNDER_WAY})[0]
 
     def reschedule(
         self, row: Cancellation, *, due_at: int, requests: Sequence[Requested] = ()
@@ -83,17 +84,24 @@ class CancellationTable(TableIndex):
     def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
         """Let a row wait until then, and count it, whatever else is in the row.
 
-        One without a count of attempts, which can't be claimed, has one from now on.
+        One without a number of attempts, which can't be claimed, has been attempted once for all that is known.
         """
         with translated(f"order {due.order_no}"):
             self._update_as_seen(
                 due,
                 lease_until,
-                "SET due_at = :until, postponed = :postponed, #rank = :rank, attempt = if_not_exists(attempt, :none)",
+                "SET attempt = :once",
+                {":once": number(1), ":number": {"S": "N"}},
+                " AND NOT attribute_type(attempt, :number)",
+            )
+        with translated(f"order {due.order_no}"):
+            self._update_as_seen(
+                due,
+                lease_until,
+                "SET due_at = :until, postponed = :postponed, #rank = :rank",
                 {
                     ":until": number(until),
                     ":postponed": number(due.postponed + 1),
-                    ":none": number(0),
                     ":rank": {"S": rank.line(due.asker, due.lane) + rank.due(until)},
                 },
             )
@@ -129,7 +137,7 @@ class CancellationTable(TableIndex):
             Key={"order_no": {"S": due.order_no}},
             UpdateExpression=update,
             ConditionExpression=as_seen + condition,
-            ExpressionAttributeNames={"#state": "state", "#rank": "rank"},
+            ExpressionAttributeNames={"#state": "state"} | ({"#rank": "rank"} if "#rank" in update else {}),
             ExpressionAttributeValues={**times, **states, **values},
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.open_enum import OpenEnum
 from feee_cancel.domain.order import Order
+from feee_cancel.domain.times import Time
 
 
 class State(OpenEnum):
@@ -92,8 +93,8 @@ class Requested:
 
     requested_by: str | None = None
     asker: str | None = None
-    requested_at: int = UNREADABLE_TIME
-    not_before: int | None = None
+    requested_at: Time = UNREADABLE_TIME
+    not_before: Time | None = None
     reason: str | None = None
     unread: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
 
@@ -122,25 +123,25 @@ class Cancellation:
     order_no: str
     state: State
     due_at: int
-    requested_at: int
-    gives_up_at: int
+    requested_at: Time
+    gives_up_at: Time
     state_reason: StateReason | None = None
     requested_by: str | None = None
     asker: str | None = None
     reason: str | None = None
-    not_before: int | None = None
+    not_before: Time | None = None
     requests: tuple[Requested, ...] = ()
-    ended_before: int | None = None
+    ended_before: Time | None = None
     eligible_at: int | None = None
-    seen_at: int | None = None
+    seen_at: Time | None = None
     paid: bool | None = None
     attempt: int = 0
     in_doubt_after: int | None = None
-    in_doubt_until: int | None = None
+    in_doubt_until: Time | None = None
     tries: int = 0
-    since: int | None = None
+    since: Time | None = None
     refusals: str | None = None
-    settled_at: int | None = None
+    settled_at: Time | None = None
     expires_at: int | None = None
     answer: AnswerKind | None = None
     http_status: int | None = None
@@ -169,7 +170,8 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
     """
     after = there.attempt if there.in_doubt_after is None and row.attempt else there.in_doubt_after
     row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after)
-    row = replace(row, seen_at=there.seen_at, paid=there.paid, ended_before=there.settled_at, unread=there.unread)
+    unread = {name: raw for name, raw in there.unread.items() if name != "attempt"}
+    row = replace(row, seen_at=there.seen_at, paid=there.paid, ended_before=there.settled_at, unread=unread)
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
 
 

@@ -74,9 +74,14 @@ class Policy:
         """A row's `eligible_at`, bounded: an earlier version may have believed any `create_time`."""
         return min(eligible_at or 0, math.floor(now) + self.min_age + self.margin)
 
-    def ends_by(self, row: Cancellation) -> int:
-        """The latest that `gives_up_at` can be."""
-        return max(row.requested_at, row.not_before or 0) + self.min_age + self.margin + self.gives_up_after
+    def ends_by(self, row: Cancellation, *, now: float) -> int:
+        """The latest that `gives_up_at` can be; no request is made later than now, whatever its row says."""
+        return (
+            max(min(row.requested_at, math.floor(now)), row.not_before or 0)
+            + self.min_age
+            + self.margin
+            + self.gives_up_after
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,7 @@ def decide(
         step = _REFUNDING if accepted else _from_answers(cancel, query)
     seen_open = order is not None and step.state is State.WAITING
     changes |= NO_DOUBT if step.state.final else doubt_left(row, cancel, seen_open=seen_open, now=now)
-    if row.gives_up_at > policy.ends_by(row):
-        row = replace(row, gives_up_at=policy.ends_by(row))
+    row = replace(row, gives_up_at=min(row.gives_up_at, policy.ends_by(row, now=now)))
     changes["tries"], changes["since"] = _count(row, step, now)
     if _refused_for_good(row, step, others_shown=others_shown, now=now, policy=policy):
         step = replace(step, state=State.REJECTED, reason=StateReason.REFUSED)
@@ -153,7 +157,7 @@ def _count(row: Cancellation, step: Step, now: float) -> tuple[int, int]:
     """How many attempts in a row led here, this one included, and when the first did."""
     if step.reason is not row.state_reason or step.refusals != row.refusals:
         return 1, math.floor(now)
-    return row.tries + 1, math.floor(now) if row.since is None else row.since
+    return max(0, row.tries) + 1, math.floor(now if row.since is None else min(row.since, now))
 
 
 def _refused_for_good(row: Cancellation, step: Step, *, others_shown: bool, now: float, policy: Policy) -> bool:

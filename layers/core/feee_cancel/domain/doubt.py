@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation
+from feee_cancel.domain.cancellation import Cancellation, State
 
 ON_ITS_WAY_SECONDS = 300
 """So long after a cancel that feee.io didn't answer it may still be carried out: well over what servers and proxies
@@ -23,14 +23,14 @@ def doubt_left(row: Cancellation, cancel: Answer | None, *, seen_open: bool, now
     """
     claimed_after = row.attempt - 1
     since = claimed_after if row.in_doubt_after is None else row.in_doubt_after
-    is_own = since == claimed_after
+    # An earlier doubt has its time, or its lease was taken over: whatever was lost of the count of attempts.
+    is_own = since == claimed_after and row.in_doubt_until is None and row.state is State.CANCELLING
     sent = None if cancel is None or _was_not_carried_out(cancel) else cancel
     if is_own and not sent:
         return NO_DOUBT
-    until: float | None = now if is_own else row.in_doubt_until
+    until, latest = now if is_own else row.in_doubt_until, now + ON_ITS_WAY_SECONDS
     # Of an attempt that wasn't settled nobody knows when it called, but that it was before now.
-    if until is None or (sent and sent.kind not in _HEARD):
-        until = now + ON_ITS_WAY_SECONDS
+    until = latest if until is None or (sent and sent.kind not in _HEARD) else min(until, latest)
     return NO_DOUBT if seen_open and now >= until else {"in_doubt_after": since, "in_doubt_until": math.ceil(until)}
 
 

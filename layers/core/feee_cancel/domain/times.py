@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Annotated
 
 from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 
@@ -15,6 +16,8 @@ Standard Webhooks)."""
 _MAX_AHEAD = 30 * 86_400
 EARLIEST, LATEST = 10**9, 10**11
 """A time before 2001 is a date without its dashes, one after 5138 isn't in seconds."""
+Time = Annotated[int, "unix seconds"]
+"""A time of which the table may have anything: one before `EARLIEST` or from `LATEST` on can't be read."""
 _SCHEDULED_AT = re.compile(r".* (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z")
 
 

@@ -157,7 +157,7 @@ def _rescheduled(
             not_before = starts == wanted.not_before and starts != row.eligible_at
             wanted = replace(wanted, state_reason=StateReason.NOT_BEFORE if not_before else StateReason.TOO_EARLY)
         return wanted
-    wanted = replace(wanted, gives_up_at=min(row.gives_up_at, policy.ends_by(wanted)))
+    wanted = replace(wanted, gives_up_at=min(row.gives_up_at, policy.ends_by(wanted, now=now)))
     return replace(wanted, state_reason=StateReason.QUEUED) if row.state_reason is StateReason.NOT_BEFORE else wanted
 
 
