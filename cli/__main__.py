@@ -28,7 +28,7 @@ from cli.set_key import set_key
 from cli.set_webhook_secret import set_webhook_secret
 from cli.target import Api, Stack, deployed, local
 from cli.text import Words, for_scripts, lines
-from cli.trouble import EXPECTED, said, unexpected
+from cli.trouble import EXPECTED, unexpected, words_of
 from cli.watch import watch
 from feee_cancel_client import running
 
@@ -120,7 +120,7 @@ def _status(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # whoever reads help or an export had enough, as `head` has
         return Exit.DONE
     except EXPECTED as error:
-        _complain(said(error).splitlines())
+        _complain(words_of(error))
     except Exception as error:  # noqa: BLE001 - a script tells "no answer" from "no" by the status
         _complain(unexpected(error))
     return Exit.TROUBLE
@@ -153,7 +153,7 @@ def _run(asked: Namespace, there: AbstractContextManager[Stack]) -> Outcome:
 @contextmanager
 def _reached(there: AbstractContextManager[Stack]) -> Iterator[Deployment]:
     with there as stack:
-        yield deployment(stack.name, stack.client, stack.api.call)
+        yield deployment(stack.name, stack.client, stack.api.call, stack.where)
 
 
 def _complain(words: Words) -> None:

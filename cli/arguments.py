@@ -15,8 +15,8 @@ from cli.kinds import KINDS
 from cli.learn import LEARNED
 from cli.order_numbers import COLUMN
 from cli.screen import say
-from cli.target import DEFAULT_NAME
 from cli.text import visible
+from cli.where import DEFAULT_NAME
 from feee_cancel.domain.cancellation import State
 from feee_cancel.domain.documents import parse_order_no
 from feee_cancel.domain.faults import InvalidRequestError

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from cli.doctor import Deployment, Finding, Verdict, examine, unseen
 from cli.doctor.account import clock
 from cli.outcome import Exit, Outcome
+from cli.text import Copied
 from cli.trouble import EXPECTED
 
 
@@ -27,10 +28,11 @@ def check_up(name: str, reached: AbstractContextManager[Deployment], now: Callab
 
 def _outcome(name: str, found: Sequence[Finding], *, exit_if_wrong: Exit = Exit.NO) -> Outcome:
     width = max(len(finding.verdict) for finding in found)
-    lines = []
+    lines: list[str] = []
     for finding in found:
         lines.append(f"{finding.verdict:{width}}  {finding.check}: {finding.words}")
         lines += [f"{'':{width}}  {finding.fix}"] if finding.fix else []
+        lines += [Copied(f"{'':{width}}  {finding.command}")] if finding.command else []
     wrong = any(finding.verdict is Verdict.WRONG for finding in found)
     document = {"stack": name, "findings": [asdict(finding) for finding in found]}
     return Outcome(exit_if_wrong if wrong else Exit.DONE, document, lines)

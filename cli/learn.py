@@ -70,7 +70,8 @@ def _asked(stack: Stack, lesson: Mapping[str, object]) -> dict[str, Any]:
     found = json.loads(answer["Payload"].read())
     if answer.get("FunctionError") or not isinstance(found, dict) or "recorded" not in found:
         kind = found.get("errorType", "an answer of another version") if isinstance(found, dict) else "no answer"
-        raise TroubleError(f"The drain's function failed: {kind}. Deploy this version, and see ./feee-cancel doctor.")
+        look = stack.where.command("doctor")
+        raise TroubleError(f"The drain's function failed: {kind}. Deploy this version, and see {look}.")
     return found
 
 

@@ -43,9 +43,8 @@ def set_key(stack: Stack, *, given: list[str]) -> Outcome:
     if key == before:
         return _outcome(Exit.DONE, "That key is set already.")
     secret.write({**document, "key": key})
-    return _outcome(
-        Exit.DONE, f"The key is set. {_SOON if is_key(before) else _AT_ONCE} To check it: ./feee-cancel doctor"
-    )
+    check = stack.where.command("doctor")
+    return _outcome(Exit.DONE, f"The key is set. {_SOON if is_key(before) else _AT_ONCE} To check it: {check}")
 
 
 def typed() -> str:

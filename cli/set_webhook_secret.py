@@ -14,6 +14,7 @@ from cli.outcome import Exit, Outcome, TroubleError
 from cli.secret_documents import Document
 from cli.target import Stack
 from cli.text import Copied, Words
+from cli.where import Where
 from feee_cancel.adapters.senders import MAX_SECRETS, NAME
 
 _BYTES = 32
@@ -24,7 +25,7 @@ _WHEN = (
 _WHEN_OUTGOING = (
     "Settled events are signed with it within five minutes. It isn't shown again: give it to the receiver now."
 )
-_NO_NAME = "The webhook's senders have names ({names}). Give one: ./feee-cancel set-webhook-secret {first}"
+_NO_NAME = "The webhook's senders have names ({names}). Give one:"
 _NAMELESS = (
     "The webhook's secret holds a list, which is one sender without a name, so none with a name can stand beside it. "
     "Leave the name out for another secret of that sender, or put the list under a name first: "
@@ -45,7 +46,7 @@ def set_webhook_secret(
         return Outcome(Exit.USAGE, {"detail": fault}, fault)
     document = Document(stack.client("secretsmanager"), _arn(stack, outgoing=outgoing))
     held = document.read()
-    others = _entries(held, sender)
+    others = _entries(held, sender, stack.where)
     earlier = others.pop(sender, [])
     if drop_old:
         kept, secret = earlier[:1], None
@@ -58,7 +59,8 @@ def set_webhook_secret(
     if count > MAX_SECRETS and secret:
         raise TroubleError(f"There are {MAX_SECRETS} secrets already: drop old ones (--drop-old). Nothing was changed.")
     document.write({**held, "secrets": kept if sender is None else {**others, sender: _plain(kept)}})
-    words = _words(secret, len(earlier), sender, outgoing=outgoing)
+    again = stack.where.command("set-webhook-secret", "--drop-old", *["--outgoing"] * outgoing, *_named(sender))
+    words = _words(secret, len(earlier), again, outgoing=outgoing)
     shown = {"secret": secret} if secret else {}
     return Outcome(Exit.DONE, {"sender": sender, "valid": len(kept), **shown}, words)
 
@@ -77,12 +79,19 @@ def _arn(stack: Stack, *, outgoing: bool) -> str:
     return stack.output("SettledSecretArn" if outgoing else "WebhookSecretArn")
 
 
-def _entries(held: dict[str, Any], sender: str | None) -> dict[str | None, list[str]]:
+def _named(sender: str | None) -> list[str]:
+    """The sender as an argument, which may begin as an option does."""
+    return [] if sender is None else ["--", sender] if sender.startswith("-") else [sender]
+
+
+def _entries(held: dict[str, Any], sender: str | None, where: Where) -> dict[str | None, list[str]]:
     """The secrets by sender. Raises TroubleError if this sender can't stand among them."""
     found = held.get("secrets", [])
     if isinstance(found, dict):
         if sender is None and found:
-            raise TroubleError(_NO_NAME.format(names=", ".join(found), first=next(iter(found))))
+            first = next((name for name in found if re.fullmatch(NAME, name)), "NAME")
+            command = Copied(where.command("set-webhook-secret", *_named(first)))
+            raise TroubleError([_NO_NAME.format(names=", ".join(found)), command])
         return {name: _list(secret) for name, secret in found.items()}
     if sender is not None and found:
         raise TroubleError(_NAMELESS.format())
@@ -97,11 +106,10 @@ def _plain(kept: list[str]) -> str | list[str]:
     return kept[0] if len(kept) == 1 else kept
 
 
-def _words(secret: str | None, earlier: int, sender: str | None, *, outgoing: bool) -> Words:
+def _words(secret: str | None, earlier: int, again: str, *, outgoing: bool) -> Words:
     if secret is None:
         return f"{earlier - 1} dropped. Within five minutes only the newest is valid."
     lines = [Copied(secret), "", _WHEN_OUTGOING if outgoing else _WHEN]
     if earlier:
-        again = " ".join(["./feee-cancel set-webhook-secret", *filter(None, [sender]), *["--outgoing"] * outgoing])
-        lines.append(f"{earlier} earlier still count; once the new one is in use: {again} --drop-old")
+        lines += [f"{earlier} earlier still count. Once the new one is in use, drop them:", Copied(again)]
     return lines

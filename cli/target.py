@@ -19,10 +19,10 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 
 from cli.outcome import TroubleError
 from cli.trouble import NOT_AWS
+from cli.where import DEFAULT, DEFAULT_NAME, Where
 from feee_cancel_client import ApiAnswer, ApiClient, running
 from feee_cancel_client.aws import CONFIG, Clients, at_emulator
 
-DEFAULT_NAME = "feee-cancel"
 _REQUEST_IDS = {"x-amzn-requestid", "x-amz-request-id"}
 
 
@@ -60,6 +60,7 @@ class Stack:
     client: Callable[[str], Any]
     api_url: str = ""
     name: str = DEFAULT_NAME
+    where: Where = DEFAULT
 
     def output(self, key: str) -> str:
         """An output of the stack. Raises TroubleError if its version has none such."""
@@ -84,7 +85,7 @@ def deployed(name: str, *, profile: str | None, region: str | None, whole: bool 
         outputs = _outputs(client("cloudformation"), name, f"in {session.region_name}")
         url = _url(outputs, client("apigateway").meta.endpoint_url) if whole or "ApiUrl" in outputs else ""
         with ApiClient(url, credentials, session.region_name, ca_bundle=core.get_config_variable("ca_bundle")) as api:
-            yield Stack(outputs, api, client, url, name)
+            yield Stack(outputs, api, client, url, name, Where(name, region, profile))
 
 
 @contextmanager
@@ -103,7 +104,7 @@ def local(file: Path) -> Iterator[Stack]:
             raise TroubleError(
                 f"The local stack doesn't answer at {there.endpoint}. Start it again: make local."
             ) from error
-        yield Stack(outputs, api, client, there.api, there.stack)
+        yield Stack(outputs, api, client, there.api, there.stack, Where(local=True))
 
 
 def session_of(core: botocore.session.Session, *, profile: str | None, region: str | None) -> boto3.Session:

@@ -59,7 +59,7 @@ _FIX_CODE = {
 
 def said(error: Exception) -> str:
     """What is wrong, in the words of whoever noticed, and how to fix it; fit for a screen."""
-    return "\n".join(lines(_words(error)))
+    return "\n".join(lines(words_of(error)))
 
 
 def unexpected(error: Exception) -> Words:
@@ -84,7 +84,8 @@ def parts(error: Exception) -> tuple[str, str]:
     return str(error), next((fix for cause in causes for kind, fix in _FIX.items() if isinstance(cause, kind)), "")
 
 
-def _words(error: Exception) -> Words:
+def words_of(error: Exception) -> Words:
+    """The same as a line, or lines, some of them to be copied."""
     if isinstance(error, TroubleError):
         return error.words
     wrong, fix = parts(error)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cli.outcome import TroubleError
-from cli.target import DEFAULT_NAME
+from cli.where import DEFAULT_NAME
 from feee_cancel.adapters.tuning import TuningError, tuning
 from local.build import ROOT
 

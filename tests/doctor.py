@@ -343,4 +343,4 @@ def verdicts(findings: Any) -> list[Verdict]:
 
 
 def told(findings: Any) -> str:
-    return " | ".join(f"{one.verdict}: {one.words} {one.fix}" for one in findings)
+    return " | ".join(f"{one.verdict}: {one.words} {one.fix} {one.command}" for one in findings)

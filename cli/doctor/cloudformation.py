@@ -28,11 +28,13 @@ def the_stack_is_deployed(there: Deployment) -> Iterator[Finding]:
     elif status.endswith("_IN_PROGRESS"):
         yield warning(_NAME, f"{status}: it is being changed just now", "Examine again when that is done.")
     elif status in _STUCK:
-        fix = f"Put the cause right, then: aws cloudformation continue-update-rollback --stack-name {there.name}"
-        yield wrong(_NAME, f"{status}: the last update failed, and so did going back{_cause(there)}", fix)
+        command = there.where.aws("cloudformation", "continue-update-rollback", "--stack-name", there.name)
+        words = f"{status}: the last update failed, and so did going back{_cause(there)}"
+        yield wrong(_NAME, words, "Put the cause right, then go back.", command)
     else:
-        fix = f"Put the cause right, aws cloudformation delete-stack --stack-name {there.name}, then: make deploy."
-        yield wrong(_NAME, f"{status}: it doesn't work{_cause(there)}", fix)
+        command = there.where.aws("cloudformation", "delete-stack", "--stack-name", there.name)
+        words = f"{status}: it doesn't work{_cause(there)}"
+        yield wrong(_NAME, words, "Put the cause right, delete the stack, and deploy it again: make deploy.", command)
 
 
 def _cause(there: Deployment) -> str:

@@ -7,13 +7,15 @@ from typing import Any
 
 from cli.outcome import TroubleError
 from cli.target import Call
+from cli.where import DEFAULT, Where
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """`described` is the stack as CloudFormation has it; `parameters` are its own, as they are in force.
 
-    `client` makes boto3 clients, `call` asks the API, `now` tells the time in unix seconds, `rest` sleeps.
+    `client` makes boto3 clients, `call` asks the API, `where` is how the user named it, `now` tells the time in unix
+    seconds, `rest` sleeps.
     """
 
     name: str
@@ -22,6 +24,7 @@ class Deployment:
     parameters: Mapping[str, str]
     client: Callable[[str], Any]
     call: Call
+    where: Where = DEFAULT
     now: Callable[[], float] = time.time
     rest: Callable[[float], None] = time.sleep
 
@@ -46,9 +49,9 @@ class Deployment:
         return "SettledEventsUrl" in self.outputs
 
 
-def deployment(name: str, client: Callable[[str], Any], call: Call) -> Deployment:
+def deployment(name: str, client: Callable[[str], Any], call: Call, where: Where = DEFAULT) -> Deployment:
     """The stack of this name, as CloudFormation describes it. Raises what boto3 raises."""
     (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
-    return Deployment(name, stack, outputs, parameters, client, call)
+    return Deployment(name, stack, outputs, parameters, client, call, where)

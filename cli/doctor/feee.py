@@ -14,7 +14,7 @@ from feee_cancel.adapters.tuning import tuning
 _KEY = "feee.io accepts the key"
 _ADDRESSES, _AGENTS = "the address is on the key's allow-list", "the User-Agent is on the key's allow-list"
 _BALANCE, _RATE = "feee.io's balance", "feee.io's rate limit suffices"
-_SET_KEY = "Set the key that feee.io's console shows: ./feee-cancel set-key"
+_SET_KEY = "Set the key that feee.io's console shows."
 _BAD_KEY, _BAD_ADDRESS, _BAD_AGENT = 10001, 20012, 20013
 _CALLS_PER_REQUEST, _LOOKUPS = 2, 1
 """A request may call feee.io twice; look-ups a second, by the stage's throttle."""
@@ -28,8 +28,8 @@ def feee_io_accepts_the_key(there: Deployment) -> Iterator[Finding]:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "TooManyRequestsException":
             raise
-        fix = f"Free its concurrency: aws lambda delete-function-concurrency --function-name {function}"
-        yield wrong(_KEY, "Lambda doesn't run the drain's function: throttled", fix)
+        command = there.where.aws("lambda", "delete-function-concurrency", "--function-name", function)
+        yield wrong(_KEY, "Lambda doesn't run the drain's function: throttled", "Free its concurrency.", command)
         return
     found = json.loads(asked["Payload"].read(), parse_float=Decimal)
     if asked.get("FunctionError") or not isinstance(found, dict) or not isinstance(found.get("feee"), dict):
@@ -58,7 +58,8 @@ def _refusal(there: Deployment, answer: Mapping[str, Any], user_agent: str) -> F
         case "misconfigured":
             return _misconfigured(there, code, said, user_agent)
         case "no_key":
-            return wrong(_KEY, f"the function has none: {answer.get('detail')}", _SET_KEY)
+            words = f"the function has none: {answer.get('detail')}"
+            return wrong(_KEY, words, _SET_KEY, there.where.command("set-key"))
         case "rate_exceeded":
             fix = "Examine again. If it stays: stop what else uses this key, or lower ApiRateLimit."
             return warning(_KEY, f"too many calls with this key just now ({said})", fix)
@@ -72,18 +73,20 @@ def _refusal(there: Deployment, answer: Mapping[str, Any], user_agent: str) -> F
         case "no_usable_answer":
             fix = "Requests are accepted meanwhile, and wait. Is FeeeBaseUrl right? If it lasts, ask feee.io."
             return wrong(_KEY, f"feee.io is down, or something else answers ({said})", fix)
-    return warning(_KEY, f"feee.io refused to say ({said})", "Try an order of yours: ./feee-cancel lookup ORDER_NO")
+    command = there.where.command("lookup", "ORDER_NO")
+    return warning(_KEY, f"feee.io refused to say ({said})", "Try an order of yours.", command)
 
 
 def _misconfigured(there: Deployment, code: object, said: str, user_agent: str) -> Finding:
     if code == _BAD_KEY:
-        return wrong(_KEY, f"feee.io doesn't know the key ({said})", _SET_KEY)
+        return wrong(_KEY, f"feee.io doesn't know the key ({said})", _SET_KEY, there.where.command("set-key"))
     if code == _BAD_ADDRESS:
         return wrong(_ADDRESSES, f"feee.io refuses the functions' address ({said})", _enter_address(there))
     if code == _BAD_AGENT:
         fix = f"Enter {user_agent!r} on the key's User-Agent list at feee.io, or deploy with FeeeUserAgent as listed."
         return wrong(_AGENTS, f"feee.io refuses {user_agent!r} ({said})", fix)
-    return wrong(_KEY, f"feee.io doesn't let the functions in ({said})", f"{_SET_KEY}. {_enter_address(there)}")
+    fix = f"{_SET_KEY} {_enter_address(there)}"
+    return wrong(_KEY, f"feee.io doesn't let the functions in ({said})", fix, there.where.command("set-key"))
 
 
 def _said(answer: Mapping[str, Any]) -> str:

@@ -15,12 +15,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`fix` says what to do; empty if nothing has to be done."""
+    """`fix` says what to do; empty if nothing has to be done. `command` does it, if one alone does."""
 
     check: str
     verdict: Verdict
     words: str
     fix: str = ""
+    command: str = ""
 
 
 def ok(check: str, words: str) -> Finding:
@@ -28,11 +29,11 @@ def ok(check: str, words: str) -> Finding:
     return Finding(check, Verdict.OK, words)
 
 
-def warning(check: str, words: str, fix: str) -> Finding:
+def warning(check: str, words: str, fix: str, command: str = "") -> Finding:
     """It works all the same, or nobody knows."""
-    return Finding(check, Verdict.WARNING, words, fix)
+    return Finding(check, Verdict.WARNING, words, fix, command)
 
 
-def wrong(check: str, words: str, fix: str) -> Finding:
+def wrong(check: str, words: str, fix: str, command: str = "") -> Finding:
     """It has to be fixed."""
-    return Finding(check, Verdict.WRONG, words, fix)
+    return Finding(check, Verdict.WRONG, words, fix, command)

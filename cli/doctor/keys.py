@@ -21,7 +21,8 @@ def the_key_is_set(there: Deployment) -> Iterator[Finding]:
     try:
         SecretKey(there.client("secretsmanager"), arn)()
     except SecretUnavailableError as error:
-        yield wrong(name, str(error), "./feee-cancel set-key. Until it is set, requests are accepted and wait.")
+        fix = "Set it. Until then requests are accepted and wait."
+        yield wrong(name, str(error), fix, there.where.command("set-key"))
     else:
         yield ok(name, "and well-formed; whether feee.io accepts it shows with the first call")
     yield from _decryptable(there, name, arn)
@@ -42,8 +43,8 @@ def the_webhooks_secret_is_set(there: Deployment) -> Iterator[Finding]:
     except NotSignedError:
         yield ok(name, "and well-formed")
     except SecretUnavailableError as error:
-        fix = "./feee-cancel set-webhook-secret NAME. Until then every webhook is answered 401; nothing else needs it."
-        yield warning(name, str(error), fix)
+        fix = "Make one for a sender. Until then no webhook is accepted; nothing else needs it."
+        yield warning(name, str(error), fix, there.where.command("set-webhook-secret", "NAME"))
     yield from _decryptable(there, name, arn)
 
 
@@ -58,8 +59,8 @@ def the_outgoing_secret_is_set(there: Deployment) -> Iterator[Finding]:
     try:
         SenderSecret(there.client("secretsmanager"), arn)()
     except SecretUnavailableError as error:
-        fix = "./feee-cancel set-webhook-secret --outgoing. Until then events wait, for three days each."
-        yield wrong(name, str(error), fix)
+        fix = "Make one. Until then events wait, for three days each."
+        yield wrong(name, str(error), fix, there.where.command("set-webhook-secret", "--outgoing"))
     else:
         yield ok(name, "and well-formed")
     yield from _decryptable(there, name, arn)

@@ -66,8 +66,8 @@ def no_function_is_switched_off(there: Deployment) -> Iterator[Finding]:
     }
     off = [there.output(output) for output, number in reserved.items() if number == 0]
     if off:
-        fix = f"aws lambda delete-function-concurrency --function-name {off[0]}"
-        yield wrong(name, f"may not run at all: {', '.join(off)}", fix)
+        command = there.where.aws("lambda", "delete-function-concurrency", "--function-name", off[0])
+        yield wrong(name, f"may not run at all: {', '.join(off)}", "Free its concurrency.", command)
     else:
         some = [f"{output.removesuffix('FunctionName')} {number}" for output, number in reserved.items() if number]
         yield ok(name, f"reserved: {', '.join(some)}" if some else "nothing is reserved")

@@ -45,7 +45,8 @@ def queues_of_failures_are_empty(there: Deployment) -> Iterator[Finding]:
             continue
         held = _length(sqs, there.output(output))
         if held:
-            yield wrong(name, f"{held} in {kind}", f"Look at them, and do them again: ./feee-cancel redrive {kind}")
+            command = there.where.command("redrive", kind)
+            yield wrong(name, f"{held} in {kind}", "Look at them, and do them again.", command)
         else:
             yield ok(name, f"{kind}: 0")
     if there.posts_events:

@@ -3,9 +3,10 @@
 import io
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,8 @@ from cli.outcome import Exit, Outcome, TroubleError
 from cli.set_key import set_key
 from cli.set_webhook_secret import made, set_webhook_secret
 from cli.target import Stack
+from cli.text import Copied
+from cli.where import Where
 from feee_cancel.adapters.senders import MAX_SECRETS, senders
 from tests.cli import NOW, FakeApi, client_error
 
@@ -184,10 +187,38 @@ def test_a_senders_earlier_secret_counts_until_it_is_dropped() -> None:
     secrets = secret_of('{"secrets": {"shop": "whsec_a"}}')
     outcome = ask(secrets, "shop", new="whsec_b")
     assert secrets.holds("arn:webhook") == {"secrets": {"shop": ["whsec_b", "whsec_a"]}}
-    assert "./feee-cancel set-webhook-secret shop --drop-old" in outcome.text
+    assert outcome.words[-1] == "./feee-cancel set-webhook-secret --drop-old shop"
     dropped = ask(secrets, "shop", drop_old=True)
     assert secrets.holds("arn:webhook") == {"secrets": {"shop": "whsec_b"}}
     assert "whsec_" not in str(dropped)
+
+
+WHERE = Where("desk 3", "eu-west-1", "it")
+NAMED = "--stack 'desk 3' --region eu-west-1 --profile it"
+
+
+def test_a_command_that_is_told_is_about_the_same_stack_and_in_one_piece(pipe: Callable[[str], None]) -> None:
+    """Half of it is another command, and on another stack it would take away a secret that is in use."""
+    secrets = secret_of('{"secrets": {"shop": "whsec_a", "-x": "whsec_c"}}')
+    there = replace(stack(secrets), where=WHERE)
+    for sender, shown in (("shop", "shop"), ("-x", "-- -x")):
+        line = set_webhook_secret(there, sender, outgoing=False, drop_old=False).words[-1]
+        assert (type(line), line) == (Copied, f"./feee-cancel set-webhook-secret {NAMED} --drop-old {shown}")
+        assert parser(now=NOW).parse_args(shlex.split(line)[1:]).sender == sender
+    with pytest.raises(TroubleError) as raised:
+        set_webhook_secret(there, None, outgoing=False, drop_old=False)
+    assert raised.value.words[-1] == Copied(f"./feee-cancel set-webhook-secret {NAMED} shop")
+    pipe(KEY)
+    assert f"./feee-cancel doctor {NAMED}" in set_key(replace(stack(FakeSecrets()), where=WHERE), given=[]).text
+
+
+@pytest.mark.parametrize("name", ["--drop-old; curl x", "a b", "\x1b[2J", "x" * 25])
+def test_what_is_no_senders_name_is_in_no_command(name: str) -> None:
+    with pytest.raises(TroubleError) as raised:
+        set_webhook_secret(
+            stack(secret_of(json.dumps({"secrets": {name: "whsec_a"}}))), None, outgoing=False, drop_old=False
+        )
+    assert raised.value.words[-1] == "./feee-cancel set-webhook-secret NAME"
 
 
 def test_a_list_is_one_sender_without_a_name() -> None:
@@ -207,7 +238,7 @@ def test_settled_events_are_signed_with_a_list() -> None:
     secrets = secret_of('{"secrets": ["whsec_a"]}')
     outcome = ask(secrets, outgoing=True, new="whsec_b")
     assert secrets.holds("arn:settled") == {"secrets": ["whsec_b", "whsec_a"]}
-    assert "./feee-cancel set-webhook-secret --outgoing --drop-old" in outcome.text
+    assert outcome.words[-1] == "./feee-cancel set-webhook-secret --drop-old --outgoing"
     assert secrets.written == ["arn:settled"]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import Any
 
@@ -13,6 +13,8 @@ from cli.checkup import check_up
 from cli.doctor import CHECKS, Deployment, Verdict, examine, feee, roles, unseen, work
 from cli.kinds import KINDS
 from cli.outcome import Exit, TroubleError
+from cli.text import Copied
+from cli.where import Where
 from tests.cli import unreachable
 from tests.doctor import AGENT, HOOK, KEY, NOW, POSTING, SETTLED, FakeAws, FakeCall, there, told, verdicts
 from tests.template import resources
@@ -95,7 +97,9 @@ FAULTS: dict[str, Fault] = {
     "a foreign answer": Fault({"feee": None}, WRONG, "another version", "deploy this"),
     "key empty": Fault(_secrets(key='{"key": ""}'), WRONG, "nothing usable", "put-secret-value"),
     "key malformed": Fault(_secrets(key="not json"), WRONG, "nothing usable", "put-secret-value"),
-    "webhook's secret malformed": Fault(_secrets(hook='{"secrets": ["x"]}'), WARNING, "nothing usable", "401"),
+    "webhook's secret malformed": Fault(
+        _secrets(hook='{"secrets": ["x"]}'), WARNING, "nothing usable", "no webhook is"
+    ),
     "outgoing secret empty": Fault(
         {**_secrets(settled='{"secrets": []}'), "outputs": POSTING}, WRONG, "nothing usable", "--outgoing"
     ),
@@ -169,6 +173,21 @@ def test_a_fault_is_found_and_nothing_else_with_what_fixes_it(name: str) -> None
     assert len({one.check for one in found}) == 1, "one fault is one finding's"
     assert fault.words in told(found)
     assert fault.fix in told(found)
+    assert not [one for one in found if "./feee-cancel" in one.fix], "a command is a line of its own"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_command_that_fixes_it_is_about_the_stack_that_was_examined(name: str) -> None:
+    """On the default stack, set-key would put the key of one shop into another's."""
+    fault = FAULTS[name]
+    found = there(given=fault.parameters, **fault.changes)
+    examined = replace(found, name="desk-3", where=Where("desk-3", "eu-west-1", "it"))
+    copied = [line for line in check_up("desk-3", nullcontext(examined), lambda: NOW).words if isinstance(line, Copied)]
+    assert copied or not any(one.command for one in examine(examined))
+    for line in copied:
+        assert "--region eu-west-1 --profile it" in line
+        assert "feee-cancel" not in line or "./feee-cancel" in line
+        assert "./feee-cancel" not in line or " --stack desk-3 " in line
 
 
 def test_at_least_25_faults_are_tried() -> None:

@@ -1,0 +1,37 @@
+"""How the user named the stack: a command that they are told names it so, too, for on another it would do harm."""
+
+import shlex
+from dataclasses import dataclass
+
+DEFAULT_NAME = "feee-cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """`region` and `profile` are None if AWS's own settings decide; `local` is the stack that `make local` runs."""
+
+    stack: str = DEFAULT_NAME
+    region: str | None = None
+    profile: str | None = None
+    local: bool = False
+
+    def command(self, name: str, *words: str) -> str:
+        """A command of ours about this stack, as a shell reads it. The stack comes first: half of it harms no other."""
+        named = {"--stack": self.stack if self.stack != DEFAULT_NAME else None, **self._settings}
+        options = ["--local"] if self.local else _given(named)
+        return shlex.join(["./feee-cancel", name, *options, *words])
+
+    def aws(self, *words: str) -> str:
+        """A command of the AWS CLI where this stack is."""
+        return shlex.join(["aws", *words, *_given(self._settings)])
+
+    @property
+    def _settings(self) -> dict[str, str | None]:
+        return {"--region": self.region, "--profile": self.profile}
+
+
+DEFAULT = Where()
+
+
+def _given(options: dict[str, str | None]) -> list[str]:
+    return [word for option, value in options.items() if value for word in (option, value)]
