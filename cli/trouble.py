@@ -21,6 +21,7 @@ from botocore.parsers import ResponseParserError
 from cli.outcome import TroubleError
 from cli.text import Words, lines
 from feee_cancel_client import ApiError, ForeignAnswerError, NoAnswerError
+from feee_cancel_client.errors import told
 
 EXPECTED = (TroubleError, BotoCoreError, ClientError, ResponseParserError, ApiError)
 
@@ -81,7 +82,7 @@ def parts(error: Exception) -> tuple[str, str]:
         code = error.response.get("Error", {}).get("Code", "")
         return str(error), _FIX_CODE.get(code, "") if code and not code.isdigit() else NOT_AWS
     causes = (error.__cause__, error) if isinstance(error, NoAnswerError) else (error,)
-    return str(error), next((fix for cause in causes for kind, fix in _FIX.items() if isinstance(cause, kind)), "")
+    return told(error), next((fix for cause in causes for kind, fix in _FIX.items() if isinstance(cause, kind)), "")
 
 
 def words_of(error: Exception) -> Words:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,13 +14,15 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ProxyConnectionError
-from botocore.httpsession import URLLib3Session, mask_proxy_url
+from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from feee_cancel_client.errors import ForeignAnswerError, NoAnswerError
+from feee_cancel_client.errors import ForeignAnswerError, NoAnswerError, told
 
 _CONNECT_SECONDS, _SECONDS = 10, 60
 _CONNECTIONS = 64
+_PASSWORD = re.compile(r"(?<=//).*@|^(?!.*//).*@")
+"""A proxy's, with whatever characters: what can't be parsed is masked, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class ApiClient:
         here = _is_here(parts.hostname or "")
         self._there = f"{parts.scheme}://127.0.0.1:{parts.port}" if here else self._base
         proxies = {} if here else get_environ_proxies(url)
-        self._proxy = mask_proxy_url(proxies[parts.scheme]) if parts.scheme in proxies else None
+        self._proxy = _PASSWORD.sub("***:***@", proxies[parts.scheme]) if parts.scheme in proxies else None
         trusted = ca_bundle or os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True
         session: Any = URLLib3Session  # its types are narrower than its documentation
         self._http = session(
@@ -115,7 +118,7 @@ class ApiClient:
     def _why(self, error: BotoCoreError) -> str:
         """What went wrong, and through which proxy, without its password."""
         if not isinstance(error, ProxyConnectionError):
-            return f"{error}{self._through()}"
+            return f"{told(error)}{self._through()}"
         cause = error.kwargs.get("error")
         return f"{error}: {getattr(cause, 'original_error', cause)}"
 

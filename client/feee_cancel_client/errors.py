@@ -1,5 +1,12 @@
 """Why there is no answer of the API. What the API itself answers, a refusal too, is an ApiAnswer."""
 
+from botocore.exceptions import HTTPClientError
+
+_UNSENT = (
+    "The request can't be sent. Is HTTPS_PROXY or HTTP_PROXY the address of a proxy, and are the AWS credentials "
+    "without blanks and line ends?"
+)
+
 
 class ApiError(Exception):
     """There is no answer of the API; the message says why. Whether it got the request isn't known."""
@@ -15,3 +22,9 @@ class ForeignAnswerError(ApiError):
     def __init__(self, words: str, *, status: int) -> None:
         super().__init__(words)
         self.status = status
+
+
+def told(error: Exception) -> str:
+    """What botocore says, but not of what it couldn't read: that is a header's token, or an address with a password."""
+    unreadable = type(error) is HTTPClientError and isinstance(error.kwargs.get("error"), ValueError)
+    return _UNSENT if unreadable else str(error)

@@ -1,12 +1,19 @@
 """The API's client behind a company's proxy: as botocore is, with the same variables."""
 
 import json
+import re
+import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.credentials import Credentials
+from botocore.exceptions import HTTPClientError
+from botocore.session import get_session
 
+from cli.target import client_of, session_of
 from cli.trouble import said
 from feee_cancel_client import ApiClient, ForeignAnswerError, NoAnswerError
 from tests.proxy import Proxy, dead_port, proxy
@@ -31,6 +38,10 @@ def company(tmp_path: Path) -> Iterator[Proxy]:
 
 def client(url: str = URL, *, ca_bundle: str | None = None) -> ApiClient:
     return ApiClient(url, Credentials("AKID", "secret"), "us-east-1", ca_bundle=ca_bundle)
+
+
+def session() -> boto3.Session:
+    return session_of(get_session(), profile=None, region="us-east-1")
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
@@ -84,6 +95,35 @@ def test_a_proxy_that_isnt_there_is_named_without_its_password(monkeypatch: pyte
     assert dead in told
     assert "HTTPS_PROXY" in told
     assert "me:secret" not in told
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:secret@h:99999", "http://me:sec#ret@127.0.0.1:9", "http://me:secret@[::1", "me:sec/@h:x"]
+)
+def test_an_address_that_is_none_keeps_its_password(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    with client() as api, pytest.raises(NoAnswerError) as caught:
+        api.get("1")
+    assert "HTTPS_PROXY" in said(caught.value)
+    assert "sec" not in said(caught.value)
+    with pytest.raises(HTTPClientError) as raised:
+        client_of(session(), "sts").get_caller_identity()
+    assert "HTTPS_PROXY" in said(raised.value)
+    assert "sec" not in said(raised.value)
+
+
+@pytest.mark.parametrize("token", ["the-token\n", "\nthe-token", "the\rtoken", "the-token\n\n"])
+def test_a_token_that_no_header_holds_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with ApiClient(url, Credentials("AKID", "secret", token), "us-east-1") as api:
+            for call in (partial(api.get, "1"), client_of(session(), "sts").get_caller_identity):
+                with pytest.raises((NoAnswerError, HTTPClientError)) as raised:
+                    call()
+                assert "credentials" in said(raised.value)
+                assert "thetoken" not in re.sub(r"\W", "", said(raised.value))
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
