@@ -7,11 +7,11 @@ AWS's page. They run before each local deployment, and the tests show each of th
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from local.rules import accepted, imported, permissions, resource_rules
+from local.rules import accepted, imported, permissions, ranges, resource_rules
 
 Rule = Callable[[Mapping[str, Any]], Iterator[str]]
 
-RULES: tuple[Rule, ...] = (*imported.RULES, *resource_rules.RULES, *accepted.RULES, *permissions.RULES)
+RULES: tuple[Rule, ...] = (*imported.RULES, *resource_rules.RULES, *accepted.RULES, *permissions.RULES, *ranges.RULES)
 
 
 def faults(template: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.rules import RULES, Rule, accepted, faults, imported, permissions, resource_rules
+from local.rules import RULES, Rule, accepted, faults, imported, permissions, ranges, resource_rules
 from local.rules import transformed as sam
 from tests.template import ROOT, TEMPLATE, resources, transformed
 
@@ -448,6 +448,60 @@ def test_a_permission_names_what_it_can(action: str, words: str) -> None:
         policy["PolicyDocument"]["Statement"][1]["Action"] = action
 
     assert words in found(permissions.permissions_name_what_they_can, changed(change))
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("ScheduleFunction", {"Timeout": 901}),
+        ("ScheduleFunction", {"MemorySize": 127}),
+        ("ScheduleFunctionEventInvokeConfig", {"MaximumRetryAttempts": 3}),
+        ("NotifyFunctionSettled", {"MaximumRecordAgeInSeconds": 59}),
+        ("DeliverFunctionSettled", {"ScalingConfig": {"MaximumConcurrency": 1}}),
+        ("ScheduleFunctionTick", {"Target": {"RetryPolicy": {"MaximumEventAgeInSeconds": 59}}}),
+        ("SettledEvents", {"RedrivePolicy": {"maxReceiveCount": 1_001}}),
+    ],
+)
+def test_a_number_is_within_bounds(name: str, bad: dict[str, Any]) -> None:
+    """CreateEventSourceMapping, PutFunctionEventInvokeConfig, CreateFunction, CreateSchedule, SetQueueAttributes."""
+    template = changed(lambda template: properties(template, name).update(bad))
+    assert name in found(ranges.numbers_are_within_bounds, template)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("ScheduleFunctionTick", {"ScheduleExpression": "rate(1 minutes)"}),
+        ("ScheduleFunctionTick", {"ScheduleExpression": "rate(2 minute)"}),
+        ("ApiFunction", {"Runtime": "python3.9"}),
+        ("ApiFunction", {"Description": "x" * 257}),
+        ("DeliverFunctionSettled", {"FunctionResponseTypes": ["ReportBatch"]}),
+        ("AlarmMail", {"Protocol": "mail"}),
+    ],
+)
+def test_a_text_is_of_the_form(name: str, bad: dict[str, Any]) -> None:
+    """EventBridge Scheduler: schedule types; Lambda: runtimes, CreateFunction; SNS: Subscribe."""
+    template = changed(lambda template: properties(template, name).update(bad))
+    assert name in found(ranges.texts_are_of_the_form, template)
+
+
+@pytest.mark.parametrize("text", ['{"a": [', "{}", '{"a": "b"}', '{"a": []}', '{"a": ["' + "b" * 4_096 + '"]}'])
+def test_a_filter_is_a_pattern(text: str) -> None:
+    """Lambda: control which events Lambda sends to your function, filter rule syntax."""
+    criteria = {"FilterCriteria": {"Filters": [{"Pattern": text}]}}
+    template = changed(lambda template: properties(template, "NotifyFunctionSettled").update(criteria))
+    assert "NotifyFunctionSettled" in found(ranges.filters_are_patterns, template)
+
+
+def test_an_index_lists_attributes_if_it_includes_some() -> None:
+    """AWS::DynamoDB::Table Projection: NonKeyAttributes goes with INCLUDE."""
+
+    def change(template: Any) -> None:
+        index = properties(template, "CancellationTable")["GlobalSecondaryIndexes"][1]
+        index["Projection"]["ProjectionType"] = "KEYS_ONLY"
+
+    rule = ranges.indexes_list_attributes_if_they_include_some
+    assert "state-rank" in found(rule, changed(change))
 
 
 @pytest.mark.parametrize("policy", ["SecurityPolicy_TLS13_1_3_2025_09", "TLS_1_3"])
