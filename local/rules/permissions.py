@@ -18,6 +18,8 @@ NETWORK_ACTIONS = {
 }
 STREAM_ACTIONS = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
 EITHER_WAY = {"dynamodb:ListStreams"}
+SERVICES = {f"{name}.amazonaws.com" for name in ("apigateway", "events", "lambda", "scheduler")}
+KEYS = {"aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:SecretARN", "lambda:SourceFunctionArn"}
 
 
 def queues_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
@@ -120,15 +122,38 @@ def permissions_name_what_they_can(template: Mapping[str, Any]) -> Iterator[str]
 
     ListStreams is documented both ways: here as in DynamoDB's policy to allow Lambda to access stream records.
     """
-    for role in of_type(template, "AWS::IAM::Role"):
-        for statement in statements_of(template, role):
-            for action in (one for one in listed(statement["Action"]) if "*" not in one and one not in EITHER_WAY):
-                service, _, operation = action.lower().partition(":")
-                known = _authorized().get(service, {}).get("Actions", {}).get(operation)
-                if known is None:
-                    yield f"{role} names {action}, which isn't there"
-                elif not known.get("Resources") and listed(statement["Resource"]) != ["*"]:
-                    yield f"{role} allows {action} on what it doesn't take"
+    for name, statement in _statements(template):
+        for action in (one for one in listed(statement["Action"]) if "*" not in one and one not in EITHER_WAY):
+            service, _, operation = action.lower().partition(":")
+            known = _authorized().get(service, {}).get("Actions", {}).get(operation)
+            if known is None:
+                yield f"{name} names {action}, which isn't there"
+            elif "Resource" in statement and not known.get("Resources") and listed(statement["Resource"]) != ["*"]:
+                yield f"{name} allows {action} on what it doesn't take"
+
+
+def policies_name_services_and_keys_that_there_are(template: Mapping[str, Any]) -> Iterator[str]:
+    """A condition on any other key never holds, and nobody is told (IAM: global condition keys; each service's own).
+
+    A principal that doesn't exist is refused (IAM: AWS JSON policy elements, Principal).
+    """
+    for name, statement in _statements(template):
+        for service in listed(statement.get("Principal", {}).get("Service", [])):
+            if service not in SERVICES:
+                yield f"{name} trusts {service}"
+        for condition in statement.get("Condition", {}).values():
+            for key in condition.keys() - KEYS:
+                yield f"{name} asks for {key}"
+
+
+def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every statement of roles, who may assume them included, and of queues, with the resource that it is of."""
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for statement in role["AssumeRolePolicyDocument"]["Statement"] + statements_of(template, name):
+            yield name, statement
+    for name, policy in of_type(template, "AWS::SQS::QueuePolicy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield name, statement
 
 
 @cache
@@ -158,4 +183,5 @@ RULES = (
     functions_may_connect_to_their_network,
     functions_may_leave_their_network,
     permissions_name_what_they_can,
+    policies_name_services_and_keys_that_there_are,
 )

@@ -451,6 +451,25 @@ def test_a_permission_names_what_it_can(action: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"Principal": {"Service": "event.amazonaws.com"}}, "trusts event.amazonaws.com"),
+        ({"Condition": {"ArnEquals": {"aws:SourceARNs": "x"}}}, "asks for aws:SourceARNs"),
+        ({"Action": "sqs:SendMesage"}, "isn't there"),
+    ],
+)
+def test_a_queues_policy_names_what_there_is(bad: dict[str, Any], words: str) -> None:
+    """IAM: global condition keys; AWS JSON policy elements, Principal; service authorization reference."""
+
+    def change(template: Any) -> None:
+        (statement,) = properties(template, "SettledQueuePolicy")["PolicyDocument"]["Statement"]
+        statement.update(bad)
+
+    rules = (permissions.policies_name_services_and_keys_that_there_are, permissions.permissions_name_what_they_can)
+    assert words in "; ".join(found(rule, changed(change)) for rule in rules)
+
+
+@pytest.mark.parametrize(
     ("name", "bad"),
     [
         ("ScheduleFunction", {"Timeout": 901}),
