@@ -316,7 +316,7 @@ def test_nobody_knows_when_an_attempt_that_died_has_called() -> None:
     """What was known of calls before it is dropped by the claim that takes over."""
     table = FakeTable(row(attempt=3, in_doubt_after=0, in_doubt_until=NOW - 9, due_at=NOW))
     looked = request_cancellation(asked(), ports(FakeFeee([refused()], [OPEN]), table), requested_by="a", deadline=NOW)
-    assert (looked.state_reason, looked.in_doubt_until) == (StateReason.CANCEL_REFUSED, NOW + ON_ITS_WAY_SECONDS)
+    assert (looked.state_reason, looked.in_doubt_until) == (StateReason.CANCEL_REFUSED, NOW + 300)
 
 
 def test_a_cancel_that_was_refused_is_not_on_its_way_any_more() -> None:

@@ -10,9 +10,6 @@ ON_ITS_WAY_SECONDS = 300
 """So long after a cancel that feee.io didn't answer it may still be carried out: well over what servers and proxies
 give a request, a minute or two."""
 
-_HEARD = frozenset({AnswerKind.ORDER, AnswerKind.ACCEPTED, AnswerKind.REFUSED})
-
-
 NO_DOUBT: Mapping[str, int | None] = {"in_doubt_after": None, "in_doubt_until": None}
 
 
@@ -30,7 +27,7 @@ def doubt_left(row: Cancellation, cancel: Answer | None, *, seen_open: bool, now
         return NO_DOUBT
     until, latest = now if is_own else row.in_doubt_until, now + ON_ITS_WAY_SECONDS
     # Of an attempt that wasn't settled nobody knows when it called, but that it was before now.
-    until = latest if until is None or (sent and sent.kind not in _HEARD) else min(until, latest)
+    until = latest if until is None or (sent and sent.kind is not AnswerKind.REFUSED) else min(until, latest)
     return NO_DOUBT if seen_open and now >= until else {"in_doubt_after": since, "in_doubt_until": math.ceil(until)}
 
 
