@@ -10,8 +10,8 @@ _KEPT = 60
 _UNSAFE = re.compile(r"[^A-Za-z0-9:/+=,.@_-]")
 _SESSION = re.compile(r"(:assumed-role/.+)/[^/]+")
 _DIGITS = 12
-_SENDERS = {"webhook:": "webhook", "event:": "schedule"}
-"""Of these each message has an id of its own, which tells nobody apart."""
+MESSAGES = {"webhook:": "webhook", "event:": "schedule"}
+"""Who sends messages, by how they begin: each has an id of its own, which tells nobody apart."""
 
 
 def rank(row: Cancellation) -> str | None:
@@ -60,7 +60,7 @@ def asker(row: Cancellation) -> str:
 
 def sender(requested_by: str) -> str:
     """A role whatever its session, the webhook, the schedules."""
-    for prefix, kind in _SENDERS.items():
+    for prefix, kind in MESSAGES.items():
         if requested_by.startswith(prefix):
             return kind
     return _SESSION.sub(r"\1", requested_by)

@@ -9,7 +9,6 @@ from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Requested
 
 MOST = 8
 """So many requests are kept of a cancellation."""
-_MESSAGES = ("webhook:", "event:")
 _RUN = re.compile(r" \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
 
 
@@ -69,7 +68,7 @@ def noted(row: Cancellation, entry: Requested) -> Cancellation:
 
 
 def _is_message(entry: Requested) -> bool:
-    return (entry.requested_by or "").startswith(_MESSAGES)
+    return (entry.requested_by or "").startswith(tuple(rank.MESSAGES))
 
 
 def _says_no_more(entry: Requested, before: Requested) -> bool:
