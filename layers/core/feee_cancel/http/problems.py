@@ -93,6 +93,5 @@ def _problem(error: ProblemError) -> Reply:
 
 def _invalid(error: InvalidRequestError) -> ProblemError:
     pointer = f"#/{error.member.replace('~', '~0').replace('/', '~1')}" if error.member else "#"
-    detail = f"{error.member or 'the request'} {error.detail}"
     errors = [{"pointer": pointer, "detail": error.detail}]
-    return ProblemError(HTTPStatus.BAD_REQUEST, "invalid-request", detail, errors=errors)
+    return ProblemError(HTTPStatus.BAD_REQUEST, "invalid-request", str(error), errors=errors)
