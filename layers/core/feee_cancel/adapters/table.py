@@ -24,9 +24,8 @@ class CancellationTable(TableIndex):
     ) -> tuple[Cancellation, bool]:
         """Write a new cancellation if there is none, or if one ended that may start again (`may_restart`).
 
-        The count of attempts goes on over a
-        restart, so that nothing left of an earlier life can settle this one (`restarted`). That takes a second write;
-        most orders are new, and start with one.
+        The count of attempts goes on over a restart, so that nothing left of an earlier life can settle this one
+        (`restarted`). That takes a second write; most orders are new, and start with one.
         """
         there, started = self._put(row, _IS_NEW)
         if started or not may_restart(there, entry or requests_of(row)[0], rejected_by=rejected_by):
@@ -171,8 +170,8 @@ class CancellationTable(TableIndex):
         """Make a conditional write with this token. Returns what it gave, or what it found; and whether it was made.
 
         botocore repeats a write whose answer was lost, and the repeated one finds the first: by its token it is ours.
-        If no answer came at all, the row is read. Raises UnknownWriteError if it doesn't show that; a row
-        that is there shows it of a write that was to be made only `if_new`.
+        If no answer came at all, the row is read. Raises UnknownWriteError if it doesn't show that; a row that is there
+        shows it of a write that was to be made only `if_new`.
         """
         try:
             with translated(f"order {order_no}") as found:

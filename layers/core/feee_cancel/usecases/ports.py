@@ -67,9 +67,9 @@ class Cancellations(Protocol):
         """Write a new cancellation if there is none, or if one ended that may start again.
 
         One that was rejected starts again only if that was by `rejected_by`; none does for an `entry` that is older
-        than its end (`may_restart`; None: the row's own). Returns the row as it now stands, and
-        whether it was written: its attempts are those of the row that was there, and `row.attempt`, which is 1 where
-        it is claimed by this. Starting again takes a second write, on the condition that the row is as it was found.
+        than its end (`may_restart`; None: the row's own). Returns the row as it now stands, and whether it was
+        written: its attempts are those of the row that was there, and `row.attempt`, which is 1 if it is claimed by
+        this. Starting again takes a second write, on the condition that the row is as it was found.
         """
         ...
 
