@@ -95,7 +95,7 @@ class Service:
         event = unless_past(lambda earliest: parse_event(document, now=now, earliest=earliest), _repeats)
         message = _message(event)
         deduplicate(
-            message, self.ports, lambda: _all_written(self._enqueue_all(event.asked, message, event.scheduled_at))
+            message, self.ports, lambda: _check_all_written(self._enqueue_all(event.asked, message, event.scheduled_at))
         )
         for fault in event.asked:
             if isinstance(fault, InvalidRequestError):
@@ -158,11 +158,10 @@ class Service:
         return enqueued
 
 
-def _all_written(enqueued: Sequence[Enqueued]) -> bool:
+def _check_all_written(enqueued: Sequence[Enqueued]) -> None:
     """Raises TableUnavailableError if an order couldn't be written: the event comes again."""
     for one in enqueued:
         if isinstance(one, TableUnavailableError):
             raise one
         if isinstance(one, Cancellation):
             of_known_state(one)
-    return True
