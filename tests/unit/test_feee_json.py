@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 
 from feee_cancel.adapters.feee_answer import interpret
-from feee_cancel.adapters.feee_json import parse
+from feee_cancel.adapters.feee_json import MAX_BODY, parse
 from feee_cancel.domain.answer import Answer, AnswerKind
 from tests.builders import ORDER_NO
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
-MOST = 100_000
 
 
 def read(body: bytes | str, *, content_type: str = "") -> Any:
-    return parse(body if isinstance(body, bytes) else body.encode(), KEY, content_type=content_type, most=MOST)
+    return parse(body if isinstance(body, bytes) else body.encode(), KEY, content_type=content_type)
 
 
 def zipped(data: bytes) -> bytes:
@@ -137,7 +136,7 @@ def test_what_is_compressed_is_read_whatever_the_header_says(packed: bytes) -> N
 @pytest.mark.parametrize(
     ("packed", "words"),
     [
-        (zipped(b" " * (MOST + 1)), "longer than 1 MiB"),
+        (zipped(b" " * (MAX_BODY + 1)), "longer than 1 MiB"),
         (zipped(b" " * (64 << 20)), "longer than 1 MiB"),
         (zipped(b"") * 1_000, "not JSON"),
         (zipped(b'{"a": 1}')[:12], "not JSON"),
@@ -173,7 +172,7 @@ def test_the_key_is_blotted_out_in_every_form_that_an_echo_takes(echo: str) -> N
 def test_a_key_that_has_to_be_encoded_in_a_url_is_blotted_out_encoded_too() -> None:
     key = "a+b/c=d&e.f(g)"
     text = '["a%2Bb%2Fc%3Dd%26e.f%28g%29", "a%2bb%2fc%3dd%26e.f%28g%29", "a+b/c=d&e.f(g)", "a+b/c=d&eXf(g)"]'
-    kept = parse(text.encode(), key, content_type="", most=MOST)
+    kept = parse(text.encode(), key, content_type="")
     assert kept == ["[key]", "[key]", "[key]", "a+b/c=d&eXf(g)"]
 
 

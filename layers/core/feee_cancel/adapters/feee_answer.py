@@ -17,7 +17,6 @@ _MISCONFIGURED_CODES = frozenset({10001, 20012, 20013})
 _RATE_CODES = frozenset({11001})
 _MISCONFIGURED_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _NO_DATA: tuple[object, ...] = (None, {}, [], "")
-MAX_BODY = 1 << 20
 _MAX_WORDS = 1_000
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _MAX_RETRY_AFTER = 300.0
@@ -29,7 +28,7 @@ def interpret(
     """What an HTTP answer says, its headers `Content-Type` and `Retry-After` included."""
     rest = believed_rest(retry, now=time.time())
     try:
-        told = envelope(parse(body, key, content_type=content_type, most=MAX_BODY))
+        told = envelope(parse(body, key, content_type=content_type))
     except ValueError as error:
         kind = kind_of(http_status, None)
         return Answer(kind=kind, http_status=http_status, detail=str(error), retry_after=rest, seconds=seconds)

@@ -12,8 +12,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import create_urllib3_context
 
 from feee_cancel.adapters.connection import CLOCKS, Call, Connection, Connections, Response
-from feee_cancel.adapters.feee_answer import MAX_BODY, interpret
-from feee_cancel.adapters.feee_json import parse
+from feee_cancel.adapters.feee_answer import interpret
+from feee_cancel.adapters.feee_json import MAX_BODY, parse
 from feee_cancel.adapters.resolver import Lookup, Resolver, look_up, peer
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.usecases.errors import SecretUnavailableError
@@ -88,11 +88,7 @@ class FeeeClient:
         finally:
             self._connections.put_back(connection, clean=False)
         try:
-            return (
-                response,
-                parse(body, key, content_type=response.headers.get("Content-Type", ""), most=MAX_BODY),
-                None,
-            )
+            return response, parse(body, key, content_type=response.headers.get("Content-Type", "")), None
         except ValueError as error:
             return response, None, str(error)
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+MAX_BODY = 1 << 20
 _MAX_NUMBER = 64
 _MAX_DEPTH = 32
 _MAX_MEMBERS = 16
@@ -23,26 +24,26 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 """Halves of characters: JSON can escape them, and nothing can encode them."""
 
 
-def parse(body: bytes, key: str, *, content_type: str, most: int) -> object:
+def parse(body: bytes, key: str, *, content_type: str) -> object:
     """The document: numbers exact, text sound, the key nowhere in it, at most 32 deep.
 
-    Raises ValueError, in words for people, if it isn't one, or has more than `most` bytes.
+    Raises ValueError, in words for people, if it isn't one, or has more than 1 MiB.
     """
-    unpacked = _unpacked(body, most)
-    if len(unpacked) > most:
+    unpacked = _unpacked(body)
+    if len(unpacked) > MAX_BODY:
         raise ValueError("longer than 1 MiB")
     text, document = _document(unpacked, content_type)
     clean = _cleaning(key)
     return document if _is_clean(text, clean) else _cleaned(document, clean, _MAX_DEPTH)
 
 
-def _unpacked(body: bytes, most: int) -> bytes:
-    """The body as it was before it was compressed; at most one byte over `most`."""
+def _unpacked(body: bytes) -> bytes:
+    """The body as it was before it was compressed; at most one byte over the limit."""
     unpacked, members = b"", 0
-    while body.startswith(_COMPRESSED) and len(unpacked) <= most and members < _MAX_MEMBERS:
+    while body.startswith(_COMPRESSED) and len(unpacked) <= MAX_BODY and members < _MAX_MEMBERS:
         member = zlib.decompressobj(_GZIP_OR_ZLIB)
         try:
-            unpacked += member.decompress(body, most + 1 - len(unpacked))
+            unpacked += member.decompress(body, MAX_BODY + 1 - len(unpacked))
         except zlib.error:
             raise ValueError("not JSON") from None
         body, members = member.unused_data, members + 1
