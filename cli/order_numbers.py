@@ -17,6 +17,8 @@ _LINE_END, _AROUND = re.compile(r"\r\n?|\n"), " \t\ufeff\u00a0\u3000"
 _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 _ENCODINGS = ("utf-8-sig", "utf-16")
 _DELIMITERS = ",;\t"
+_SEPARATOR = re.compile(r"sep=([^\"]?)", re.IGNORECASE)
+"""Excel's own first line, which names the delimiter; a tab at its end is cut off."""
 _MOST_SHOWN, _MOST_OF_HEADING = 5, 200
 COLUMN = "order_no"
 
@@ -38,10 +40,16 @@ def _read(file: str) -> str:
     except OSError as error:
         raise TroubleError(f"{file} can't be read: {error.strerror}.") from error
     encoding = _ENCODINGS[data[:2] in {b"\xff\xfe", b"\xfe\xff"}]
+    if encoding != "utf-16" and b"\0" in data:
+        raise _no_text(file)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise TroubleError(f"{_named(file)} isn't text in UTF-8.") from error
+        raise _no_text(file) from error
+
+
+def _no_text(file: str) -> TroubleError:
+    return TroubleError(f"{_named(file)} isn't text in UTF-8. In a spreadsheet, save it as CSV UTF-8.")
 
 
 def _cells(text: str, file: str, column: str) -> list[str]:
@@ -62,25 +70,33 @@ def _column(text: str, file: str, column: str) -> Iterator[tuple[int, str]]:
     """The lines' numbers and cells. A first line with a delimiter, or the column's name, makes it a table."""
     lines = [(place, line.strip(_AROUND)) for place, line in enumerate(_LINE_END.split(text), 1)]
     filled = [(place, line) for place, line in lines if line and not line.startswith("#")]
+    separator = _SEPARATOR.fullmatch(filled[0][1]) if filled else None
+    filled = filled[1:] if separator else filled
     if not filled:
         return
     first = filled[0][1]
-    delimiter = next((mark for mark in _DELIMITERS if mark in first), ",")
-    heading = next(_table([first], delimiter))
-    if delimiter not in first and first.strip('"') != column:
+    delimiter = (separator[1] or "\t") if separator else next((mark for mark in _DELIMITERS if mark in first), ",")
+    if delimiter not in first and first.strip('"').casefold() != column.casefold():
         yield from ((place, _plain(line)) for place, line in filled)
         return
-    if heading.count(column) != 1:
-        what = "no column" if column not in heading else "more than one column"
-        found = clipped(", ".join(heading), _MOST_OF_HEADING)
-        raise TroubleError(f"{_named(file)} has {what} {column!r}; it has {found}. Name it with --column.")
-    rows = _table((line for _, line in filled[1:]), delimiter)
-    for (place, _), row in zip(filled[1:], rows, strict=False):
-        yield place, _plain(dict(zip(heading, row, strict=False)).get(column, ""))
+    rows = csv.reader((line for _, line in filled), delimiter=delimiter, strict=True)
+    heading = [name.strip() for name in next(rows)]
+    at = _place(column, heading, file)
+    for row in rows:
+        if any(map(str.strip, row)):
+            yield filled[rows.line_num - 1][0], _plain(row[at] if at < len(row) else "")
 
 
-def _table(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(lines, delimiter=delimiter, strict=True)
+def _place(column: str, heading: Sequence[str], file: str) -> int:
+    """Where the column is, if need be in capitals or small letters. Raises TroubleError."""
+    for name, names in ((column, list(heading)), (column.casefold(), [name.casefold() for name in heading])):
+        if names.count(name) == 1:
+            return names.index(name)
+    what = "more than one column" if name in names else "no column"
+    found = clipped(", ".join(heading), _MOST_OF_HEADING)
+    raise TroubleError(
+        f"{_named(file)} has {what} {column!r}; it has {found}. Name it with --column, or put one number in each line."
+    )
 
 
 def _plain(cell: str) -> str:

@@ -247,6 +247,14 @@ NO_LINE_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
         ("order_no\tx\n23\t1\n", ["23"]),
         ('"order_no"\n"23"\n', ["23"]),
         ('"23"\n"24"\n', ["23", "24"]),
+        ("Order_No,trx\n23,1\n", ["23"]),
+        ("ORDER_NO\n23\n", ["23"]),
+        ("trx ; order_no \n1 ; 23\n", ["23"]),
+        ("Order_no,order_no\nx,23\n", ["23"]),
+        ("sep=;\r\norder_no;trx\r\n23;1,5\r\n", ["23"]),
+        ("sep=\t\norder_no\ta,b\n23\t1\n", ["23"]),
+        ("sep=|\norder_no|trx\n23|1\n", ["23"]),
+        ('order_no,trx\n23,1\n,\n , \n"",\n24,2\n', ["23", "24"]),
         ("23\r24\r", ["23", "24"]),
         *((f"order_no,note\n23,by{end}99,x\n24,y\n", ["23", "24"]) for end in NO_LINE_ENDS),
     ],
@@ -265,6 +273,10 @@ def test_a_file_is_a_text_or_a_table(tmp_path: Path, text: str, expected: list[s
         ("23\n2.30417E+21\nabc\x1b[2J", r"line 2: 2.30417E\+21 was rounded by a spreadsheet"),
         ("23\nabc\x1b[2J", r"line 2: 'abc\?\[2J' isn't 1 to 32 digits"),
         ("id,trx\n1,2", "no column 'order_no'; it has id, trx"),
+        ("23,24\n25,26", "it has 23, 24. Name it with --column, or put one number in each line"),
+        ('order_no,note\n23,"a\nb"\nx,y\n', "line 4: 'x' isn't 1 to 32 digits"),
+        ("order_no,trx\n23,1\n,2\n", "line 3: '' isn't 1 to 32 digits"),
+        ("ORDER_NO,Order_No\n1,2", "more than one column 'order_no'"),
         ("\n".join("x" * 9), "line 5: 'x' isn't 1 to 32 digits\nand 4 more$"),
         ('order_no,note\n1,"unfilled\n2,x\n3,y', "can't be read as a table: unexpected end"),
         ('order_no,note\n1,"unfilled\n2,x\n3,"y', "can't be read as a table"),
@@ -287,6 +299,10 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\x80")))
     with pytest.raises(TroubleError, match="standard input isn't text in UTF-8"):
         given([], "-", "order_no")
+    for encoding in ("gbk", "utf-16-le"):
+        (tmp_path / "orders.csv").write_bytes("order_no,未成交\n23,1\n".encode(encoding))
+        with pytest.raises(TroubleError, match=r"isn't text in UTF-8[.] In a spreadsheet, save"):
+            given([], str(tmp_path / "orders.csv"), "order_no")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"23\n")))
     assert given([], "-", "order_no") == ["23"]
 
