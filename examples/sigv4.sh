@@ -16,5 +16,6 @@ case $status in
   200) echo "200 cancelled, the money is back $(cat "$answer")" ;;
   202) echo "202 accepted, it will be settled $(cat "$answer")" ;;
   409) echo "409 can't be cancelled any more $(cat "$answer")"; exit 1 ;;
+  000 | 429 | 5??) echo "No answer. Nothing is lost: ask again later."; exit 1 ;;
   *) echo "$status refused $(cat "$answer")"; exit 1 ;;
 esac

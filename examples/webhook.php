@@ -27,7 +27,8 @@ function ask(string $api, string $secret, string $orderNo): array
         }
         sleep($wait);
     }
-    exit("No answer. Nothing is lost: ask again later.\n");
+    fwrite(STDERR, "No answer. Nothing is lost: ask again later.\n");
+    exit(1);
 }
 [$status, $answer] = ask(getenv('API'), getenv('SECRET'), $argv[1]);
 $meaning = [200 => 'cancelled, the money is back', 202 => 'accepted, it will be settled', 409 => "can't be cancelled any more"];

@@ -151,6 +151,15 @@ def test_an_example_tells_the_answers_apart_and_asks_again_as_the_same_request(
         assert len({verified(asked) for asked in api.asked}) == 1
 
 
+@pytest.mark.long
+def test_an_example_that_gets_no_answer_fails_and_says_that_asking_again_is_safe(program: str, tmp_path: Path) -> None:
+    with scripted() as api:
+        api.script = [503, 0, 429, 500, 503]
+        ended = run(program, api.url, tmp_path)
+    assert (ended.returncode, api.script) == (1, [])
+    assert (ended.stdout + ended.stderr).startswith("No answer. Nothing is lost: ask again later.\n")
+
+
 def test_an_example_shows_no_secret(program: str, tmp_path: Path) -> None:
     with scripted() as api:
         api.script = [401]
