@@ -36,6 +36,8 @@ _DATE_DIGITS = 8
 _DATE = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[0-9])?)(?:[Tt ][0-9].*)?")
 """A date, perhaps with a time. Python accepts any character between the two, and reads 8:00 in 2026-12-24+08:00."""
 _MOST = 1_000_000
+_LIMIT = 25
+"""As many as the API lists if it isn't told."""
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -99,7 +101,9 @@ def parser(*, now: float) -> argparse.ArgumentParser:
         "list", "list cancellations: states that need attention first, and in each the latest due first", order=False
     )
     listed.add_argument("--state", choices=[str(state) for state in State], help="only those in this state")
-    listed.add_argument("--limit", type=_count, default=25, metavar="N", help="how many to list at most (25)")
+    listed.add_argument(
+        "--limit", type=_count, default=_LIMIT, metavar="N", help=f"how many to list at most ({_LIMIT})"
+    )
     listed.add_argument(
         "--reason", metavar="TEXT", help="only those of this reason, or with this in the reason that was given"
     )

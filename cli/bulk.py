@@ -14,8 +14,8 @@ from cli.patience import NoUseError, patiently
 from cli.progress import Bar
 from cli.target import Api
 from cli.text import lines
+from feee_cancel.domain.documents import MAX_BATCH
 
-_BATCH = 100
 _APART_SECONDS = 1.0
 """Between batches: their throttle is one a second."""
 _DOUBT = "asked for, and not answered: it may be accepted"
@@ -93,7 +93,7 @@ def summary(asked: Asked) -> Outcome:
 
 
 def _round(api: Api, asked: Asked, members: Mapping[str, object], bar: Bar, sleep: Callable[[float], None]) -> None:
-    for place, some in enumerate(chunks(asked.left, _BATCH)):
+    for place, some in enumerate(chunks(asked.left, MAX_BATCH)):
         if place:
             sleep(_APART_SECONDS)
         before = {order_no: asked.left[order_no] for order_no in some}

@@ -18,7 +18,6 @@ from cli.text import for_scripts, lines, visible
 
 FORMATS = ("csv", "jsonl")
 FINAL = ("cancelled", "rejected", "withdrawn", "failed")
-_PAGE = 100
 _APART_SECONDS = 0.5
 """Between pages: ApiRateLimit is two a second."""
 _TIMES = ("requested_at", "settled_at", "refund_time")
@@ -79,7 +78,7 @@ def _rows(api: Api, query: Mapping[str, object], bar: Bar, sleep: Callable[[floa
     cursor, count = None, 0
     while True:
         body = patiently(
-            partial(orders.page, api, {**query, "limit": _PAGE, "cursor": cursor}),
+            partial(orders.page, api, {**query, "limit": orders.PAGE, "cursor": cursor}),
             sleep=sleep,
             tell=lambda why: bar.at(count, why),  # noqa: B023 - called at once
         ).body

@@ -20,7 +20,6 @@ Row = Mapping[str, Any]
 
 _UNFINISHED = ("cancelling", "waiting", "refunding")
 _FINAL = ("failed", "rejected", "withdrawn", "cancelled")
-_PAGE = 100
 _BEFORE_SECONDS = 120
 """This machine's clock and the service's may be so far apart, and the index behind."""
 _APART_SECONDS, _REST_SECONDS, _AFTER_TROUBLE_SECONDS = 0.5, 2.0, 5.0
@@ -175,7 +174,7 @@ def _last_settled(fleet: Fleet, state: str) -> int:
 def _look_for_missing(api: Api, fleet: Fleet, board: Board, seen: set[str], now: float) -> int:
     """An order between two states shows in neither list for a moment; one that stays away is read by itself."""
     fleet.missed = Counter({order_no: fleet.missed[order_no] + 1 for order_no in fleet.open if order_no not in seen})
-    long = [order_no for order_no, times in fleet.missed.items() if times >= _MISSED][:_PAGE]
+    long = [order_no for order_no, times in fleet.missed.items() if times >= _MISSED][: orders.PAGE]
     for order_no in long:
         row = _answered(partial(orders.look, api, order_no))
         if row["state"] in _FINAL:
@@ -195,7 +194,7 @@ def _finished(fleet: Fleet, board: Board, row: Row, now: float) -> None:
 def _pages(api: Api, query: Mapping[str, object], sleep: Callable[[float], None]) -> Iterator[list[Row]]:
     cursor: str | None = None
     while True:
-        body = _answered(partial(orders.page, api, {**query, "limit": _PAGE, "cursor": cursor}))
+        body = _answered(partial(orders.page, api, {**query, "limit": orders.PAGE, "cursor": cursor}))
         yield body["cancellations"]
         cursor = body.get("next_cursor")
         if cursor is None:

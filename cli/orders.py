@@ -13,7 +13,8 @@ from feee_cancel_client import ApiAnswer, ForeignAnswerError
 
 Keep = Callable[[Mapping[str, Any]], bool]
 
-_PAGE = 100
+PAGE = 100
+"""Rows of the list that the API gives at once, at most."""
 _PROBLEM = "urn:feee-cancel:problem:"
 _TEXTS = ("order_no", "state", "state_reason", "reason", "requested_by")
 _TIMES = ("requested_at", "gives_up_at", "due_at", "settled_at", "not_before", "eligible_at")
@@ -102,7 +103,7 @@ def listed(
     rows: list[Any] = []
     cursor: str | None = None
     while len(rows) < limit:
-        most = _PAGE if keep else min(limit - len(rows), _PAGE)
+        most = PAGE if keep else min(limit - len(rows), PAGE)
         answer = page(api, {"state": state, "limit": most, "cursor": cursor})
         if answer.status != HTTPStatus.OK:
             return refused(answer)

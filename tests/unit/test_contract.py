@@ -5,7 +5,13 @@ from typing import Any
 
 import yaml
 
+from cli import orders
+from cli.arguments import parser
+from feee_cancel.domain.documents import MAX_BATCH
+from feee_cancel.http.pages import Query
+from feee_cancel.usecases.listing import MAX_PAGE
 from local.rules.imported import ANY, operations
+from tests.builders import NOW
 from tests.template import ROOT, resources
 
 CONTRACT: Mapping[str, Any] = yaml.safe_load((ROOT / "openapi.yaml").read_text())
@@ -67,6 +73,14 @@ def test_the_edge_refuses_nothing_that_the_contract_allows() -> None:
         assert model.keys() <= {"type", "required", "properties"}, name
         for member, schema in model.get("properties", {}).items():
             assert schema.items() <= models[name]["properties"][member].items(), (name, member)
+
+
+def test_the_contract_and_the_commands_say_how_many_rows_a_page_has_and_how_many_orders_a_batch() -> None:
+    (limit,) = [one for one in CONTRACT["paths"]["/cancellations"]["get"]["parameters"] if one["name"] == "limit"]
+    assert (limit["schema"]["default"], limit["schema"]["maximum"]) == (Query.parse({}).limit, MAX_PAGE)
+    assert parser(now=NOW).parse_args(["list"]).limit == Query.parse({}).limit
+    assert orders.PAGE == MAX_PAGE
+    assert CONTRACT["components"]["schemas"]["CancellationBatch"]["properties"]["order_nos"]["maxItems"] == MAX_BATCH
 
 
 def test_the_contract_says_nothing_to_api_gateway() -> None:
