@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import words
-from cli.fleet import Fleet, concern, tally, why
+from cli.fleet import Fleet, concern, tally
 from cli.screen import COLOURS, show
 from cli.text import fitted, visible
 
@@ -67,9 +67,13 @@ def _picture(fleet: Fleet, now: float, note: str, *, rows: int, width: int) -> G
         table.add_column(heading, no_wrap=True, overflow="ellipsis")
     ordered = fleet.by_attention(now)
     for row in ordered[:rows]:
-        due = words.until(row["due_at"], now=now) if "due_at" in row else ""
         urgent = "bold red" if concern(row, now) else ""
-        cells = (why(row), due, str(row.get("attempt", "")), str(row.get("refund_amount") or ""))
+        cells = (
+            words.why(row),
+            words.next_step(row, now=now),
+            str(row.get("attempt", "")),
+            str(row.get("refund_amount") or ""),
+        )
         state = Text(visible(row["state"]), style=COLOURS.get(row["state"], ""))
         table.add_row(Text(visible(row["order_no"])), state, *(Text(visible(cell), style=urgent) for cell in cells))
     more = f"and {len(ordered) - rows:,} more" if len(ordered) > rows else ""

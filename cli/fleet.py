@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from cli import orders, words
+from cli import orders
 from cli.outcome import Exit, Outcome
 from cli.patience import NoUseError, asked, passes
 from cli.patience import why as trouble
@@ -228,9 +228,3 @@ def tally(fleet: Fleet) -> str:
     money = fleet.refunded()
     back = f"; {money:f} TRX came back" if money else ""
     return f"{len(fleet.final):,} of {len(fleet.final) + len(fleet.open):,} final: {', '.join(states) or 'none'}{back}"
-
-
-def why(row: Row) -> str:
-    """The plain words of its reason."""
-    reason = row.get("state_reason", "")
-    return words.WHY.get(reason, reason)

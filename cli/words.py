@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from cli.text import TableRow, padded
-from feee_cancel.domain.cancellation import StateReason
+from feee_cancel.domain.cancellation import State, StateReason
 
 WHY: Mapping[str, str] = {
     StateReason.QUEUED: "the drain attempts it next",
@@ -34,6 +34,7 @@ WHY_NOT: Mapping[str, str] = {
     "refunded": "it is cancelled already, and the refund shows",
     "nothing_paid": "it is cancelled already, and nothing had been paid",
 }
+_IN_DOUBT = "a cancel may have taken effect unseen"
 _COLUMNS = (24, 12, 21, 14)
 """Their widths; what is in the last one ends the line."""
 _HEADINGS = ("order", "state", "when", "refund (TRX)", "why")
@@ -43,12 +44,28 @@ _WIDE_HEADINGS = (*_HEADINGS[:4], "reason", "asked at", "tries", "asked by", "fo
 
 def headline(row: Mapping[str, Any], *, now: float) -> str:
     """State, reason, money and next step, in a sentence."""
-    reason = row.get("state_reason", "")
-    why = f": {WHY.get(reason, reason)}" if reason else ""
+    because = why(row)
     back = "came back" if row["state"] == "cancelled" or row.get("refund_time") else "announced as a refund"
     money = f", {row['refund_amount']} TRX {back}" if row.get("refund_amount") else ""
-    due = f". Next step {until(row['due_at'], now=now)}" if "due_at" in row else ""
-    return f"{row['order_no']} is {row['state']}{why}{money}{due}."
+    due = next_step(row, now=now)
+    return f"{row['order_no']} is {row['state']}{because and f': {because}'}{money}{due and f'. Next step {due}'}."
+
+
+def why(row: Mapping[str, Any]) -> str:
+    """Why it is in its state, and whether a cancel is in doubt."""
+    if row["state"] == State.CANCELLING:
+        return "an attempt is under way"
+    reason = row.get("state_reason", "")
+    said = WHY.get(reason, reason)
+    doubtful = row.get("in_doubt") and reason != StateReason.OUTCOME_UNKNOWN
+    return "; ".join(part for part in (said, doubtful and _IN_DOUBT) if part)
+
+
+def next_step(row: Mapping[str, Any], *, now: float) -> str:
+    """How far ahead its next step is; "" if none is known. During an attempt `due_at` is only the end of its lease."""
+    if "due_at" not in row or (row["state"] == State.CANCELLING and row["due_at"] > now):
+        return ""
+    return until(row["due_at"], now=now)
 
 
 def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
@@ -58,6 +75,7 @@ def cancellation(row: Mapping[str, Any], *, now: float) -> list[str]:
         "not before": "not_before" in row and at(row["not_before"]),
         "cancellable": "eligible_at" in row and f"from {at(row['eligible_at'])}",
         "attempts": row.get("attempt"),
+        "in doubt": row.get("in_doubt") and f"{_IN_DOUBT}; until that is known, it can't be withdrawn",
         "settled": "settled_at" in row and at(row["settled_at"]),
         "gives up": "settled_at" not in row and "gives_up_at" in row and at(row["gives_up_at"]),
         "partly filled": row.get("partly_filled") and "only the rest is refunded",
@@ -107,16 +125,15 @@ def until(seconds: float, *, now: float) -> str:
 
 
 def _cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
-    ends = _at(row, "settled_at") or ("due_at" in row and until(row["due_at"], now=now)) or ""
-    reason = row.get("state_reason", "")
-    return row["order_no"], row["state"], ends, row.get("refund_amount") or "", WHY.get(reason, reason)
+    ends = _at(row, "settled_at") or next_step(row, now=now)
+    return row["order_no"], row["state"], ends, row.get("refund_amount") or "", why(row)
 
 
 def _wide_cells(row: Mapping[str, Any], *, now: float) -> tuple[object, ...]:
-    *cells, why = _cells(row, now=now)
+    *cells, because = _cells(row, now=now)
     asked = _at(row, "requested_at"), row.get("attempt", "")
     said = row.get("requested_by", "").rpartition(":")[2], row.get("reason", "")
-    return *cells, row.get("state_reason", ""), *asked, *said, why
+    return *cells, row.get("state_reason", ""), *asked, *said, because
 
 
 def _at(row: Mapping[str, Any], name: str) -> str:

@@ -26,7 +26,10 @@ def answered(status: int, body: dict[str, Any]) -> FakeApi:
     [
         (200, row("cancelled", "refunded", refund_amount=Decimal("3.92")), Exit.DONE, "the refund shows, 3.92 TRX"),
         (202, row("waiting", "too_early", due_at=NOW + 246), Exit.PENDING, "Next step in 4 min."),
-        (202, row("cancelling", due_at=NOW + 30), Exit.PENDING, "is cancelling. Next step in 30 s."),
+        (202, row("cancelling", due_at=NOW + 30), Exit.PENDING, "is cancelling: an attempt is under way."),
+        (202, row("cancelling", due_at=NOW - 1), Exit.PENDING, "an attempt is under way. Next step now."),
+        (202, row("waiting", "cancel_refused") | {"in_doubt": True}, Exit.PENDING, "unseen; until that is known, it"),
+        (202, row("waiting", "too_early") | {"in_doubt": True}, Exit.PENDING, "minutes only; a cancel may have taken"),
         (202, row("refunding", "refund_pending", due_at=NOW - 1), Exit.PENDING, "Next step now."),
         (409, PROBLEM | {"detail": "The order was filled."}, Exit.NO, "The order was filled."),
         (400, PROBLEM | {"detail": "order_no must be digits"}, Exit.USAGE, "order_no must be digits"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from feee_cancel.domain.answer import AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.doubt import ON_ITS_WAY_SECONDS
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
 from tests.events import at, sample
 from tests.fakes import FakeFeee, FakeTable
@@ -203,6 +204,13 @@ def test_what_cannot_be_taken_back_is_a_problem(there: Cancellation | None, stat
     answered, problem, _ = call(sample("api-withdraw"), table=FakeTable(*([there] if there else [])))
     assert (answered, problem["type"]) == (status, f"urn:feee-cancel:problem:{name}")
     assert there is None or problem["cancellation"]["state"] == there.state
+
+
+def test_a_request_in_doubt_says_when_it_can_be_withdrawn() -> None:
+    doubtful = row(state=State.WAITING, state_reason=StateReason.CANCEL_REFUSED, in_doubt_after=0)
+    _, problem, _ = call(sample("api-withdraw"), table=FakeTable(doubtful))
+    assert (problem["type"], problem["cancellation"]["in_doubt"]) == ("urn:feee-cancel:problem:under-way", True)
+    assert f"{ON_ITS_WAY_SECONDS // 60} minutes" in problem["detail"]
 
 
 @pytest.mark.parametrize("not_before", [None, NOW + 900])

@@ -8,6 +8,7 @@ from feee_cancel.adapters.representation import known, represent
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason, facts
 from feee_cancel.domain.documents import MAX_DOCUMENT, parse_json
+from feee_cancel.domain.doubt import ON_ITS_WAY_SECONDS
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook
 from feee_cancel.http.gateway import Reply, Request
@@ -26,6 +27,11 @@ _REJECTED = {
     StateReason.TAKEN_BACK: "The request was withdrawn at the same moment. A new request starts it again.",
     StateReason.GAVE_UP: "The cancellation was still not final when its time was up. A new request starts it again.",
 }
+_UNDER_WAY = "The cancellation is under way: feee.io was asked, and the order may be cancelled already."
+_IN_DOUBT = (
+    "feee.io was asked, and the order may be cancelled already. The request can be withdrawn once feee.io shows the "
+    f"order open, at least {ON_ITS_WAY_SECONDS // 60} minutes after the last cancel that it didn't answer."
+)
 _UNKNOWN_STATE = "A newer version of this service wrote the cancellation; this one doesn't know its state, {}."
 _NOT_SHOWN = "feee.io shows no such order for this key; `last_answer` is what it said."
 _RATE_LIMITED = "feee.io limited the rate of our calls. Try again."
@@ -111,8 +117,7 @@ def withdrawn(row: Cancellation | None) -> Reply:
     _check_state(row)
     if row.state.final:
         raise _conflict("final", f"The cancellation is {row.state}, so it can't be withdrawn any more.", row)
-    detail = "The cancellation is under way: feee.io was asked, and the order may be cancelled already."
-    raise _conflict("under-way", detail, row)
+    raise _conflict("under-way", _IN_DOUBT if row.state is State.WAITING else _UNDER_WAY, row)
 
 
 def looked_up(order_no: str, said: Answer, outlook: Outlook | None) -> Reply:
