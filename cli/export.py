@@ -18,8 +18,6 @@ from cli.text import for_scripts, lines, visible
 
 FORMATS = ("csv", "jsonl")
 FINAL = ("cancelled", "rejected", "withdrawn", "failed")
-_APART_SECONDS = 0.5
-"""Between pages: ApiRateLimit is two a second."""
 _TIMES = ("requested_at", "settled_at", "refund_time")
 _COLUMNS = (
     "order_no",
@@ -87,7 +85,7 @@ def _rows(api: Api, query: Mapping[str, object], bar: Bar, sleep: Callable[[floa
         cursor = body.get("next_cursor")
         if cursor is None:
             return
-        sleep(_APART_SECONDS)
+        sleep(orders.APART_SECONDS)
 
 
 def _csv(out: IO[str]) -> Callable[[Row], None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, Protocol
 
 from cli import orders
@@ -20,10 +21,12 @@ Row = Mapping[str, Any]
 
 _UNFINISHED = ("cancelling", "waiting", "refunding")
 _FINAL = ("failed", "rejected", "withdrawn", "cancelled")
-_BEFORE_SECONDS = 120
-"""This machine's clock and the service's may be so far apart, and the index behind."""
-_APART_SECONDS, _REST_SECONDS, _AFTER_TROUBLE_SECONDS = 0.5, 2.0, 5.0
-"""Between calls, which leaves others a share of the API's rate; between looks; and after trouble."""
+_BEFORE_SECONDS, _BEHIND_SECONDS = 120, 30
+"""This machine's clock and the service's may be so far apart; and the index, or another function's clock, behind."""
+_REST_SECONDS, _AFTER_TROUBLE_SECONDS = 2.0, 5.0
+"""Between looks; and after trouble."""
+_PAGES_BETWEEN = 20
+"""Pages of what isn't final, after which those that became final are looked for: ten seconds of a long list."""
 _MISSED = 2
 """Looks in which an order shows nowhere, after which it is looked for by itself."""
 _OVERDUE_SECONDS = 60
@@ -112,7 +115,7 @@ def follow(
             began = now()
             try:
                 calls = _look(api, fleet, board, everything=everything, now=now, sleep=sleep)
-                wait = max(_REST_SECONDS, calls * _APART_SECONDS)
+                wait = max(_REST_SECONDS, calls * orders.APART_SECONDS)
                 fresh = False
                 board.show(fleet, now())
             except _PassesError as error:
@@ -145,43 +148,46 @@ def _look(
     sleep: Callable[[float], None],
 ) -> int:
     """Bring the rows up to date. Returns how many calls it took."""
-    calls, seen = 0, set[str]()
-    for state in _UNFINISHED:
-        for page in _pages(api, {"state": state}, sleep):
-            calls += 1
-            for row in page:
-                if everything or row["order_no"] in fleet.open:
-                    seen.add(row["order_no"])
-                    fleet.open[row["order_no"]] = row
-            board.reading(fleet, now())
-    since = int(fleet.began_at - _BEFORE_SECONDS)
+    calls, seen = _Paced(api, sleep), set[str]()
+    for pages, page in enumerate(chain.from_iterable(calls.pages({"state": state}) for state in _UNFINISHED), 1):
+        for row in page:
+            if everything or row["order_no"] in fleet.open:
+                seen.add(row["order_no"])
+                fleet.open[row["order_no"]] = row
+                fleet.final.pop(row["order_no"], None)
+        board.reading(fleet, now())
+        if pages % _PAGES_BETWEEN == 0:
+            _look_for_final(calls, fleet, board, seen, now)
+            board.show(fleet, now(), "Reading the list ...")
+    _look_for_final(calls, fleet, board, seen, now)
+    _look_for_missing(calls, fleet, board, seen, now)
+    return calls.made
+
+
+def _look_for_final(calls: "_Paced", fleet: Fleet, board: Board, seen: set[str], now: Callable[[], float]) -> None:
     for state in _FINAL if fleet.open else ():
-        for page in _pages(api, {"state": state, "since": max(since, _last_settled(fleet, state))}, sleep):
-            calls += 1
+        for page in calls.pages({"state": state, "since": _news_since(fleet, state)}):
             for row in page:
                 if row["order_no"] in fleet.open and row["order_no"] not in seen:
                     _finished(fleet, board, row, now())
             board.reading(fleet, now())
-    return calls + _look_for_missing(api, fleet, board, seen, now())
 
 
-def _last_settled(fleet: Fleet, state: str) -> int:
+def _news_since(fleet: Fleet, state: str) -> int:
     """From where on there may be news: what settled before is seen, but for the index's delay."""
     latest = max((row.get("settled_at", 0) for row in fleet.final.values() if row["state"] == state), default=0)
-    return int(latest) - _BEFORE_SECONDS
+    return max(int(fleet.began_at - _BEFORE_SECONDS), int(latest) - _BEHIND_SECONDS)
 
 
-def _look_for_missing(api: Api, fleet: Fleet, board: Board, seen: set[str], now: float) -> int:
+def _look_for_missing(calls: "_Paced", fleet: Fleet, board: Board, seen: set[str], now: Callable[[], float]) -> None:
     """An order between two states shows in neither list for a moment; one that stays away is read by itself."""
     fleet.missed = Counter({order_no: fleet.missed[order_no] + 1 for order_no in fleet.open if order_no not in seen})
-    long = [order_no for order_no, times in fleet.missed.items() if times >= _MISSED][: orders.PAGE]
-    for order_no in long:
-        row = _answered(partial(orders.look, api, order_no))
+    for order_no in [order_no for order_no, times in fleet.missed.items() if times >= _MISSED][: orders.PAGE]:
+        row = calls.look(order_no)
         if row["state"] in _FINAL:
-            _finished(fleet, board, row, now)
+            _finished(fleet, board, row, now())
         else:
             fleet.open[order_no] = row
-    return len(long)
 
 
 def _finished(fleet: Fleet, board: Board, row: Row, now: float) -> None:
@@ -191,15 +197,33 @@ def _finished(fleet: Fleet, board: Board, row: Row, now: float) -> None:
     board.settled(row, now)
 
 
-def _pages(api: Api, query: Mapping[str, object], sleep: Callable[[float], None]) -> Iterator[list[Row]]:
-    cursor: str | None = None
-    while True:
-        body = _answered(partial(orders.page, api, {**query, "limit": orders.PAGE, "cursor": cursor}))
-        yield body["cancellations"]
-        cursor = body.get("next_cursor")
-        if cursor is None:
-            return
-        sleep(_APART_SECONDS)
+class _Paced:
+    """Calls of one look, with a pause between them. `made` is how many there were."""
+
+    def __init__(self, api: Api, sleep: Callable[[float], None]) -> None:
+        self._api = api
+        self._sleep = sleep
+        self.made = 0
+
+    def pages(self, query: Mapping[str, object]) -> Iterator[list[Row]]:
+        """All pages of the list."""
+        cursor: str | None = None
+        while True:
+            body = self._made(partial(orders.page, self._api, {**query, "limit": orders.PAGE, "cursor": cursor}))
+            yield body["cancellations"]
+            cursor = body.get("next_cursor")
+            if cursor is None:
+                return
+
+    def look(self, order_no: str) -> dict[str, Any]:
+        """One cancellation."""
+        return self._made(partial(orders.look, self._api, order_no))
+
+    def _made(self, call: Callable[[], ApiAnswer]) -> dict[str, Any]:
+        if self.made:
+            self._sleep(orders.APART_SECONDS)
+        self.made += 1
+        return _answered(call)
 
 
 def _answered(call: Callable[[], ApiAnswer]) -> dict[str, Any]:

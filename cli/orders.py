@@ -1,6 +1,7 @@
 """The commands about orders: each is one call of the API, or a few for a long list."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,8 @@ Keep = Callable[[Mapping[str, Any]], bool]
 
 PAGE = 100
 """Rows of the list that the API gives at once, at most."""
+APART_SECONDS = 0.5
+"""Between calls that follow each other: ApiRateLimit is two a second, and four at once."""
 _PROBLEM = "urn:feee-cancel:problem:"
 _TEXTS = ("order_no", "state", "state_reason", "reason", "requested_by")
 _TIMES = ("requested_at", "gives_up_at", "due_at", "settled_at", "not_before", "eligible_at")
@@ -97,7 +100,14 @@ def lookup(api: Api, order_no: str, *, now: float) -> Outcome:
 
 
 def listed(
-    api: Api, *, state: str | None, limit: int, now: float, keep: Keep | None = None, wide: bool = False
+    api: Api,
+    *,
+    state: str | None,
+    limit: int,
+    now: float,
+    keep: Keep | None = None,
+    wide: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """The first of the list that `keep` keeps, the latest due first."""
     rows: list[Any] = []
@@ -111,6 +121,8 @@ def listed(
         cursor = answer.body.get("next_cursor")
         if cursor is None:
             break
+        if len(rows) < limit:
+            sleep(APART_SECONDS)
     more = bool(cursor) or len(rows) > limit
     del rows[limit:]
     further = [f"There are more: --limit {4 * limit}."] if more else []

@@ -366,6 +366,69 @@ def test_all_are_followed_until_the_drain_has_settled_them(count: int, *, termin
         assert "\x1b" not in out.getvalue()
 
 
+def test_what_becomes_final_shows_while_a_long_list_is_read() -> None:
+    """A look at 10,000 orders takes a minute, at two calls a second."""
+    clock, count = Clock(), 10_000
+    waiting = [row(order_no=one, state=State.WAITING, due_at=NOW + 9_999) for one in numbers(count)]
+    api = HandlerApi(FakeTable(*waiting), clock)
+    first = min(numbers(count))  # of those that are due at the same time it comes last
+    told: list[tuple[float, str]] = []
+
+    class Told(Board):
+        def settled(self, row: Any, now: float) -> None:
+            told.append((now - NOW, row["order_no"]))
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        settled = {"state": State.CANCELLED, "due_at": int(clock.time), "settled_at": int(clock.time)}
+        if api.table.rows[first].state is State.WAITING:
+            api.table.rows[first] = replace(api.table.rows[first], **settled)
+
+    shown, out = console()
+    taken = {one: {"order_no": one, "state": "waiting"} for one in numbers(count)}
+    follow(api, Fleet(NOW, open=taken), Told(shown), everything=False, now=clock, sleep=sleep, patience=30)
+    assert [order_no for _, order_no in told] == [first]
+    assert told[0][0] < 15
+    assert "1 of 10,000 final" in out.getvalue()
+
+
+@dataclass
+class TimedApi(HandlerApi):
+    """Notes when it is called."""
+
+    times: list[float] = field(default_factory=list)
+
+    def call(self, method: str, path: str, body: bytes | None = None, **_: Any) -> ApiAnswer:
+        self.times.append(self.clock.time)
+        return super().call(method, path, body)
+
+
+def test_no_command_reads_faster_than_the_api_admits() -> None:
+    """ApiRateLimit: two a second, and four at once, which others need too."""
+    clock = Clock()
+    rows = [row(order_no=one, state=State.WAITING, due_at=NOW + 9_999) for one in numbers(600)]
+    api = TimedApi(FakeTable(*rows), clock)
+    shown, _ = console()
+    lost = {str(n): {"order_no": str(n), "state": "waiting"} for n in range(5)}
+    api.table.rows |= {one: row(order_no=one, state=State.CANCELLING, due_at=0) for one in lost}
+    follow(api, Fleet(NOW, open=lost), Board(shown), everything=True, now=clock, sleep=clock.sleep, patience=20)
+    orders.listed(api, state=None, limit=550, now=NOW, sleep=clock.sleep)
+    orders.listed(api, state=None, limit=9, now=NOW, keep=lambda _: False, sleep=clock.sleep)
+    exported(api, "csv", since=NOW)
+    busiest = max(sum(at <= other < at + 2 for other in api.times) for at in api.times)
+    assert busiest <= 2 * 2 + 1
+
+
+def test_an_order_that_was_asked_for_again_counts_once() -> None:
+    clock = Clock()
+    again = row(order_no="1", state=State.WAITING, due_at=NOW + 9)
+    fleet = Fleet(NOW, final={"1": {"order_no": "1", "state": "rejected"}}, open={"2": {"order_no": "2"}})
+    api = HandlerApi(FakeTable(again, row(order_no="2", state=State.WAITING, due_at=NOW + 9)), clock)
+    shown, _ = console()
+    outcome = follow(api, fleet, Board(shown), everything=True, now=clock, sleep=clock.sleep, patience=1)
+    assert "0 of 2 final" in words_of(outcome)
+
+
 def test_an_estimate_is_by_the_pace_so_far_and_by_what_is_due_last() -> None:
     fleet = Fleet(NOW, open={"1": {"state": "waiting", "due_at": NOW + 20}, "2": {"state": "refunding"}})
     assert fleet.left_seconds(NOW + 10) is None
@@ -570,7 +633,7 @@ def test_the_list_is_filtered_by_reason_asker_and_age_and_may_be_wide() -> None:
     def kept(**wanted: Any) -> list[str]:
         options = {"reason": None, "by": None, "older": None, "newer": None} | wanted
         keep = orders.wanted(**options, now=NOW)
-        listed = orders.listed(api, state="waiting", limit=100, now=NOW, keep=keep)
+        listed = orders.listed(api, state="waiting", limit=100, now=NOW, keep=keep, sleep=api.clock.sleep)
         return [one["order_no"] for one in listed.document["cancellations"]]
 
     assert kept(reason="UNFILLED") == kept(by="treasury") == ["120"]
@@ -578,7 +641,7 @@ def test_the_list_is_filtered_by_reason_asker_and_age_and_may_be_wide() -> None:
     assert len(kept(newer=600)) == 11
     assert len(kept(older=8_400)) == 10
     keep = orders.wanted(reason=None, by="t", older=None, newer=None, now=NOW)
-    wide = words_of(orders.listed(api, state=None, limit=1, now=NOW, keep=keep, wide=True))
+    wide = words_of(orders.listed(api, state=None, limit=1, now=NOW, keep=keep, wide=True, sleep=api.clock.sleep))
     assert "feee.io cancels orders older than five minutes only" in wide
     assert "user/treasury" in wide
 
