@@ -127,9 +127,10 @@ def _status(arguments: Sequence[str] | None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    understood = parser(now=time.time())
+    now = time.time()
+    understood = parser(now=now)
     asked = understood.parse_args(arguments)
-    if fault := misfit(asked):
+    if fault := misfit(asked, now=now):
         understood.error(fault)
     if asked.command == "completion":
         say(script(understood, asked.shell).splitlines())

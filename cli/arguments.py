@@ -146,8 +146,12 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     return top
 
 
-def misfit(asked: argparse.Namespace) -> str | None:
-    """What is wrong with options that mean nothing without another one."""
+def misfit(asked: argparse.Namespace, *, now: float) -> str | None:
+    """What is wrong with options that mean nothing without another one, or beside it."""
+    if asked.command == "export" and asked.since is not None:
+        if asked.until is None:
+            return None if asked.since < now else "--since must be in the past"
+        return None if asked.since < asked.until else "--until must be after --since"
     for option, other in _ONLY_WITH.get(asked.command, {}).items():
         if getattr(asked, option) and not getattr(asked, other):
             return f"argument --{option.replace('_', '-')}: only with --{other}"

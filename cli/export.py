@@ -17,6 +17,7 @@ from cli.target import Api
 from cli.text import for_scripts, lines, visible
 
 FORMATS = ("csv", "jsonl")
+_ZONE = {"csv": "each time has its offset from UTC", "jsonl": "times are in unix seconds"}
 FINAL = ("cancelled", "rejected", "withdrawn", "failed")
 _TIMES = ("requested_at", "settled_at", "refund_time")
 _COLUMNS = (
@@ -67,9 +68,8 @@ def export(
             error.outcome.exit, error.outcome.document, [f"After {count:,} rows:", *lines(error.outcome.words)]
         )
     out.flush()
-    zone = datetime.now().astimezone().strftime("%z")
     document = {"rows": count, "refunded": refunded}
-    return Outcome(Exit.DONE, document, f"{count:,} rows, {refunded:f} TRX refunded; times are in UTC{zone}.")
+    return Outcome(Exit.DONE, document, f"{count:,} rows, {refunded:f} TRX refunded; {_ZONE[form]}.")
 
 
 def _rows(api: Api, query: Mapping[str, object], bar: Bar, sleep: Callable[[float], None]) -> Iterator[Row]:

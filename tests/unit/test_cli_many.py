@@ -20,7 +20,7 @@ import pytest
 from rich.console import Console
 
 from cli import cancel, orders
-from cli.arguments import parser
+from cli.arguments import misfit, parser
 from cli.board import Board
 from cli.bulk import Asked, ask_all, summary
 from cli.completion import script
@@ -587,7 +587,7 @@ def test_a_period_is_exported_exactly_and_no_spreadsheet_runs_it(
     assert lines[0]["settled_at"][10] == "T"
     assert lines[0]["settled_at"][-6] in "+-"
     assert outcome.document == {"rows": 240, "refunded": Decimal("4.26127") * 239 + Decimal("0.000001")}
-    assert "times are in UTC" in words_of(outcome)
+    assert "TRX refunded; each time has its offset from UTC." in words_of(outcome), "summer's may be another"
 
 
 @pytest.mark.parametrize(
@@ -617,6 +617,7 @@ def test_json_lines_have_the_apis_members(month: tuple[HandlerApi, list[Cancella
     documents = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
     assert [one["order_no"] for one in documents] == [one.order_no for one in rows[1:]]
     assert (documents[0]["refund_amount"], outcome.exit) == (Decimal("4.26127"), Exit.DONE)
+    assert "times are in unix seconds" in words_of(outcome)
     api.trouble = [ApiAnswer(403, {}, {"message": "Forbidden"})]
     denied, _, _ = exported(api, "jsonl", since=NOW)
     assert (denied.exit, words_of(denied)[:14]) == (Exit.TROUBLE, "After 0 rows:\n")
@@ -654,6 +655,21 @@ def test_a_period_may_be_past_and_begins_with_its_day() -> None:
     for text in ("november", "2026", "2026110", "202611011200", "1793491200000", "9" * 30, "2026-11-01+08:00"):
         with pytest.raises(SystemExit):
             parser(now=at).parse_args(["export", "--since", text])
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ("--since 2026-11-02 --until 2026-11-01", "--until must be after --since"),
+        ("--since 2026-11-01 --until 2026-11-01", "--until must be after --since"),
+        ("--since 2026-12-02", "--since must be in the past"),
+        ("--since 2026-12-02 --until 2026-12-03", None),
+        ("--until 2026-11-01", None),
+    ],
+)
+def test_a_period_that_is_none_is_no_valid_request(options: str, fault: str | None) -> None:
+    now = datetime(2026, 11, 30).astimezone().timestamp()
+    assert misfit(parser(now=now).parse_args(["export", *options.split()]), now=now) == fault
 
 
 def test_a_shell_completes_commands_options_and_choices() -> None:
