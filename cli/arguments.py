@@ -85,7 +85,9 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     which.add_argument(
         "order_nos", type=_order_no, nargs="*", default=[], metavar="ORDER_NO", help="feee.io's order numbers"
     )
-    which.add_argument("--file", help="a text with a number in each line, a table with a column of them, or -")
+    which.add_argument(
+        "--file", help="a text with a number in each line, a table with a column of them, or - (standard input)"
+    )
     cancel.add_argument("--column", metavar="NAME", help=f"the table's column ({COLUMN})")
     cancel.add_argument("--watch", action="store_true", help="follow them until all are final; Ctrl-C leaves them")
     cancel.add_argument(
@@ -110,7 +112,11 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     listed.add_argument("--by", metavar="TEXT", help="only those asked for by somebody with this in the name")
     listed.add_argument("--older", type=_age, metavar="AGE", help="only those asked for so long ago: 30m, 2h, 3d")
     listed.add_argument("--newer", type=_age, metavar="AGE", help="only those asked for since: 30m, 2h, 3d")
-    listed.add_argument("--wide", action="store_true", help="also the name of the reason, who asked, when, and why")
+    listed.add_argument(
+        "--wide",
+        action="store_true",
+        help="also the reason's name, when and by whom it was asked for, what for, and how often it was tried",
+    )
     add("withdraw", "withdraw a request that still waits")
     add("lookup", "ask feee.io what a cancel would do now; changes nothing")
     watch = add("watch", "follow a cancellation, or all that aren't final, until they are", order=False)

@@ -380,12 +380,12 @@ def test_what_becomes_final_shows_while_a_long_list_is_read() -> None:
 
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
-        settled = {"state": State.CANCELLED, "due_at": int(clock.time), "settled_at": int(clock.time)}
+        settled: dict[str, Any] = {"state": State.CANCELLED, "due_at": int(clock.time), "settled_at": int(clock.time)}
         if api.table.rows[first].state is State.WAITING:
             api.table.rows[first] = replace(api.table.rows[first], **settled)
 
     shown, out = console()
-    taken = {one: {"order_no": one, "state": "waiting"} for one in numbers(count)}
+    taken: dict[str, Any] = {one: {"order_no": one, "state": "waiting"} for one in numbers(count)}
     follow(api, Fleet(NOW, open=taken), Told(shown), everything=False, now=clock, sleep=sleep, patience=30)
     assert [order_no for _, order_no in told] == [first]
     assert told[0][0] < 15
@@ -409,7 +409,7 @@ def test_no_command_reads_faster_than_the_api_admits() -> None:
     rows = [row(order_no=one, state=State.WAITING, due_at=NOW + 9_999) for one in numbers(600)]
     api = TimedApi(FakeTable(*rows), clock)
     shown, _ = console()
-    lost = {str(n): {"order_no": str(n), "state": "waiting"} for n in range(5)}
+    lost: dict[str, Any] = {str(n): {"order_no": str(n), "state": "waiting"} for n in range(5)}
     api.table.rows |= {one: row(order_no=one, state=State.CANCELLING, due_at=0) for one in lost}
     follow(api, Fleet(NOW, open=lost), Board(shown), everything=True, now=clock, sleep=clock.sleep, patience=20)
     orders.listed(api, state=None, limit=550, now=NOW, sleep=clock.sleep)
