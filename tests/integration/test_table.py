@@ -835,6 +835,23 @@ SPOILT_REQUESTS: list[Any] = [
 ]
 
 
+@pytest.mark.parametrize("state", [State.WAITING, State.CANCELLING, State.REFUNDING])
+@pytest.mark.parametrize("due_at", [f"{NOW}000", "1E+30"])
+def test_a_row_that_would_be_due_in_thousands_of_years_is_due_at_the_next_tick(
+    dynamodb: tuple[Any, str], new: Rows, state: State, due_at: str
+) -> None:
+    client, name = dynamodb
+    table, spoilt = CancellationTable(client, name), new(state=state, attempt=1)
+    booked = row(order_no="7", state=State.WAITING, due_at=NOW + 30 * 86_400, attempt=0)
+    for item in (to_item(spoilt) | {"due_at": {"N": due_at}}, to_item(booked)):
+        client.put_item(TableName=name, Item=item)
+    filled = shown(status=6, order_no=spoilt.order_no)
+    service(ports(FakeFeee([filled], [filled]), table)).tick(seconds_left=100)
+    there = table.find(spoilt.order_no)
+    assert there
+    assert (there.state, table.find("7")) == (State.REJECTED, booked)
+
+
 @pytest.mark.parametrize("spoilt", SPOILT_REQUESTS, ids=str)
 def test_a_record_that_another_wrote_keeps_nobody_from_asking_and_withdrawing(
     dynamodb: tuple[Any, str], new: Rows, spoilt: Any

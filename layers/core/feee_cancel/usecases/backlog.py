@@ -1,6 +1,16 @@
-"""The backlog: how much is still to be done, and how late it is."""
+"""The backlog: how much is still to be done, and how late it is; and what would never be due."""
 
-from feee_cancel.usecases.ports import Intake
+import math
+from functools import partial
+
+from feee_cancel.domain import rank
+from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.usecases.attempt import contained
+from feee_cancel.usecases.ports import Intake, Ports
+
+_LATEST_SECONDS = 31 * 86_400
+"""Nothing is due later: a request is for 30 days ahead at most, and no wait is as long."""
+_AT_A_TIME = 10
 
 
 def report_backlog(intake: Intake) -> None:
@@ -8,3 +18,21 @@ def report_backlog(intake: Intake) -> None:
     due_at = intake.cancellations.unsettled()
     overdue = intake.now() - min(due_at) if due_at else 0
     intake.telemetry.backlog(len(due_at), overdue=max(0, overdue))
+
+
+def recall_what_is_due_too_late(ports: Ports) -> None:
+    """Let be due now what somebody wrote with a time that can't be, in milliseconds, say. Raises TableUnavailableError.
+
+    So many of each state at a time.
+    """
+    now = math.floor(ports.now())
+    for state in State:
+        rows = [] if state.final else ports.cancellations.page(state, limit=_AT_A_TIME, after=None)
+        for row in rows:
+            if row.due_at > now + _LATEST_SECONDS:
+                contained(partial(_recall, row, ports, now=now), row.order_no, ports)
+
+
+def _recall(row: Cancellation, ports: Ports, *, now: int) -> None:
+    due = Due(row.order_no, row.state, row.due_at, asker=rank.asker(row), lane=rank.lane(row))
+    ports.cancellations.postpone(due, lease_until=row.due_at, until=now)

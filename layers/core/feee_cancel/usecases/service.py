@@ -21,7 +21,7 @@ from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.order import Order
 from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.usecases.attempt import ATTEMPT_SECONDS
-from feee_cancel.usecases.backlog import report_backlog
+from feee_cancel.usecases.backlog import recall_what_is_due_too_late, report_backlog
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.enqueue import Enqueued, deduplicate, enqueue_all, of_known_state
 from feee_cancel.usecases.errors import TableUnavailableError
@@ -128,9 +128,10 @@ class Service:
         return self.diagnosis(wanted, deadline=self._deadline(seconds_left))
 
     def tick(self, *, seconds_left: float) -> None:
-        """Report the backlog, then drain, whether or not the backlog could be read."""
+        """Report the backlog and recall what is due too late; then drain, whether or not these could be read."""
         try:
             report_backlog(self.ports)
+            recall_what_is_due_too_late(self.ports)
         except TableUnavailableError:
             logger.exception("the backlog couldn't be read")
         self.drain(until=0, seconds_left=seconds_left)
