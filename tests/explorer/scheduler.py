@@ -22,6 +22,10 @@ class Fault(StrEnum):
     DIES_AFTER = "dies after"
     REFUSED = "refused"
     """feee.io limits the rate; the index shows what was there before."""
+    LATE = "late"
+    """A cancel gets no answer, and takes effect minutes later."""
+    DIES_LATE = "dies, late"
+    """The same, and its process has died."""
 
 
 class Death(BaseException):

@@ -22,15 +22,21 @@ from tests.explorer.scheduler import Death, Fault, Plan, Step, called, play, ste
 from tests.fakes import Clock, FakeMessages, FakeTable, ports
 
 _TABLE = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_BEFORE, Fault.DIES_AFTER)
-_FEEE = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_AFTER, Fault.REFUSED)
+_QUERY = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_AFTER, Fault.REFUSED)
+_CANCEL = (*_QUERY, Fault.LATE, Fault.DIES_LATE)
 _BUS = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_BEFORE, Fault.DIES_AFTER)
 _READS = frozenset({"find", "page", "seen", "unsettled"})
 MAX_ROUNDS = 60
 """Ticks until everything is settled once no fault happens any more."""
+_LATE_SECONDS = 290
+"""How long a cancel may be on its way; docs/reliability.md says so of five minutes."""
 
 
 class Books:
-    """feee.io's side of one order: paid, open, old enough; cancelled at most once, filled if somebody fills it."""
+    """feee.io's side of one order: paid, open, old enough; cancelled at most once, filled if somebody fills it.
+
+    While a cancel is on its way, the order looks open, and feee.io refuses another.
+    """
 
     def __init__(self, clock: Clock, *, refund_at_once: bool = True) -> None:
         self.clock = clock
@@ -40,6 +46,22 @@ class Books:
         self.refund_at_once = refund_at_once
         self.under_way = 0
         self.limited = False
+        self.arrives_at: float | None = None
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether a cancel will take effect, if the order is still open by then."""
+        return self.arrives_at is not None and self.status == 4
+
+    def send_late(self) -> None:
+        """Accept a cancel that takes effect later."""
+        self.arrives_at = self.arrives_at or self.clock() + _LATE_SECONDS
+
+    def arrive(self) -> None:
+        """Let the cancel that is on its way take effect."""
+        on_its_way, self.arrives_at = self.on_its_way, None
+        if on_its_way:
+            self._cancelled()
 
     def fill(self) -> None:
         """The energy is delegated, if the order is still open."""
@@ -55,15 +77,24 @@ class Books:
             self.refunded = Decimal("3.92")
 
     def cancel(self, order_no: str) -> Answer:
-        if order_no != ORDER_NO or self.status != 4:
+        self._arrive_in_time()
+        if order_no != ORDER_NO or self.status != 4 or self.on_its_way:
             return refused()
+        self._cancelled()
+        return self.look(order_no)
+
+    def _cancelled(self) -> None:
         self.cancels += 1
         self.status = 12
         if self.refund_at_once:
             self.refund()
-        return self.look(order_no)
+
+    def _arrive_in_time(self) -> None:
+        if self.arrives_at is not None and self.clock() >= self.arrives_at:
+            self.arrive()
 
     def look(self, order_no: str) -> Answer:
+        self._arrive_in_time()
         if order_no != ORDER_NO:
             return refused(20004)
         refunded = {"refund_amount": self.refunded, "refund_time": NOW if self.refunded else 0}
@@ -87,7 +118,7 @@ class SteppedFeee:
         return self._call("query", self._books.look, order_no, deadline)
 
     def _call(self, name: str, act: Callable[[str], Answer], order_no: str, deadline: float) -> Answer:
-        fault = called(f"send {name}", _FEEE)
+        fault = called(f"send {name}", _CANCEL if name == "cancel" else _QUERY)
         if fault is Fault.FAILS_BEFORE or self._books.clock() > deadline:
             return answer(AnswerKind.NOT_SENT)
         if fault is Fault.REFUSED or self._books.limited:
@@ -97,13 +128,14 @@ class SteppedFeee:
             raise SideBySideError
         self._books.under_way += 1
         try:
-            said = act(order_no)
-            if fault is Fault.DIES_AFTER:
+            late = fault in {Fault.LATE, Fault.DIES_LATE}
+            said = self._books.send_late() if late else act(order_no)
+            if fault in {Fault.DIES_AFTER, Fault.DIES_LATE}:
                 raise Death
             called(f"hear {name}", ())
         finally:
             self._books.under_way -= 1
-        return answer(AnswerKind.NO_USABLE_ANSWER) if fault is Fault.FAILS_AFTER else said
+        return answer(AnswerKind.NO_USABLE_ANSWER) if said is None or fault is Fault.FAILS_AFTER else said
 
 
 class LaggingTable(FakeTable):
@@ -257,14 +289,17 @@ class World:
             assert row == self.final, "a final row changed"
         self.final = row if row.state.final else None
         if row.state is State.WITHDRAWN:
-            assert self.books.cancels == 0, "withdrawn, although our cancel took effect"
+            assert not self._may_be_cancelled(), "withdrawn, although our cancel took effect, or still may"
         if row.state is State.CANCELLED:
             assert self.books.status == 12, "cancelled, and feee.io doesn't say so"
             assert row.refund_amount == self.books.refunded
         if row.state is State.REJECTED:
             assert self.books.status == 6, "rejected, and the order isn't filled"
-        if row.state in {State.WAITING, State.FAILED} and self.books.cancels:
-            assert row.in_doubt, "our cancel took effect, and the row doesn't say that it may have"
+        if row.state in {State.WAITING, State.FAILED} and self._may_be_cancelled():
+            assert row.in_doubt, "our cancel took effect, or still may, and the row doesn't say so"
+
+    def _may_be_cancelled(self) -> bool:
+        return self.books.cancels > 0 or self.books.on_its_way
 
     def settle(self) -> None:
         """From here on nothing goes wrong: whatever is not final is due, and becomes final."""

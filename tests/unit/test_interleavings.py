@@ -93,6 +93,14 @@ def is_filled(world: World) -> Work:
     return world.books.fill
 
 
+def is_limited_once_a_lease_ends(world: World) -> Work:
+    def work() -> None:
+        world.let_a_lease_end()
+        world.books.limit()
+
+    return work
+
+
 def accepted(world: World, row: Cancellation) -> None:
     assert row.order_no == ORDER_NO
     world.accepted = True
@@ -106,15 +114,20 @@ SCENARIOS: dict[str, Actors] = {
     "a webhook, a withdrawal, the drain": lambda world: [sends(world), takes_back(world), drains(world)],
     "a deferral in doubt": lambda world: [asks(world), asks(world, LATER, again=True), takes_back(world)],
     "an order that is filled": lambda world: [asks(world), is_filled(world), drains(world)],
-    "a stalled attempt": lambda world: [asks(world), world.let_a_lease_end, drains(world)],
-    "a stalled drain": lambda world: [sends(world), drains(world), world.let_a_lease_end, drains(world)],
-    "a rate limit, then a withdrawal": lambda world: [
+    "a stalled attempt, a withdrawal": lambda world: [
         asks(world),
         world.let_a_lease_end,
-        world.books.limit,
         drains(world),
         takes_back(world),
     ],
+    "a stalled drain": lambda world: [sends(world), drains(world), world.let_a_lease_end, drains(world)],
+    "a rate limit, then a withdrawal": lambda world: [
+        asks(world),
+        is_limited_once_a_lease_ends(world),
+        drains(world),
+        takes_back(world),
+    ],
+    "a cancel that arrives late, a withdrawal": lambda world: [asks(world), world.books.arrive, takes_back(world)],
     "a webhook, a withdrawal, its redelivery": lambda world: [
         sends(world),
         takes_back(world),
@@ -170,6 +183,11 @@ class ForgetsTheDoubt(LaggingTable):
         return self._written(replace(row, in_doubt_after=None)) if won else row, won
 
 
+class ForgetsWhenTheCancelWasSent(LaggingTable):
+    def settle(self, row: Cancellation) -> Cancellation:
+        return super().settle(replace(row, in_doubt_until=row.in_doubt_until and 0))
+
+
 class ClaimsWhatIsClaimed(LaggingTable):
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         there = self.rows[order_no]
@@ -203,8 +221,9 @@ class RevivesWhatEnded(LaggingTable):
         (RevivesWhatEnded, "a webhook, a withdrawal, its redelivery"),
         (RevivesWhatEnded, "a withdrawal, and an older message"),
         (ForgetsTheDoubt, "a rate limit, then a withdrawal"),
+        (ForgetsWhenTheCancelWasSent, "a stalled attempt, a withdrawal"),
         (ClaimsWhatIsClaimed, "a stalled drain"),
-        (SettlesForOthers, "a stalled attempt"),
+        (SettlesForOthers, "a stalled attempt, a withdrawal"),
         (ReschedulesAnything, "a webhook, a withdrawal, the drain"),
         (StartsOverWhatIsThere, "two requests"),
     ],
