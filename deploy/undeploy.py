@@ -29,13 +29,13 @@ def undeploy(asked: Wanted, console: Console) -> None:
     show = shown(console)
     session = signed_in(asked, show)
     stack = DeployedStack(session.client("cloudformation"), asked.stack, show)
+    stack.settle()
     there = stack.now()
     if there is None:
         show(f"There is no stack {asked.stack} in {session.region_name}. Nothing is to be removed.")
         return
     if not is_ours(there):
         raise TroubleError(f"Stack {asked.stack} isn't this project's. Nothing was changed.")
-    stack.settle()
     for line in _says(session, asked.stack):
         show(line)
     if not _agreed(f"Remove stack {asked.stack} from {session.region_name}?"):

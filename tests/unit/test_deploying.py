@@ -422,6 +422,28 @@ def test_undeploy_waits_until_cloudformation_is_done(monkeypatch: pytest.MonkeyP
     assert cloudformation.done == ["delete"]
 
 
+@pytest.mark.parametrize("end", [None, "DELETE_COMPLETE"])
+def test_undeploy_has_nothing_to_do_once_another_has_removed_the_stack(
+    end: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CloudFormation lists no resources of a stack that is gone, by its name."""
+    cloudformation = FakeCloudFormation([*["DELETE_IN_PROGRESS"] * 4, end])
+    monkeypatch.setattr(undeploy, "signed_in", lambda *_: FakeAccount([], cloudformation))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    undeploy.undeploy(Wanted("feee-cancel", None, None, {}), Console())
+    assert "There is no stack feee-cancel in eu-west-1. Nothing is to be removed." in capsys.readouterr().out
+    assert cloudformation.done == []
+
+
+def test_undeploy_leaves_a_stack_of_somebody_else_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = FakeCloudFormation(["CREATE_COMPLETE"], outputs=[{"OutputKey": "Site", "OutputValue": "x"}])
+    monkeypatch.setattr(undeploy, "signed_in", lambda *_: FakeAccount([], theirs))
+    monkeypatch.setenv("YES", "1")
+    with pytest.raises(TroubleError, match="isn't this project's. Nothing was changed"):
+        undeploy.undeploy(Wanted("feee-cancel", None, None, {}), Console(quiet=True))
+    assert theirs.done == []
+
+
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
