@@ -77,11 +77,15 @@ class FakeAws:
         self.drifted: list[dict[str, Any]] = []
         self.date: str | None = formatdate(NOW, usegmt=True)
         self.table = {"TableStatus": "ACTIVE", "indexes": ["state-due_at", "state-rank"]}
+        self.being_made: set[str] = set()
         self.refused_actions: set[str] = set()
+        self.simulated: list[str] = []
+        self.logging: dict[str, str] = {}
         self.held: dict[str, int] = {}
         self.due: dict[str, int] = {}
         self.ticked_at: float | None = NOW - 30
         self.alarms_off: set[str] = set()
+        self.alarms_to_nobody: set[str] = set()
         self.alarms_ringing: set[str] = set()
         self.feee: Any = {"kind": "accepted", **ACCOUNT}
         self.function_error = ""
@@ -123,7 +127,10 @@ class FakeAws:
         return {"StackResourceDrifts": self.drifted}
 
     def describe_table(self, **_: Any) -> Any:
-        indexes = [{"IndexName": name, "IndexStatus": "ACTIVE"} for name in self.table["indexes"]]
+        indexes = [
+            {"IndexName": name, "IndexStatus": "CREATING" if name in self.being_made else "ACTIVE"}
+            for name in self.table["indexes"]
+        ]
         arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/t"
         return {
             "Table": {
@@ -136,7 +143,9 @@ class FakeAws:
         }
 
     def get_function_configuration(self, *, FunctionName: str) -> Any:  # noqa: N803 - boto3's name
-        return {"Role": f"arn:aws:iam::123456789012:role/{FunctionName}"}
+        return {"Role": f"arn:aws:iam::123456789012:role/{FunctionName}"} | (
+            {"LoggingConfig": {"LogGroup": self.logging[FunctionName]}} if FunctionName in self.logging else {}
+        )
 
     def simulate_principal_policy(
         self,
@@ -146,6 +155,7 @@ class FakeAws:
         ResourceArns: list[str],  # noqa: N803 - the same
     ) -> Any:
         assert all(one.startswith("arn:aws:") for one in (PolicySourceArn, *ResourceArns))
+        self.simulated += ResourceArns
         return {
             "EvaluationResults": [
                 {
@@ -239,7 +249,8 @@ class FakeAws:
         name = f"feee-cancel-{ALARM_NAMES[one['MetricName']]}"
         on = one["MetricName"] not in self.alarms_off
         state = "ALARM" if one["MetricName"] in self.alarms_ringing else "OK"
-        return {**one, "AlarmName": name, "ActionsEnabled": on, "AlarmActions": ["t"], "StateValue": state}
+        rings = {"ActionsEnabled": on, "AlarmActions": [] if one["MetricName"] in self.alarms_to_nobody else ["t"]}
+        return {**one, **rings, "AlarmName": name, "StateValue": state}
 
 
 def fits(one: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:

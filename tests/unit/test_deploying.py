@@ -439,7 +439,7 @@ def test_undeploy_leaves_a_stack_of_somebody_else_alone(monkeypatch: pytest.Monk
     theirs = FakeCloudFormation(["CREATE_COMPLETE"], outputs=[{"OutputKey": "Site", "OutputValue": "x"}])
     monkeypatch.setattr(undeploy, "signed_in", lambda *_: FakeAccount([], theirs))
     monkeypatch.setenv("YES", "1")
-    with pytest.raises(TroubleError, match="isn't this project's. Nothing was changed"):
+    with pytest.raises(TroubleError, match=r"isn't this project's\. Nothing was changed"):
         undeploy.undeploy(Wanted("feee-cancel", None, None, {}), Console(quiet=True))
     assert theirs.done == []
 

@@ -35,6 +35,8 @@ def test_a_method_without_authorization_is_wrong() -> None:
     """GetMethod: authorizationType NONE is open access."""
     bad = {"/cancellations": {"GET": "AWS_IAM", "ANY": "NONE"}, "/webhooks/cancel": {"POST": "NONE"}}
     assert "wrong: open to everybody: ANY /cancellations" in told(access.methods_are_locked(there(methods=bad)))
+    by_another = {"/cancellations": {"GET": "CUSTOM"}}
+    assert verdicts(access.methods_are_locked(there(methods=by_another))) == [Verdict.WRONG]
     assert verdicts(access.methods_are_locked(there(methods={}))) == [Verdict.WRONG]
 
 
@@ -42,6 +44,12 @@ def test_a_method_without_authorization_is_wrong() -> None:
 def test_a_route_that_answers_an_unsigned_request_is_wrong(method: str) -> None:
     call = FakeCall(open_to=(f"{method} /cancellations",))
     assert f"{method} /cancellations (200)" in told(access.unsigned_requests_are_refused(there(call)))
+
+
+def test_the_webhook_is_asked_by_its_own_method_alone() -> None:
+    """API Gateway answers 403 to any other, which says nothing of the webhook."""
+    found = access.unsigned_requests_are_refused(there(FakeCall(open_to=("GET /webhooks/cancel",))))
+    assert told(found).startswith("ok: 8 of 8 answered 401 or 403 ")
 
 
 @pytest.mark.parametrize(
@@ -233,6 +241,7 @@ def test_a_metric_that_must_be_there_and_isnt_is_told() -> None:
     renamed = [alarm("AWS/ApiGateway", "5XXError", ApiName="the title", Stage="v1"), *map(metric, ALARMS[:2])]
     found = told(alarms.alarms_have_their_metrics(there(metrics=renamed)))
     assert "warning: there is no 5XXError of ApiName=feee-cancel, Stage=v1" in found
+    assert "ok: 2 of 3 are there " in found
     by_method = [alarm("AWS/ApiGateway", "5XXError", ApiName="feee-cancel", Stage="v1", Method="GET")]
     assert "there is no 5XXError" in told(alarms.alarms_have_their_metrics(there(metrics=by_method)))
 
@@ -245,9 +254,9 @@ def test_a_metric_of_trouble_that_never_was_is_no_trouble() -> None:
 
 
 def test_what_may_not_be_looked_at_is_told_and_the_rest_goes_on() -> None:
-    findings = [*examine(there(denied={"schedule", "secret"}))]
+    findings = [*examine(there(denied={"schedule", "secret"}, outputs=POSTING))]
     others = {(one.check, one.verdict) for one in findings if one.verdict is not Verdict.OK}
-    named = ("the key is set", "the webhooks secret is set", "the tick is on")
+    named = ("the key is set", "the webhooks secret is set", "the outgoing secret is set", "the tick is on")
     assert others == {(check, Verdict.WARNING) for check in named}
     assert len({finding.check for finding in findings}) == len(CHECKS) + 4
 

@@ -1,5 +1,6 @@
 """What can be wrong with a deployment: each fault is found, in words that say what fixes it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cli.checkup import check_up
-from cli.doctor import CHECKS, Deployment, Verdict, examine, feee, roles, unseen, work
+from cli.doctor import CHECKS, Deployment, Verdict, deployment, examine, feee, roles, unseen, work
 from cli.kinds import KINDS
 from cli.outcome import Exit, TroubleError
 from cli.text import Copied
@@ -54,6 +55,7 @@ CAUSES = [
         "LogicalResourceId": "Webhook",
         "ResourceStatusReason": "10 must be unreserved",
     },
+    {"ResourceStatus": "UPDATE_FAILED", "LogicalResourceId": "A", "ResourceStatusReason": "Resource update cancelled"},
     RESET,
     {"ResourceStatus": "CREATE_FAILED", "LogicalResourceId": "Older", "ResourceStatusReason": "no"},
 ]
@@ -76,6 +78,19 @@ FAULTS: dict[str, Fault] = {
     ),
     "address not on the list, no gateway": Fault(
         {**_refused(20012), "gateways": []}, WRONG, "address", "docs/network.md says how to find it", VPC
+    ),
+    "address not on the list, an empty list of subnets": Fault(
+        _refused(20012), WRONG, "address", "empty the key's IP list", {"SubnetIds": ","}
+    ),
+    "address not on the list, a private address too": Fault(
+        {
+            **_refused(20012),
+            "gateways": [{"NatGatewayAddresses": [{"PrivateIp": "10.0.0.1"}, {"PublicIp": "192.0.2.7"}]}],
+        },
+        WRONG,
+        "address",
+        "IP list at feee.io: 192.0.2.7.",
+        VPC,
     ),
     "User-Agent not on the list": Fault(_refused(20013), WRONG, AGENT, f"Enter {AGENT!r}"),
     "not let in": Fault(_refused(None, http_status=403), WRONG, "HTTP 403", "set-key"),
@@ -128,6 +143,9 @@ FAULTS: dict[str, Fault] = {
     "alarm disabled": Fault(
         {"alarms_off": {"Failed"}}, WARNING, "tell nobody: feee-cancel-cancel", "enable-alarm-actions"
     ),
+    "alarm without an action": Fault(
+        {"alarms_to_nobody": {"Failed"}}, WARNING, "tell nobody: feee-cancel-cancel", "enable-alarm-actions"
+    ),
     "alarm rings": Fault({"alarms_ringing": {"Failed"}}, WRONG, "in alarm: feee-cancel-cancel", "docs/runbook.md"),
     "dead-letter": Fault({"held": {"ticks": 1}}, WRONG, "1 in UndeliveredTicks", "redrive UndeliveredTicks"),
     "queue filled": Fault({"held": {"failed": 1200}}, WRONG, "1200 in FailedEvents", "redrive FailedEvents"),
@@ -142,10 +160,22 @@ FAULTS: dict[str, Fault] = {
         "is DELETING, without the index state-rank",
         "as the template has it",
     ),
+    "index missing": Fault(
+        {"table": {"TableStatus": "ACTIVE", "indexes": ["state-rank"]}},
+        WRONG,
+        "is ACTIVE, without the index state-due_at",
+        "as the template has it",
+    ),
+    "index being made": Fault(
+        {"being_made": {"state-rank"}}, WRONG, "is ACTIVE, without the index state-rank", "Wait until it is ACTIVE"
+    ),
     "clock an hour behind": Fault(
         {"date": formatdate(NOW + 3_600, usegmt=True)}, WRONG, "3600 s behind AWS's", "Set the clock"
     ),
     "clock a minute ahead": Fault({"date": formatdate(NOW - 60, usegmt=True)}, WARNING, "60 s ahead", "Set the clock"),
+    "clock a minute behind": Fault(
+        {"date": formatdate(NOW + 60, usegmt=True)}, WARNING, "60 s behind", "Set the clock"
+    ),
     "no time from AWS": Fault({"date": None}, WARNING, "didn't say", "Examine again"),
     "update rolled back": Fault(
         {"status": "UPDATE_ROLLBACK_COMPLETE", "events": CAUSES},
@@ -165,11 +195,17 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+USUAL = Counter(one.check for one in examine(there()))
+"""How many findings each check has."""
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_nothing_else_with_what_fixes_it(name: str) -> None:
     fault = FAULTS[name]
-    found = [one for one in examine(there(given=fault.parameters, **fault.changes)) if one.verdict is not Verdict.OK]
+    findings = [*examine(there(given=fault.parameters, **fault.changes))]
+    found = [one for one in findings if one.verdict is not Verdict.OK]
     assert {one.verdict for one in found} == {fault.verdict}, found
+    assert Counter(one.check for one in findings)[found[0].check] == USUAL[found[0].check], "and isn't well besides"
     assert len({one.check for one in found}) == 1, "one fault is one finding's"
     assert fault.words in told(found)
     assert fault.fix in told(found)
@@ -204,6 +240,17 @@ def test_a_permission_that_was_taken_from_a_role_is_found(action: str) -> None:
     assert f"{action} on arn:aws:" in found
     assert "(implicitDeny)" in found
     assert "Put the role's policies back" in found
+
+
+def test_a_role_is_asked_for_what_its_function_uses_in_this_stack() -> None:
+    aws = FakeAws(logging={"api": "the-api-logs"})
+    found = deployment("feee-cancel", lambda _: aws, FakeCall())
+    found = replace(found, parameters={**found.parameters, "EventBusName": "its-own"})
+    assert verdicts(roles.roles_allow_what_their_functions_do(found)) == [Verdict.OK]
+    ours = "arn:aws:{}:eu-central-1:123456789012:{}"
+    assert ours.format("events", "event-bus/its-own") in aws.simulated
+    for group in ("the-api-logs", "/aws/lambda/webhook"):
+        assert ours.format("logs", f"log-group:{group}:log-stream:x") in aws.simulated
 
 
 def test_the_permissions_that_are_looked_for_are_the_templates() -> None:
@@ -259,6 +306,7 @@ def test_what_isnt_seen_beside_the_point_changes_no_verdict() -> None:
         (_account(user_agent_list=0), "it has none"),
         (_account(balance=None), "not shown"),
         (_account(rate_limit=None), "at most 9 times a second"),
+        (_account(rate_limit="9"), "9 calls a second; the stack makes at most 9"),
     ],
 )
 def test_what_feee_io_doesnt_show_is_no_fault(account: dict[str, Any], words: str) -> None:
