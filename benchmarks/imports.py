@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from benchmarks.runtime import ENVIRONMENT, LAYERS
@@ -30,8 +31,9 @@ def imported(function: str) -> set[str]:
     return started(function)[0]
 
 
+@cache
 def started(function: str) -> tuple[set[str], int]:
-    """Those modules, and how often Python looked for garbage since the first import."""
+    """Those modules, and how often Python looked for garbage since the first import. Looked at once."""
     built = build().parent
     path = [built / f"{function.capitalize()}Function", *(built / layer / "python" for layer in LAYERS)]
     command = [sys.executable, "-I", "-S", "-B", "-c", _IMPORT, json.dumps(list(map(str, path)))]

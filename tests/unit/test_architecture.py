@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.walk import walks
+from benchmarks.walk import Walk, walks
 from local.build import ROOT
 
 PAGE = (ROOT / "docs/architecture.md").read_text()
@@ -26,13 +26,18 @@ def test_a_rule_is_read_in_one_or_two_files_that_hold_what_is_named(rule: str, p
         assert all(re.search(rf"(?m)^\s*(?:def |class )?{name}\b", code) for name in names), file
 
 
-def test_the_page_says_how_far_a_reader_of_a_happy_request_walks() -> None:
-    to_ports, through = walks()
+@pytest.fixture(scope="module")
+def walked() -> tuple[Walk, Walk]:
+    return walks()
+
+
+def test_the_page_says_how_far_a_reader_of_a_happy_request_walks(walked: tuple[Walk, Walk]) -> None:
+    to_ports, through = walked
     said = re.findall(r"(\d+) files(?:,| and) (\d+) changes", PAGE)
     assert said == [(str(files), str(changes)) for files, changes, _ in (to_ports, through)], "write it on the page"
 
 
-def test_a_reader_who_trusts_the_ports_walks_few_files() -> None:
-    files, changes, _ = walks()[0]
+def test_a_reader_who_trusts_the_ports_walks_few_files(walked: tuple[Walk, Walk]) -> None:
+    files, changes, _ = walked[0]
     assert files <= 12
     assert changes <= 26
