@@ -166,8 +166,14 @@ class FakeAws:
             ]
         }
 
-    def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> Any:  # noqa: N803 - boto3's name
-        return {"Attributes": {"ApproximateNumberOfMessages": str(self.held.get(QueueUrl.rpartition("/")[2], 0))}}
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803 - boto3's names
+        """Of what is held a message is taken out just now."""
+        held = self.held.get(QueueUrl.rpartition("/")[2], 0)
+        known = {
+            "ApproximateNumberOfMessages": str(max(0, held - 1)),
+            "ApproximateNumberOfMessagesNotVisible": str(min(1, held)),
+        }
+        return {"Attributes": {name: known[name] for name in AttributeNames}}
 
     def query(self, *, ExpressionAttributeValues: Any, **_: Any) -> Any:  # noqa: N803 - boto3's name
         found = self.due.get(ExpressionAttributeValues[":state"]["S"])

@@ -38,6 +38,7 @@ class FakeCloudFormation:
     description: str = OURS
     outputs: list[dict[str, str]] = field(default_factory=lambda: OUTPUTS)
     after_delete: str | None = None
+    after_continue: str = "UPDATE_ROLLBACK_COMPLETE"
     protected: bool = False
     with_delete: list[dict[str, Any]] = field(default_factory=list)
 
@@ -60,7 +61,7 @@ class FakeCloudFormation:
 
     def continue_update_rollback(self, **_: str) -> None:
         self.done.append("continue")
-        self.statuses = ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
+        self.statuses = ["UPDATE_ROLLBACK_IN_PROGRESS", self.after_continue]
 
     def get_paginator(self, _: str) -> "FakeCloudFormation":
         return self
@@ -122,6 +123,13 @@ def test_an_update_that_could_not_go_back_is_helped() -> None:
     assert cloudformation.done == ["continue"]
 
 
+def test_an_update_that_cannot_go_back_either_is_awss_to_help() -> None:
+    cloudformation = FakeCloudFormation(["UPDATE_ROLLBACK_FAILED"], after_continue="UPDATE_ROLLBACK_FAILED")
+    with pytest.raises(TroubleError, match="The stack is UPDATE_ROLLBACK_FAILED") as trouble:
+        prepared(cloudformation)
+    assert said(trouble.value).splitlines()[1].startswith("AWS needs help: https://")
+
+
 @pytest.mark.parametrize(
     "there",
     [
@@ -165,8 +173,9 @@ def test_events_of_before_are_not_told_again() -> None:
     cloudformation = FakeCloudFormation(["CREATE_COMPLETE"], events=[event("CREATE_COMPLETE")])
     events, said = Events(cloudformation, ID), list[str]()
     cloudformation.events += [event("UPDATE_IN_PROGRESS"), event("UPDATE_COMPLETE"), event("UPDATE_FAILED", "no")]
-    assert len(follow(events, lambda: True, said.append)) == 3
-    assert said == ["    updated: Table", "    update failed: Table"]
+    cloudformation.events += [event("UPDATE_ROLLBACK_IN_PROGRESS")]
+    assert len(follow(events, lambda: True, said.append)) == 4
+    assert said == ["    updated: Table", "    update failed: Table", "    update rollback in progress: Table"]
     assert follow(events, lambda: True, said.append) == []
 
 
