@@ -1,4 +1,4 @@
-"""The three queues of what failed, and what can be done about it."""
+"""The queues of what failed, and what can be done about it."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
