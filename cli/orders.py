@@ -23,7 +23,7 @@ _TEXTS = ("order_no", "state", "state_reason", "reason", "requested_by")
 _TIMES = ("requested_at", "gives_up_at", "due_at", "settled_at", "not_before", "eligible_at")
 _ANSWER = ("answer", "msg", "detail", "request_id")
 _RESULT = ("result", "state", "why", "detail")
-_EXIT_OF_STATE = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
+EXIT_OF_STATE = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _USAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.METHOD_NOT_ALLOWED}
 _FIX: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Is the stack's API the right one?",
@@ -38,7 +38,7 @@ def cancel(api: Api, order_no: str, *, not_before: int | None, reason: str | Non
     """Ask for a cancellation; the exit status says whether it is one already."""
     asked = {"order_no": order_no, "not_before": not_before, "reason": reason}
     body = json.dumps({name: value for name, value in asked.items() if value is not None})
-    return _about_cancellation(ask(api, "POST", "/cancellations", body.encode()), now=now)
+    return _about_cancellation(api.call("POST", "/cancellations", body.encode()), now=now)
 
 
 def show(api: Api, order_no: str, *, now: float) -> Outcome:
@@ -51,7 +51,7 @@ def show(api: Api, order_no: str, *, now: float) -> Outcome:
 
 def look(api: Api, order_no: str) -> ApiAnswer:
     """The answer to a look at a cancellation."""
-    answer = ask(api, "GET", f"/cancellations/{quote(order_no, safe='')}")
+    answer = api.call("GET", f"/cancellations/{quote(order_no, safe='')}")
     if answer.status == HTTPStatus.OK and not _is_row(answer.body):
         raise _foreign(answer)
     return answer
@@ -60,7 +60,7 @@ def look(api: Api, order_no: str) -> ApiAnswer:
 def page(api: Api, query: Mapping[str, object]) -> ApiAnswer:
     """A page of the list; members of the query that are None are left out."""
     asked = urlencode({name: value for name, value in query.items() if value is not None})
-    answer = ask(api, "GET", f"/cancellations?{asked}")
+    answer = api.call("GET", f"/cancellations?{asked}")
     rows = answer.body.get("cancellations")
     if answer.status == HTTPStatus.OK and not (isinstance(rows, list) and all(map(_is_row, rows))):
         raise _foreign(answer)
@@ -69,7 +69,7 @@ def page(api: Api, query: Mapping[str, object]) -> ApiAnswer:
 
 def batch(api: Api, order_nos: Sequence[str], members: Mapping[str, object]) -> ApiAnswer:
     """Ask for many cancellations; a good answer has a result for each, in their order."""
-    answer = ask(api, "POST", "/cancellations/batch", json.dumps({"order_nos": order_nos, **members}).encode())
+    answer = api.call("POST", "/cancellations/batch", json.dumps({"order_nos": order_nos, **members}).encode())
     results: Any = answer.body.get("results")
     good = isinstance(results, list) and len(results) == len(order_nos) and all(map(_is_result, results))
     if answer.status < HTTPStatus.MULTIPLE_CHOICES and not good:
@@ -79,7 +79,7 @@ def batch(api: Api, order_nos: Sequence[str], members: Mapping[str, object]) -> 
 
 def withdraw(api: Api, order_no: str, *, now: float) -> Outcome:
     """Take a request back."""
-    answer = ask(api, "DELETE", f"/cancellations/{quote(order_no, safe='')}")
+    answer = api.call("DELETE", f"/cancellations/{quote(order_no, safe='')}")
     if answer.status == HTTPStatus.OK:
         if not _is_row(answer.body):
             raise _foreign(answer)
@@ -89,7 +89,7 @@ def withdraw(api: Api, order_no: str, *, now: float) -> Outcome:
 
 def lookup(api: Api, order_no: str, *, now: float) -> Outcome:
     """Ask feee.io what a cancel would do now."""
-    answer = ask(api, "GET", f"/orders/{quote(order_no, safe='')}")
+    answer = api.call("GET", f"/orders/{quote(order_no, safe='')}")
     if answer.status != HTTPStatus.OK:
         return refused(answer)
     if not _is_outlook(answer.body):
@@ -147,11 +147,6 @@ def wanted(*, reason: str | None, by: str | None, older: int | None, newer: int 
     return keep
 
 
-def ask(api: Api, method: str, path: str, body: bytes | None = None) -> ApiAnswer:
-    """One call. Raises ApiError if it isn't this API that answers."""
-    return api.call(method, path, body)
-
-
 def _is_row(found: Any) -> bool:
     """Whether it can be a cancellation. One whose row can't be read in full lacks members."""
     if not (isinstance(found, dict) and {"order_no", "state"} <= found.keys()):
@@ -206,7 +201,7 @@ def _about_cancellation(answer: ApiAnswer, *, now: float) -> Outcome:
     if answer.status in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
         if not _is_row(answer.body):
             raise _foreign(answer)
-        found = _EXIT_OF_STATE.get(answer.body["state"], Exit.PENDING)
+        found = EXIT_OF_STATE.get(answer.body["state"], Exit.PENDING)
         return Outcome(found, answer.body, words.cancellation(answer.body, now=now))
     return refused(answer)
 
