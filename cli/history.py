@@ -9,6 +9,7 @@ from typing import Any
 from cli import orders, words
 from cli.outcome import Exit, Outcome
 from cli.target import Stack
+from feee_cancel.domain.cancellation import FINAL
 
 _GROUPS = {
     "ApiFunctionLogGroup": "api",
@@ -139,8 +140,7 @@ def _decided(line: Line) -> str:
 
 
 def _next_step(line: Line) -> str:
-    over = line["state"] in {"cancelled", "rejected", "withdrawn", "failed"}
-    return "" if over or "due_at" not in line else f"; next step at {words.at(line['due_at'])}"
+    return "" if line["state"] in FINAL or "due_at" not in line else f"; next step at {words.at(line['due_at'])}"
 
 
 def _posted(line: Line) -> str:

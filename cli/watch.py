@@ -12,7 +12,6 @@ from cli.patience import NoUseError, asked, passes, why
 from cli.target import Api
 from feee_cancel_client import ApiAnswer
 
-_FINAL = {"cancelled": Exit.DONE, "rejected": Exit.NO, "withdrawn": Exit.NO, "failed": Exit.NO}
 _SOON, _LATE = 1.0, 15.0
 """Seconds between looks: the drain is within a second or two of what is due, and others may move what waits long."""
 
@@ -69,7 +68,7 @@ def watch(
 
 def _told(row: Mapping[str, Any], seen: _Seen, screen: Screen, now: float) -> Exit | None:
     """Show what changed. The exit status if it is final."""
-    final = _FINAL.get(row["state"])
+    final = orders.EXIT_OF_STATE.get(row["state"])
     if final is None and _step(row) != seen.told:
         seen.told = _step(row)
         _say(seen, screen, words.headline(row, now=now))
