@@ -64,12 +64,11 @@ class Stack:
 
     def output(self, key: str) -> str:
         """An output of the stack. Raises TroubleError if its version has none such."""
-        return _output(self.outputs, key)
+        return output(self.outputs, key)
 
     def arn(self, service: str, resource: str) -> str:
         """What a resource is called that is in the stack's own account and region."""
-        _, partition, _, region, account, *_ = self.output("ScheduleFunctionArn").split(":")
-        return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+        return arn(self.outputs, service, resource)
 
 
 @contextmanager
@@ -174,18 +173,25 @@ def client_of(session: boto3.Session, service: str, config: Config = CONFIG) -> 
     return client
 
 
-def _output(outputs: Mapping[str, str], key: str) -> str:
+def output(outputs: Mapping[str, str], key: str) -> str:
+    """One of a stack's outputs. Raises TroubleError if there is none such."""
     if key not in outputs:
         raise TroubleError(f"The stack has no output {key}: it isn't this project's, or it is older. Deploy it again.")
     return outputs[key]
 
 
+def arn(outputs: Mapping[str, str], service: str, resource: str) -> str:
+    """What a resource is called in the account and region of the stack with these outputs."""
+    _, partition, _, region, account, *_ = output(outputs, "ScheduleFunctionArn").split(":")
+    return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+
+
 def _url(outputs: Mapping[str, str], endpoint: str) -> str:
     """The API's. Where API Gateway is an emulator on this machine (AWS_ENDPOINT_URL), its APIs are there too."""
-    url, emulator = _output(outputs, "ApiUrl"), urlsplit(endpoint)
+    url, emulator = output(outputs, "ApiUrl"), urlsplit(endpoint)
     if emulator.hostname not in {"127.0.0.1", "localhost"} or not url.startswith("https://"):
         return url
-    return f"http://{_output(outputs, 'ApiId')}.execute-api.localhost:{emulator.port}{urlsplit(url).path}"
+    return f"http://{output(outputs, 'ApiId')}.execute-api.localhost:{emulator.port}{urlsplit(url).path}"
 
 
 def _outputs(cloudformation: Any, name: str, where: str) -> dict[str, str]:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.outcome import TroubleError
-from cli.target import Call
+from cli.target import Call, arn, output
 from cli.where import DEFAULT, Where
 
 
@@ -34,9 +33,11 @@ class Deployment:
 
     def output(self, key: str) -> str:
         """An output. Raises TroubleError if the stack's version has none such."""
-        if key not in self.outputs:
-            raise TroubleError(f"The stack has no output {key}. Deploy this version.")
-        return self.outputs[key]
+        return output(self.outputs, key)
+
+    def arn(self, service: str, resource: str) -> str:
+        """What a resource is called that is in the stack's own account and region."""
+        return arn(self.outputs, service, resource)
 
     @property
     def in_vpc(self) -> bool:

@@ -87,7 +87,7 @@ def _role(there: Deployment, output: str) -> tuple[str, str]:
         return there.output(output), ""
     found = there.client("lambda").get_function_configuration(FunctionName=there.output(output))
     group = found.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{there.output(output)}")
-    return found["Role"], f"{_prefix(there, 'logs')}:log-group:{group}:log-stream:x"
+    return found["Role"], there.arn("logs", f"log-group:{group}:log-stream:x")
 
 
 def _things(there: Deployment) -> dict[str, str]:
@@ -102,7 +102,7 @@ def _things(there: Deployment) -> dict[str, str]:
         "key": there.output("FeeeKeySecretArn"),
         "webhook's secret": there.output("WebhookSecretArn"),
         "drain": there.output("ScheduleFunctionArn"),
-        "bus": f"{_prefix(there, 'events')}:event-bus/{there.parameters.get('EventBusName', 'default')}",
+        "bus": there.arn("events", f"event-bus/{there.parameters.get('EventBusName', 'default')}"),
         "failed events": _queue(there, "FailedEventsUrl"),
         "undelivered ticks": there.output("UndeliveredTicksArn"),
         "unannounced records": _queue(there, "UnannouncedRecordsUrl"),
@@ -119,13 +119,7 @@ def _things_to_post(there: Deployment) -> dict[str, str]:
 
 def _queue(there: Deployment, output: str) -> str:
     """The ARN of a queue; its URL ends in its name."""
-    return f"{_prefix(there, 'sqs')}:{_last(there.output(output))}"
-
-
-def _prefix(there: Deployment, service: str) -> str:
-    """`arn:<partition>:<service>:<region>:<account>` of this stack."""
-    partition, _, region, account = there.output("ScheduleFunctionArn").split(":")[1:5]
-    return f"arn:{partition}:{service}:{region}:{account}"
+    return there.arn("sqs", _last(there.output(output)))
 
 
 def _last(path: str) -> str:

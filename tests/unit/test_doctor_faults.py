@@ -330,7 +330,8 @@ def _members(found: Deployment) -> dict[str, Any]:
 def test_an_older_stack_lacks_an_output() -> None:
     found = there()
     older = Deployment(**{**_members(found), "outputs": {"ApiId": "api"}})
-    assert "wrong: The stack has no output TickName Deploy this version." in told(examine(older))
+    said = told(examine(older))
+    assert "wrong: The stack has no output TickName: it isn't this project's, or it is older Deploy it again." in said
 
 
 def _failing(error: Exception) -> Callable[[], Iterator[Deployment]]:
