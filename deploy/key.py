@@ -16,11 +16,11 @@ _TRIES = 3
 _LATER = "The stack has no key of feee.io yet. Set it: ./feee-cancel set-key {options}"
 
 
-def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[Words], None]) -> bool:
-    """Whether the stack has a key in the end. Without a terminal nobody is asked."""
+def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[Words], None]) -> None:
+    """Have it set if there is none, and say how that is done later. Without a terminal nobody is asked."""
     secret = Document(stack.client("secretsmanager"), stack.output("FeeeKeySecretArn"))
     if is_key(secret.read().get("key")):
-        return True
+        return
     if sys.stdin.isatty():
         show("The stack has no key of feee.io yet. (Enter alone leaves it for later.)")
         for _ in range(_TRIES):
@@ -28,6 +28,5 @@ def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[Words], None])
             if status != Exit.USAGE:
                 break
         if status == Exit.DONE:
-            return True
+            return
     show([Copied(_LATER.format(options=" ".join(wanted.options)))])
-    return False

@@ -1,19 +1,24 @@
 """What `make deploy` reads, waits for, clears away, and says when CloudFormation fails."""
 
 import io
+import json
 import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from cli.outcome import Exit, TroubleError
 from cli.target import Stack
 from cli.text import Copied, Words
 from cli.trouble import said
-from deploy import key, undeploy
+from deploy import key, sam_cli, undeploy
 from deploy.__main__ import main, signed_in
 from deploy.closing import closing
 from deploy.events import Events, first_cause, fix, follow, refused
@@ -179,6 +184,23 @@ def test_events_of_before_are_not_told_again() -> None:
     assert follow(events, lambda: True, said.append) == []
 
 
+def test_events_are_looked_for_until_it_is_over_with_a_rest_between() -> None:
+    ends, rests = iter([False, False, True]), list[float]()
+    assert follow(Events(FakeCloudFormation(["x"]), ID), lambda: next(ends), print, rests.append) == []
+    assert len(rests) == 2
+
+
+@pytest.mark.parametrize("code", ["ValidationError", "AccessDenied"])
+def test_a_stack_that_is_not_there_yet_has_no_events_and_other_trouble_is_told(code: str) -> None:
+    class Refusing(FakeCloudFormation):
+        def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
+            raise client_error(code)
+
+    there = nullcontext() if code == "ValidationError" else pytest.raises(ClientError, match="AccessDenied")
+    with there:
+        assert Events(Refusing(["x"]), "feee-cancel").new() == []
+
+
 def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
     told = [
         event("CREATE_IN_PROGRESS"),
@@ -191,6 +213,7 @@ def test_the_first_cause_is_named_and_not_what_follows_from_it() -> None:
     assert cause.startswith("Api (AWS::DynamoDB::Table) failed: User: arn:... is not authorized")
     assert "lack the permission" in fixed
     assert first_cause(told[:2]) == []
+    assert first_cause([event("UPDATE_FAILED", "Export in use", kind="AWS::CloudFormation::Stack")]) == []
 
 
 @pytest.mark.parametrize(
@@ -220,15 +243,18 @@ def test_a_cause_comes_with_what_fixes_it(reason: str, words: str) -> None:
 class FakeChangeSets:
     """A stack with two change sets; the newer one was refused before it began, if AWS lets anybody ask about it."""
 
-    def __init__(self, events: list[dict[str, str]] | None) -> None:
-        self._events = events
+    def __init__(self, events: list[dict[str, str]] | None, made: tuple[int, ...] = (1, 2)) -> None:
+        self._events, self._made = events, made
 
     def get_paginator(self, operation: str) -> Any:
         return type("Paginator", (), {"paginate": staticmethod(getattr(self, operation))})
 
     def list_change_sets(self, **_: str) -> list[dict[str, Any]]:
-        made = [{"ChangeSetId": f"arn:{when}", "CreationTime": when} for when in (1, 2)]
+        made = [{"ChangeSetId": f"arn:{when}", "CreationTime": when} for when in self._made]
         return [{"Summaries": made}]
+
+    def describe_stack_events(self, **_: str) -> list[dict[str, Any]]:
+        return [{"StackEvents": []}]
 
     def describe_events(self, *, ChangeSetName: str, Filters: dict[str, bool]) -> list[dict[str, Any]]:  # noqa: N803 - boto3's names
         assert (ChangeSetName, Filters) == ("arn:2", {"FailedEvents": True})
@@ -246,6 +272,48 @@ def test_what_is_refused_before_it_begins_is_told_by_resource() -> None:
     assert "choose another STACK=" in fixed
     assert refused(FakeChangeSets([]), "feee-cancel") == []
     assert refused(FakeChangeSets(None), "feee-cancel") == []
+    assert refused(FakeChangeSets([], made=()), "feee-cancel") == []
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with nothing in it but what a test makes SAM CLI."""
+    for name, value in {"ROOT": tmp_path, "LOG": tmp_path / "deploy.log", "SAM": tmp_path / "sam"}.items():
+        monkeypatch.setattr(sam_cli, name, value)
+    return tmp_path
+
+
+def sam_deploys(here: Path, script: str, cloudformation: Any) -> None:
+    (here / "sam").write_text(f"#!/bin/sh\n{script}\n")
+    (here / "sam").chmod(0o755)
+    asked = Wanted("desk-3", None, "p", {"ApiRateLimit": "3"})
+    sam_cli.deploy(asked, here / "template.yaml", "eu-west-1", cloudformation, print)
+
+
+def test_sam_is_asked_no_question_and_told_where(here: Path) -> None:
+    sam_deploys(here, 'printf "%s\\n" "$SAM_CLI_TELEMETRY" "$@"', FakeCloudFormation(["x"]))
+    telemetry, *said = (here / "deploy.log").read_text().splitlines()
+    asked = " ".join(said)
+    assert telemetry == "0"
+    assert "--stack-name desk-3 --region eu-west-1 --profile p --no-confirm-changeset" in asked
+    assert asked.endswith('--parameter-overrides ApiRateLimit="3"')
+
+
+@pytest.mark.parametrize(
+    ("script", "cause"),
+    [
+        ("echo begins; echo 'Error: Rate exceeded'; exit 1", ["Rate exceeded", "AWS limited the rate of requests."]),
+        ("echo 'no way'; exit 3", ["no way"]),
+        ("echo EarlyValidation; exit 1", ["Topic: already exists", "Something of this name is there"]),
+    ],
+)
+def test_where_sam_fails_the_cause_is_said_and_where_the_rest_is(here: Path, script: str, cause: list[str]) -> None:
+    events = [{"LogicalResourceId": "Topic", "ValidationStatusReason": "already exists"}]
+    with pytest.raises(TroubleError) as trouble:
+        sam_deploys(here, script, FakeChangeSets(events))
+    first, *found, last = said(trouble.value).splitlines()
+    assert (first, last) == ("The deployment failed. The cause:", "All that was said: deploy.log")
+    assert [line.startswith(words) for line, words in zip(found, cause, strict=True)] == [True] * len(cause)
 
 
 def test_what_is_wanted_has_defaults() -> None:
@@ -325,17 +393,57 @@ def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
     assert "mine/1" in sso
 
 
+@dataclass
 class FakeSecrets:
+    key: str = ""
+
     def get_secret_value(self, **_: str) -> dict[str, str]:
-        return {"SecretString": '{"key": ""}'}
+        return {"SecretString": json.dumps({"key": self.key})}
+
+
+LATER = ["The stack has no key of feee.io yet. Set it: ./feee-cancel set-key --stack desk-3"]
+
+
+def key_asked_for(secrets: FakeSecrets) -> list[Words]:
+    said: list[Words] = []
+    reached = Stack({"FeeeKeySecretArn": "arn"}, FakeApi([]), lambda _: secrets)
+    key.ask_for_the_key(Wanted("desk-3", None, None, {}), reached, said.append)
+    return said
 
 
 def test_without_a_terminal_nobody_is_asked_for_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    said: list[Words] = []
-    reached = Stack({"FeeeKeySecretArn": "arn"}, FakeApi([]), lambda _: FakeSecrets())
-    assert not key.ask_for_the_key(Wanted("desk-3", None, None, {}), reached, said.append)
-    assert said == [["The stack has no key of feee.io yet. Set it: ./feee-cancel set-key --stack desk-3"]]
+    assert key_asked_for(FakeSecrets()) == [LATER]
+
+
+def test_a_stack_that_has_a_key_is_asked_for_none() -> None:
+    assert key_asked_for(FakeSecrets("a-good-key")) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "later"),
+    [
+        ([Exit.DONE], False),
+        ([Exit.USAGE, Exit.USAGE, Exit.DONE], False),
+        ([Exit.USAGE] * 3, True),
+        ([Exit.TROUBLE], True),
+        ([Exit.INTERRUPTED], True),
+    ],
+)
+def test_at_a_terminal_the_key_is_asked_for_three_times_at_most(
+    ends: list[Exit], monkeypatch: pytest.MonkeyPatch, *, later: bool
+) -> None:
+    left, asked = ends.copy(), list[Any]()
+
+    def run(command: list[Any], **_: Any) -> Any:
+        asked.append(command[1:])
+        return subprocess.CompletedProcess(command, left.pop(0))
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("deploy.key.subprocess.run", run)
+    _, *rest = key_asked_for(FakeSecrets())
+    assert (left, rest) == ([], [LATER] if later else [])
+    assert asked == [["set-key", "--stack", "desk-3"]] * len(ends)
 
 
 def test_undeploy_needs_somebody_who_says_yes(monkeypatch: pytest.MonkeyPatch) -> None:
