@@ -42,6 +42,7 @@ def said(body: bytes | str, *, status: int = 200) -> Answer:
         ("系统繁忙".encode("gbk"), "application/json;charset=utf-8"),
         ("系统".encode("gbk"), "application/json; charset=GBK"),
         ("系统".encode("gbk"), 'text/html; charset="gb2312"'),
+        ("系统".encode("utf-16"), "application/json; charset=gbk"),
     ],
 )
 def test_text_is_decoded_as_it_is_declared_or_as_it_can_be(body: bytes, content_type: str) -> None:
@@ -167,6 +168,12 @@ def test_the_key_is_blotted_out_in_every_form_that_an_echo_takes(echo: str) -> N
     assert kept.count("[key]") == 3
     assert echo not in kept
     assert KEY not in kept.lower()
+
+
+def test_a_key_in_base64_with_more_behind_it_is_blotted_out_whatever_its_length() -> None:
+    for key in (KEY, KEY + "x", KEY + "xy"):
+        kept = str(parse(json.dumps(b64encode(f"{key}:secret".encode()).decode()).encode(), key, content_type=""))
+        assert kept.startswith("[key]")
 
 
 def test_a_key_that_has_to_be_encoded_in_a_url_is_blotted_out_encoded_too() -> None:
