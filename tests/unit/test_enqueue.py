@@ -47,6 +47,11 @@ def test_a_new_request_waits_for_the_drain(not_before: int | None, due_at: int, 
             replace(WAITING, eligible_at=None, state_reason=StateReason.QUEUED, due_at=NOW),
         ),
         (replace(WAITING, due_at=NOW - 3, eligible_at=None), None, replace(WAITING, due_at=NOW - 3, eligible_at=None)),
+        (  # a time of eligibility that nobody believes
+            waiting(9_999_999),
+            None,
+            replace(waiting(9_999_999), due_at=NOW + 305, gives_up_at=NOW + 305 + 86_400),
+        ),
         (
             WAITING,
             NOW + 900,
