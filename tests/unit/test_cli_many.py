@@ -128,7 +128,7 @@ def test_what_passes_is_waited_for_and_what_was_not_written_is_asked_for_again()
     lost = [{"order_no": number, "result": "refused", "detail": "couldn't be written"} for number in numbers(150)[:100]]
     trouble: list[ApiAnswer | BaseException] = [
         ApiAnswer(429, {"Retry-After": "3"}, {}),
-        ApiAnswer(503, {}, {}),
+        ApiAnswer(503, {"Retry-After": "9999"}, {}),
         NoAnswerError("reset"),
         ApiAnswer(202, {}, {"results": lost}),
     ]
@@ -136,7 +136,7 @@ def test_what_passes_is_waited_for_and_what_was_not_written_is_asked_for_again()
     asked = asked_all(api, numbers(150))
     outcome = summary(asked)
     assert (len(asked.taken), len(asked.final), asked.left) == (148, 2, {})
-    assert (outcome.exit, api.clock.time - NOW) == (Exit.PENDING, 3 + 2 + 4 + 1 + 2)
+    assert (outcome.exit, api.clock.time - NOW) == (Exit.PENDING, 3 + 30 + 4 + 1 + 2)
     assert "1 rejected: the energy was delegated" in words_of(outcome)
 
 

@@ -84,6 +84,35 @@ def test_all_that_is_known_of_a_cancellation_is_in_its_words() -> None:
     assert "gives up" in "\n".join(words.cancellation(row("waiting", due_at=NOW), now=NOW))
 
 
+def test_what_nobody_knows_of_a_cancellation_has_no_line() -> None:
+    bare = {"order_no": ORDER_NO, "state": "waiting"}
+    assert words.cancellation(bare, now=NOW) == [f"{ORDER_NO} is waiting."]
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "said"),
+    [
+        ("refunding", {}, "announced as a refund"),
+        ("failed", {"refund_time": NOW}, "came back"),
+        ("cancelled", {}, "came back"),
+    ],
+)
+def test_money_came_back_once_that_shows(state: str, more: dict[str, Any], said: str) -> None:
+    assert f"3.92 TRX {said}" in words.headline(row(state, refund_amount=Decimal("3.92"), **more), now=NOW)
+
+
+def test_the_wide_list_has_the_name_of_who_asked_without_the_arn_before_it() -> None:
+    asked = row("failed", "gave_up", requested_by="arn:aws:iam::123456789012:user/op", settled_at=NOW)
+    (_, line) = words.table([asked], now=NOW, wide=True)
+    assert " user/op " in line
+    assert "arn:" not in line
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, 1e18, -(10**12), float("nan"), float("inf")])
+def test_a_time_that_is_in_no_year_is_said_to_be_so(seconds: float) -> None:
+    assert words.at(seconds) == "in no year"
+
+
 def test_an_order_number_stays_one_part_of_the_path() -> None:
     api = FakeApi([problem(404)] * 3)
     orders.show(api, "1/../2?x", now=NOW)

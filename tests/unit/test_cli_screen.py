@@ -290,6 +290,23 @@ def test_every_command_is_among_them() -> None:
     assert len(FOUND) > 8
 
 
+def test_what_is_waited_for_leaves_room_for_the_spinner_beside_it() -> None:
+    assert cell_len(waited_for("x" * 100, 40).plain) == 38
+
+
+@pytest.mark.parametrize(("encoding", "plain"), [("ascii", True), ("utf-8", False)])
+def test_the_spinner_is_one_that_the_terminal_can_show(
+    encoding: str, monkeypatch: pytest.MonkeyPatch, *, plain: bool
+) -> None:
+    output = StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(Console, "encoding", encoding)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    Terminal(quiet=False).rest(0.01, "it waits")
+    assert output.getvalue().isascii() is plain
+
+
 def test_it_is_no_markup_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     output = StringIO()
     monkeypatch.setattr(sys, "stdout", output)
@@ -387,6 +404,26 @@ def ways_onto_a_console(console: Console) -> None:
     shown(console)(PADDED)
     console.print(_picture(Fleet(NOW, open={ORDER_NO: ROW}), NOW, PADDED, rows=5, width=40))
     console.print(waited_for(PADDED, 40))
+
+
+@pytest.mark.parametrize(("height", "rows", "more"), [(5, 1, "and 2 more"), (10, 2, "and 1 more"), (11, 3, "")])
+def test_the_table_fits_the_screen_and_says_what_it_leaves_out(height: int, rows: int, more: str) -> None:
+    output = StringIO()
+    console = Console(file=output, force_terminal=True, width=120, height=height, color_system=None)
+    fleet = Fleet(
+        NOW, open={number: row("waiting", due_at=NOW) | {"order_no": number} for number in ("71", "72", "73")}
+    )
+    with Board(console) as board:
+        board.show(fleet, NOW)
+    shown = [number for number in fleet.open if f" {number} " in output.getvalue()]
+    assert (len(shown), "more" in output.getvalue()) == (rows, bool(more))
+    assert more in output.getvalue()
+
+
+def test_nothing_is_left_of_the_time_once_nothing_is_open() -> None:
+    fleet, output = Fleet(NOW, final={ORDER_NO: row("cancelled")}, settled_here=1), StringIO()
+    Board(Console(file=output)).show(fleet, NOW + 60)
+    assert "left" not in output.getvalue()
 
 
 def test_on_a_console_nothing_of_others_begins_a_line_either() -> None:

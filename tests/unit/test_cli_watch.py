@@ -76,12 +76,13 @@ def test_an_attempt_that_is_under_way_is_looked_at_every_second(clock: Clock) ->
 
 def test_trouble_that_passes_is_told_and_waited_for(clock: Clock) -> None:
     screen = FakeScreen(clock)
-    trouble: list[ApiAnswer | Exception] = [unreachable(), unreachable(), problem(503), problem(429)]
+    trouble: list[ApiAnswer | Exception] = [unreachable(), unreachable(), problem(503), problem(599), problem(429)]
     api = FakeApi([*shown(WAITING), *trouble, *shown(WAITING, CANCELLED)])
     assert watch(api, ORDER_NO, screen=screen, now=clock).exit is Exit.DONE
     assert [line for line in screen.lines if line.startswith("No answer")] == [
         "No answer for now (Connection aborted.); trying again.",
         "No answer for now (HTTP status 503); trying again.",
+        "No answer for now (HTTP status 599); trying again.",
         "No answer for now (HTTP status 429); trying again.",
     ]
     assert screen.lines[-1].startswith(f"{ORDER_NO} is waiting"), "told that it is back"

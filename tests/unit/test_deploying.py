@@ -18,7 +18,7 @@ from cli.outcome import Exit, TroubleError
 from cli.target import Stack
 from cli.text import Copied, Words
 from cli.trouble import said
-from deploy import key, sam_cli, undeploy
+from deploy import interpreter, key, sam_cli, undeploy
 from deploy.__main__ import main, signed_in
 from deploy.closing import closing
 from deploy.events import Events, first_cause, fix, follow, refused
@@ -390,6 +390,7 @@ def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
     assert "x-amz-security-token: $AWS_SESSION_TOKEN" in sso
     assert "aws:amz:eu-west-1:execute-api" in sso
     assert "make undeploy STACK=desk-3 REGION=eu-west-1 PROFILE=p" in sso
+    assert "make undeploy removes it" in plain
     assert "mine/1" in sso
 
 
@@ -474,9 +475,15 @@ class FakeAccount:
 
     region_name = "eu-west-1"
 
-    def __init__(self, resources: list[dict[str, str]], cloudformation: FakeCloudFormation | None = None) -> None:
+    def __init__(
+        self,
+        resources: list[dict[str, str]],
+        cloudformation: FakeCloudFormation | None = None,
+        counts: tuple[int, ...] = (3_000, 1),
+    ) -> None:
         self._resources = resources
         self._cloudformation = cloudformation
+        self._counts = counts
 
     def client(self, service: str) -> Any:
         return self._cloudformation if service == "cloudformation" and self._cloudformation else self
@@ -490,7 +497,7 @@ class FakeAccount:
         elif TableName != "there":
             raise client_error("ResourceNotFoundException")
         else:
-            yield from ({"Count": count} for count in (3_000, 1))
+            yield from ({"Count": count} for count in self._counts)
 
     def describe_table(self, *, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         if TableName != "there":
@@ -527,6 +534,21 @@ def test_undeploy_says_what_stays_of_a_stack_that_is_up() -> None:
 def test_undeploy_removes_what_is_left_of_a_stack_without_its_table(table: dict[str, str]) -> None:
     """ListStackResources lists resources that a rollback, or somebody by hand, has deleted, too."""
     assert "no table and no secret" in "\n".join(undeploy._says(FakeAccount([table]), "feee-cancel"))
+
+
+def test_a_table_without_cancellations_under_way_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = FakeAccount([resource("AWS::DynamoDB::Table", "CREATE_COMPLETE")], counts=(0,))
+    said = [*undeploy._says(account, "feee-cancel")]
+    assert said[0] == "These stay:"
+
+
+def test_a_table_that_may_not_be_looked_at_isnt_taken_for_one_that_is_gone() -> None:
+    class Denied(FakeAccount):
+        def describe_table(self, *, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+            raise client_error("AccessDeniedException")
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        [*undeploy._says(Denied([resource("AWS::DynamoDB::Table", "CREATE_COMPLETE")]), "feee-cancel")]
 
 
 def test_undeploy_waits_until_cloudformation_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -580,6 +602,34 @@ def test_trouble_is_words_and_a_status_line_by_line(
 
     assert main(do) is status
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("found", "fetched", "asked", "said"),
+    [
+        (True, False, 0, []),
+        (False, True, 1, ["fetching one"]),
+        (False, False, 1, ["fetching one", "None could be fetched"]),
+    ],
+)
+def test_a_python_for_the_bytecode_is_fetched_if_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, found: bool, fetched: bool, asked: int, said: list[str]
+) -> None:
+    (tmp_path / "uv").write_text(f'#!/bin/sh\necho "$UV_PYTHON_INSTALL_DIR $@" >> {tmp_path}/asked\n'
+                                 + f"touch {tmp_path}/there\n" * fetched)  # fmt: skip
+    (tmp_path / "script").write_text(f"#!/bin/sh\ntest -e {tmp_path}/there && echo python || echo warning: none\n")
+    for name in ("uv", "script"):
+        (tmp_path / name).chmod(0o755)
+    if found:
+        (tmp_path / "there").touch()
+    for name, value in {"_SCRIPT": "script", "_UV": "uv", "_PYTHONS": "pythons"}.items():
+        monkeypatch.setattr(interpreter, name, tmp_path / value)
+    told: list[str] = []
+    interpreter.have_python(told.append)
+    assert [words in line for words, line in zip(said, told, strict=True)] == [True] * len(said)
+    calls = (tmp_path / "asked").read_text().splitlines() if asked else []
+    assert calls == [f"{tmp_path / 'pythons'} python install --quiet --no-bin 3.13"] * asked
+    assert (tmp_path / "asked").exists() is bool(asked)
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
