@@ -98,6 +98,8 @@ def test_a_wrong_command_line_ends_with_2(line: str, words: str, capsys: pytest.
             "sqs:ReceiveMessage. These cred",
         ),
         (client_error("Strange", "Odd."), "Odd"),
+        (client_error("503", "Odd."), "What answered isn't AWS."),
+        (client_error("", "Odd."), "What answered isn't AWS."),
         (EndpointConnectionError(endpoint_url="https://x"), "https://x"),
         (BotoCoreError(), "unspecified"),
         (unreachable(), "The API can't be reached."),

@@ -233,6 +233,31 @@ def test_an_order_that_is_never_written_is_named_in_the_end() -> None:
     assert (outcome.exit, outcome.document["not_accepted"]) == (Exit.TROUBLE, {"23": "couldn't be written"})
 
 
+def test_the_pauses_between_rounds_grow_to_half_a_minute() -> None:
+    refused = ApiAnswer(202, {}, {"results": [{"result": "refused", "detail": "couldn't be written"}]})
+    api, pauses, (shown, _) = HandlerApi(FakeTable(), Clock(), [refused] * 8), list[float](), console()
+    with Bar("asked for", 1, console=shown) as bar:
+        ask_all(api, ["23"], members={}, bar=bar, sleep=pauses.append)
+    assert pauses == [0, 2, 4, 8, 16, 30, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [(["cancelled"], Exit.DONE), (["rejected"], Exit.NO), (["cancelled", "failed"], Exit.NO)],
+)
+def test_if_all_were_final_the_worst_of_them_is_the_status(states: list[str], status: Exit) -> None:
+    orders_of = {str(place): {"state": state} for place, state in enumerate(states)}
+    assert Asked([*orders_of], final=dict(orders_of)).exit is status
+
+
+@pytest.mark.parametrize(("count", "more"), [(10, ""), (11, "and 1 more")])
+def test_ten_that_were_not_accepted_are_named(count: int, more: str) -> None:
+    said = words_of(summary(Asked(numbers(count), left=dict.fromkeys(numbers(count), "no"))))
+    assert said.count(": no") == 10
+    assert (" more" in said) is bool(more)
+    assert more in said
+
+
 NO_LINE_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 """Python's str.splitlines ends a line at these, and no editor, shell or spreadsheet does."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.errors import surroundings
+from local.errors import last_lines, surroundings
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,9 @@ def test_nothing_of_the_users_aws_settings_is_left(monkeypatch: pytest.MonkeyPat
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": "here",
     }
+
+
+def test_of_a_long_output_the_end_is_shown() -> None:
+    assert last_lines("".join(f"{number}\n" for number in range(100)) + "\n\n").split("\n") == [
+        *map(str, range(70, 100))
+    ]
