@@ -31,8 +31,6 @@ def _cases(name: str, command: argparse.ArgumentParser) -> Iterator[str]:
     """First what follows an option, then the options and the choices of the command itself."""
     every: list[str] = []
     for action in command._actions:  # noqa: SLF001 - as above
-        if action.help == argparse.SUPPRESS:
-            continue
         choices = [str(choice) for choice in action.choices or ()]
         every += action.option_strings or choices
         if action.option_strings and action.nargs != 0:

@@ -454,6 +454,15 @@ def test_an_order_that_was_asked_for_again_counts_once() -> None:
     assert "0 of 2 final" in words_of(outcome)
 
 
+def test_progress_in_a_pipe_is_a_line_every_few_seconds_and_the_last() -> None:
+    clock, (shown, out) = Clock(), console()
+    with Bar("asked for", 4, console=shown, now=clock) as bar:
+        for done in range(1, 5):
+            bar.at(done)
+            clock.sleep(2.5)
+    assert out.getvalue().splitlines() == ["asked for: 3 of 4", "asked for: 4 of 4"]
+
+
 def test_an_estimate_is_by_the_pace_so_far_and_by_what_is_due_last() -> None:
     fleet = Fleet(NOW, open={"1": {"state": "waiting", "due_at": NOW + 20}, "2": {"state": "refunding"}})
     assert fleet.left_seconds(NOW + 10) is None
@@ -533,11 +542,16 @@ def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
 
 def test_what_was_not_accepted_counts_in_the_end_of_those_that_were_watched() -> None:
     done = row(order_no="1", state=State.CANCELLED, due_at=NOW, settled_at=NOW)
-    asked = Asked(["1", "2"], taken={"1": {"order_no": "1", "state": "waiting"}}, left={"2": "couldn't be written"})
+    asked = Asked(
+        ["1", "2", "3"], taken={"1": {"order_no": "1", "state": "waiting"}}, left={"2": "couldn't be written"}
+    )
+    asked.final["3"] = {"order_no": "3", "state": "rejected"}
     shown, _ = console()
     outcome = cancel._followed(HandlerApi(FakeTable(done), Clock()), asked, NOW, shown)
     assert (outcome.exit, outcome.document["not_accepted"]) == (Exit.TROUBLE, {"2": "couldn't be written"})
-    assert outcome.document["final"] == {"cancelled": 1}
+    assert outcome.document["final"] == {"cancelled": 1, "rejected": 1}
+    interrupted = HandlerApi(FakeTable(done), Clock(), [KeyboardInterrupt()])
+    assert cancel._followed(interrupted, asked, NOW, shown).exit is Exit.INTERRUPTED
 
 
 def test_what_was_stopped_in_the_middle_is_told_and_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -636,6 +650,20 @@ def test_no_reason_is_a_formula_whatever_the_delimiter(reason: str, cell: str) -
     assert next(csv.DictReader(StringIO(text)))["reason"] == cell
 
 
+def test_only_money_that_came_back_is_counted_as_refunded() -> None:
+    money = {"refund_amount": Decimal("3.92"), "settled_at": NOW}
+    rows = [{"order_no": "1", "state": state, **money} for state in ("cancelled", "failed")]
+    api = HandlerApi(FakeTable(), Clock(), [ApiAnswer(200, {}, {"cancellations": rows})])
+    outcome, _, _ = exported(api, "csv", since=NOW)
+    assert outcome.document == {"rows": 2, "refunded": Decimal("3.92")}
+
+
+def test_pages_of_an_export_leave_others_the_apis_rate(month: tuple[HandlerApi, list[Cancellation]]) -> None:
+    api, _ = month
+    exported(api, "csv", state="cancelled", since=NOW, until=NOW + 240)
+    assert (len(api.calls), api.clock.time - NOW) == (3, 2 * 0.5)
+
+
 def test_json_lines_have_the_apis_members(month: tuple[HandlerApi, list[Cancellation]]) -> None:
     api, rows = month
     outcome, text, _ = exported(api, "jsonl", since=NOW + 1)
@@ -709,6 +737,7 @@ def test_a_shell_completes_commands_options_and_choices() -> None:
 
     assert {"cancel", "completion"} <= completed("feee-cancel", "c")
     assert completed("feee-cancel", "list", "--st") == {"--state", "--stack"}
+    assert completed("feee-cancel", "list", "--wide", "--st") == {"--state", "--stack"}, "--wide has no value"
     assert completed("feee-cancel", "export", "--format", "''") == {"csv", "jsonl"}
     assert "UndeliveredTicks" in completed("feee-cancel", "redrive", "U")
     assert "given" not in text

@@ -361,6 +361,7 @@ LATE = {"HTTPHeaders": {"date": formatdate(NOW - 3_600, usegmt=True)}}
         (EndpointConnectionError(endpoint_url="https://x"), "couldn't be looked at"),
         (_expired(HTTPHeaders={}), "doesn't accept these credentials"),
         (_expired(**LATE), "3600 s ahead of AWS's"),
+        (_expired(HTTPHeaders={"date": formatdate(NOW, usegmt=True)}), "doesn't accept these credentials"),
     ],
 )
 def test_a_stack_that_cant_be_reached_is_a_finding_and_no_answer(error: Exception, words: str) -> None:
