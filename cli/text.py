@@ -51,7 +51,8 @@ class Copied(str):
 
 def lines(words: Words) -> list[str]:
     """Each line with everything in it that a screen would obey or not show, as Python's escape."""
-    return [visible(line) for line in ([words] if isinstance(words, str) else words)]
+    several = [words] if isinstance(words, str) else words
+    return [Copied(visible(line)) if isinstance(line, Copied) else visible(line) for line in several]
 
 
 def visible(text: str) -> str:

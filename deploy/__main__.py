@@ -16,7 +16,7 @@ from cli.outcome import Exit
 from cli.screen import say, show, tolerate_any_text
 from cli.target import client_of, credentials_of, deployed, session_of
 from cli.text import Words, lines
-from cli.trouble import EXPECTED, said, unexpected
+from cli.trouble import EXPECTED, unexpected, words_of
 from deploy import sam_cli
 from deploy.closing import closing
 from deploy.interpreter import have_python
@@ -37,7 +37,7 @@ def deploy(asked: Wanted, console: Console) -> None:
     show = shown(console)
     session = signed_in(asked, show)
     cloudformation: Any = session.client("cloudformation", config=_CONFIG)
-    stack = DeployedStack(cloudformation, asked.stack, show)
+    stack = DeployedStack(cloudformation, asked.stack, show, asked.where)
     stack.prepare()
     with step(console, "Building the functions and layers"):
         have_python(show)
@@ -98,7 +98,7 @@ def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
 
 def _lines(error: Exception) -> list[str]:
     """What a tool on this machine says has lines of its own."""
-    return (said(error) if isinstance(error, EXPECTED) else str(error)).split("\n")
+    return lines(words_of(error)) if isinstance(error, EXPECTED) else str(error).split("\n")
 
 
 def _with_a_region(asked: Wanted) -> Wanted:

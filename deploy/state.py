@@ -6,6 +6,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.outcome import TroubleError
+from cli.text import Copied
+from cli.where import DEFAULT, Where
 from deploy.events import Events, first_cause, follow
 
 OURS = "Cancels feee.io orders and sees each cancellation through to the refund."
@@ -17,11 +19,12 @@ Show = Callable[[str], None]
 
 
 class DeployedStack:
-    """A stack of CloudFormation by its name; `client` is CloudFormation's."""
+    """A stack of CloudFormation by its name; `client` is CloudFormation's, `where` is how the user named it."""
 
-    def __init__(self, client: Any, name: str, show: Show) -> None:
+    def __init__(self, client: Any, name: str, show: Show, where: Where = DEFAULT) -> None:
         self._client = client
         self._name = name
+        self._where = where
         self._show = show
 
     def now(self) -> dict[str, Any] | None:
@@ -57,11 +60,10 @@ class DeployedStack:
         if stack is None:
             return
         if stack.get("EnableTerminationProtection"):
-            raise TroubleError(
-                f"Stack {self._name} is protected from being deleted. Nothing was changed. To end that: "
-                "aws cloudformation update-termination-protection --no-enable-termination-protection "
-                f"--stack-name {self._name}"
-            )
+            unprotect = ("update-termination-protection", "--no-enable-termination-protection")
+            command = self._where.aws("cloudformation", *unprotect, "--stack-name", self._name)
+            said = f"Stack {self._name} is protected from being deleted. Nothing was changed. To end that:"
+            raise TroubleError([said, Copied(command)])
         events = Events(self._client, stack["StackId"])
         self._client.delete_stack(StackName=self._name)
         told = follow(events, lambda: not self._goes_on(stack["StackId"]), self._show)

@@ -28,7 +28,7 @@ def undeploy(asked: Wanted, console: Console) -> None:
     """Remove the stack, with progress on the console. Raises TroubleError and what boto3 raises."""
     show = shown(console)
     session = signed_in(asked, show)
-    stack = DeployedStack(session.client("cloudformation"), asked.stack, show)
+    stack = DeployedStack(session.client("cloudformation"), asked.stack, show, asked.where)
     stack.settle()
     there = stack.now()
     if there is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cli.outcome import TroubleError
-from cli.where import DEFAULT_NAME
+from cli.where import DEFAULT_NAME, Where
 from feee_cancel.adapters.tuning import TuningError, tuning
 from local.build import ROOT
 
@@ -23,6 +23,11 @@ class Wanted:
     region: str | None
     profile: str | None
     parameters: Mapping[str, str]
+
+    @property
+    def where(self) -> Where:
+        """For the commands that are told about it."""
+        return Where(self.stack, self.region, self.profile)
 
     @property
     def options(self) -> list[str]:

@@ -18,6 +18,7 @@ from cli.outcome import Exit, TroubleError
 from cli.target import Stack
 from cli.text import Copied, Words
 from cli.trouble import said
+from cli.where import Where
 from deploy import interpreter, key, sam_cli, undeploy
 from deploy.__main__ import main, signed_in
 from deploy.closing import closing
@@ -159,8 +160,15 @@ def test_a_stack_that_cannot_be_removed_says_why() -> None:
 def test_a_stack_that_is_protected_stays_and_the_words_say_how_that_ends() -> None:
     """Protect CloudFormation stacks from being deleted: the deletion fails, and the stack remains unchanged."""
     cloudformation = FakeCloudFormation(["ROLLBACK_COMPLETE"], protected=True)
-    with pytest.raises(TroubleError, match="--no-enable-termination-protection --stack-name feee-cancel"):
-        prepared(cloudformation)
+    where = Where("feee-cancel", "eu-west-1", "it")
+    with pytest.raises(TroubleError) as trouble:
+        DeployedStack(cloudformation, "feee-cancel", [].append, where).prepare()  # type: ignore[arg-type]
+    command = trouble.value.words[-1]
+    assert isinstance(command, Copied), "broken, it is another command"
+    assert command.endswith("--stack-name feee-cancel --region eu-west-1 --profile it"), (
+        "another region has such a stack"
+    )
+    assert "--no-enable-termination-protection" in command
 
 
 def test_a_line_end_in_awss_words_is_none_of_ours() -> None:
