@@ -153,6 +153,8 @@ def test_what_cannot_be_cancelled_any_more_is_a_409_that_says_why(
         ('{"order_no": "12", "order_no": "12"}', "#/order_no"),
         ('{"order_no": "12", "\\ud800": 1}', "#/\ufffd"),
         ('{"order_no": "\\u0000"}', "#/order_no"),
+        ('{"order_no": "12", "": 1}', "#/"),
+        ('{"order_no": "12", "": 1, "": 1}', "#/"),
     ],
 )
 def test_bad_input_is_a_400_that_names_the_member_and_writes_nothing(body: str | None, pointer: str) -> None:

@@ -117,10 +117,10 @@ def test_an_order_that_cannot_be_written_is_said_so() -> None:
         ({"order_nos": "1"}, "order_nos"),
         ({"order_nos": ["1"], "not_before": -1}, "not_before"),
         ({"order_nos": ["1"], "order_no": "1"}, "order_no"),
-        ([], ""),
+        ([], None),
     ],
 )
-def test_a_document_that_is_no_batch_is_refused_whole(document: object, member: str) -> None:
+def test_a_document_that_is_no_batch_is_refused_whole(document: object, member: str | None) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse_batch(document, now=NOW)
     assert caught.value.member == member

@@ -10,7 +10,11 @@ from feee_cancel.domain.foreign_events import kind
     [
         ({"requestContext": {"elb": {}}}, "a request of an Application Load Balancer"),
         ({"version": "2.0"}, "a request of an HTTP API or a function URL (payload format 2.0)"),
-        ({"httpMethod": "GET", "resource": "/x"}, "a request of a REST API"),
+        ({"httpMethod": "GET", "resource": "/x", "path": "/x", "requestContext": {}}, "a request of a REST API"),
+        (
+            {"httpMethod": "GET", "resource": "/x", "path": None},
+            "a request of a REST API without its path or its requestContext",
+        ),
         ({"Records": [{"eventSource": "aws:sqs"}]}, "records of aws:sqs"),
         ({"Records": [{"EventSource": "aws:sns"}]}, "records of aws:sns"),
         ({"detail-type": "Order Placed"}, "an EventBridge event: Order Placed"),

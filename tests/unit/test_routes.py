@@ -135,6 +135,7 @@ def test_parameters_may_come_with_single_values_alone(several: object) -> None:
         ({"limit": "ten"}, "limit"),
         ({"limit": "\uff11"}, "limit"),
         ({"sate": "waiting"}, "sate"),
+        ({"": "waiting"}, ""),
         ({"cursor": "x"}, "cursor"),
         ({"cursor": "ÿ"}, "cursor"),
         ({"since": "2026-11-01"}, "since"),

@@ -63,7 +63,7 @@ def parse_json(text: bytes) -> object:
     except InvalidRequestError:
         raise
     except (ValueError, RecursionError):
-        raise InvalidRequestError("", "must be a JSON document") from None
+        raise InvalidRequestError(None, "must be a JSON document") from None
 
 
 def parse_batch(document: object, *, now: float, earliest: float | None = None) -> list[Asked]:
@@ -87,7 +87,7 @@ def parse_event(document: object, *, now: float, earliest: float | None = None) 
     already when the event was due.
     """
     if not isinstance(document, dict) or not document.keys() & {"order_no", "order_nos"}:
-        raise InvalidRequestError("", f"is {kind(document)}, and has neither order_no nor order_nos")
+        raise InvalidRequestError(None, f"is {kind(document)}, and has neither order_no nor order_nos")
     execution_id = _execution_id(document.get("execution_id"))
     due_at = scheduled_at(execution_id or "")
     if earliest is None:
@@ -137,7 +137,7 @@ def _once_each(members: Sequence[tuple[str, object]]) -> dict[str, object]:
 def _members(document: object, subject: str) -> dict[str, Any]:
     """The members that have a value: serialisers write null for those that nobody set."""
     if not isinstance(document, dict):
-        raise InvalidRequestError("", "must be a JSON object")
+        raise InvalidRequestError(None, "must be a JSON object")
     for name, value in document.items():
         if name not in _MEMBERS or (value is not None and name not in {subject, "not_before", "reason"}):
             raise InvalidRequestError(name[:64], "is not a member of a cancellation request")

@@ -2,10 +2,11 @@
 
 
 class InvalidRequestError(ValueError):
-    """The document isn't a request. `member` is the JSON member at fault, "" for the document itself."""
+    """The document isn't a request. `member` is the JSON member at fault, None for the document itself."""
 
-    def __init__(self, member: str, detail: str) -> None:
-        super().__init__(f"{member or 'the request'} {detail}")
+    def __init__(self, member: str | None, detail: str) -> None:
+        named = "the request" if member is None else member or '""'
+        super().__init__(f"{named} {detail}")
         self.member = member
         self.detail = detail
 

@@ -15,8 +15,10 @@ def kind(event: object) -> str:
             named = "a request of an Application Load Balancer"
         case {"requestContext": {"http": _}} | {"version": "2.0"}:
             named = "a request of an HTTP API or a function URL (payload format 2.0)"
-        case {"httpMethod": str(), "resource": str()}:
+        case {"httpMethod": str(), "resource": str(), "path": str(), "requestContext": dict()}:
             named = "a request of a REST API"
+        case {"httpMethod": str(), "resource": str()}:
+            named = "a request of a REST API without its path or its requestContext"
         case {"Records": [{"eventSource": str(source)} | {"EventSource": str(source)}, *_]}:
             named = f"records of {source[:64]}"
         case {"detail-type": str(name)}:

@@ -62,7 +62,7 @@ def document(request: Request, *, most: int = MAX_DOCUMENT) -> object:
     try:
         body = request.body(most)
     except ValueError:
-        raise InvalidRequestError("", "must be a JSON document") from None
+        raise InvalidRequestError(None, "must be a JSON document") from None
     if body is None:
         raise too_large(most)
     return parse_json(body)

@@ -92,6 +92,6 @@ def _problem(error: ProblemError) -> Reply:
 
 
 def _invalid(error: InvalidRequestError) -> ProblemError:
-    pointer = f"#/{error.member.replace('~', '~0').replace('/', '~1')}" if error.member else "#"
+    pointer = "#" if error.member is None else f"#/{error.member.replace('~', '~0').replace('/', '~1')}"
     errors = [{"pointer": pointer, "detail": error.detail}]
     return ProblemError(HTTPStatus.BAD_REQUEST, "invalid-request", str(error), errors=errors)
