@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-_INTERRUPTED = 130
+_INTERRUPTED, _TROUBLE = 130, 4
 
 
 def main() -> int:
@@ -14,6 +14,9 @@ def main() -> int:
         from cli.__main__ import main as run  # noqa: PLC0415 - it can be found from here on
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except ImportError as error:  # the environment is an earlier version's
+        print(f"{error}. First, in {ROOT}: make setup", file=sys.stderr)  # noqa: T201 - cli.screen may be what lacks it
+        return _TROUBLE
     return run()
 
 

@@ -42,6 +42,16 @@ def helps(command: Path | str, folder: Path, **environment: str) -> None:
     assert HELP in done.stdout
 
 
+def copied(folder: Path) -> Path:
+    """The commands in another folder, in the same environment."""
+    folder.mkdir()
+    for name in ("cli", "client", "layers"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "feee-cancel", folder)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
 def test_nothing_of_the_current_folder_is_run(hostile: Path) -> None:
     helps(ROOT / "feee-cancel", hostile)
 
@@ -74,12 +84,7 @@ def test_its_folder_is_found_where_cdpath_is_exported(hostile: Path, tmp_path: P
 
 
 def test_its_folder_may_have_an_odd_name(hostile: Path, tmp_path: Path) -> None:
-    odd = tmp_path / "-two  blanks, an apostrophe's, $HOME and *"
-    odd.mkdir()
-    for name in ("cli", "client", "layers"):
-        shutil.copytree(ROOT / name, odd / name)
-    shutil.copy(ROOT / "feee-cancel", odd)
-    (odd / ".venv").symlink_to(ROOT / ".venv")
+    odd = copied(tmp_path / "-two  blanks, an apostrophe's, $HOME and *")
     helps(odd / "feee-cancel", hostile)
     helps("./feee-cancel", odd)
 
@@ -89,6 +94,17 @@ def test_before_it_is_set_up_it_says_how(hostile: Path, tmp_path: Path) -> None:
     done = run(tmp_path / "feee-cancel", hostile)
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == f"First, in {tmp_path}: make setup\n"
+
+
+def test_an_environment_of_another_version_is_no_answer(hostile: Path, tmp_path: Path) -> None:
+    """After git pull: a package is missing that the new version needs. Status 1 would mean that it isn't cancelled."""
+    there = copied(tmp_path / "there")
+    (there / "cli/board.py").write_text("import a_package_that_is_new\n")
+    done = run(there / "feee-cancel", hostile)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "Traceback" not in done.stderr
+    assert "a_package_that_is_new" in done.stderr
+    assert done.stderr.endswith(f"First, in {there}: make setup\n")
 
 
 def test_the_traps_would_be_run_by_python_m(tmp_path: Path) -> None:
