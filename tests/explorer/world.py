@@ -53,9 +53,10 @@ class Books:
         """Whether a cancel will take effect, if the order is still open by then."""
         return self.arrives_at is not None and self.status == 4
 
-    def send_late(self) -> None:
+    def send_late(self) -> Answer:
         """Accept a cancel that takes effect later."""
         self.arrives_at = self.arrives_at or self.clock() + _LATE_SECONDS
+        return answer(AnswerKind.NO_USABLE_ANSWER)
 
     def arrive(self) -> None:
         """Let the cancel that is on its way take effect."""
@@ -128,14 +129,13 @@ class SteppedFeee:
             raise SideBySideError
         self._books.under_way += 1
         try:
-            late = fault in {Fault.LATE, Fault.DIES_LATE}
-            said = self._books.send_late() if late else act(order_no)
+            said = self._books.send_late() if fault in {Fault.LATE, Fault.DIES_LATE} else act(order_no)
             if fault in {Fault.DIES_AFTER, Fault.DIES_LATE}:
                 raise Death
             called(f"hear {name}", ())
         finally:
             self._books.under_way -= 1
-        return answer(AnswerKind.NO_USABLE_ANSWER) if said is None or fault is Fault.FAILS_AFTER else said
+        return answer(AnswerKind.NO_USABLE_ANSWER) if fault is Fault.FAILS_AFTER else said
 
 
 class LaggingTable(FakeTable):

@@ -312,11 +312,20 @@ def test_a_cancel_that_is_still_on_its_way_is_not_taken_back_because_the_order_l
     assert taken_back.state is State.WITHDRAWN
 
 
+def test_a_clock_that_is_ten_seconds_ahead_of_the_last_ones_ends_no_doubt_sooner() -> None:
+    """Five minutes after it was sent, by any clock, a cancel may still be carried out."""
+    unanswered = decide(row(in_doubt_after=0), NO_ANSWER, OPEN, now=NOW - 10, policy=Policy(), jitter=0)
+    for passed, in_doubt in ((299, True), (311, False)):
+        claimed = replace(unanswered, state=State.CANCELLING, attempt=2)
+        looked = decide(claimed, refused(), OPEN, now=NOW + passed, policy=Policy(), jitter=0)
+        assert (looked.in_doubt_after is not None) is in_doubt
+
+
 def test_nobody_knows_when_an_attempt_that_died_has_called() -> None:
     """What was known of calls before it is dropped by the claim that takes over."""
     table = FakeTable(row(attempt=3, in_doubt_after=0, in_doubt_until=NOW - 9, due_at=NOW))
     looked = request_cancellation(asked(), ports(FakeFeee([refused()], [OPEN]), table), requested_by="a", deadline=NOW)
-    assert (looked.state_reason, looked.in_doubt_until) == (StateReason.CANCEL_REFUSED, NOW + 300)
+    assert (looked.state_reason, looked.in_doubt_until) == (StateReason.CANCEL_REFUSED, NOW + ON_ITS_WAY_SECONDS)
 
 
 def test_a_cancel_that_was_refused_is_not_on_its_way_any_more() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State
 
-ON_ITS_WAY_SECONDS = 300
+ON_ITS_WAY_SECONDS = 300 + 10
 """So long after a cancel that feee.io didn't answer it may still be carried out: well over what servers and proxies
-give a request, a minute or two."""
+give a request, a minute or two. Ten seconds of it are for clocks that differ."""
 
 NO_DOUBT: Mapping[str, int | None] = {"in_doubt_after": None, "in_doubt_until": None}
 
