@@ -104,6 +104,11 @@ def test_an_order_too_young_is_due_just_when_feee_io_allows_and_the_margin() -> 
     assert at_the_margin.state_reason is StateReason.CANCEL_REFUSED
 
 
+def test_a_row_is_settled_no_sooner_than_feee_io_was_asked() -> None:
+    decided = after(refused(), shown(status=6), now=NOW + 0.25)
+    assert (decided.settled_at, decided.due_at) == (NOW + 1, NOW + 1)
+
+
 def test_an_order_from_before_1970_is_eligible_at_no_negative_time() -> None:
     decided = after(refused(), shown(create_time=-9_999))
     assert (decided.eligible_at, decided.state_reason) == (0, StateReason.CANCEL_REFUSED)

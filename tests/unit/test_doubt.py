@@ -340,6 +340,8 @@ def test_a_lost_cancel_of_an_order_that_looks_too_young_is_looked_at_again_at_on
     waiting = after(NO_ANSWER, YOUNG, earlier=False)
     assert (waiting.state_reason, waiting.due_at, waiting.in_doubt) == (StateReason.TOO_EARLY, NOW + 1, True)
     assert after(refused(), YOUNG, earlier=False).due_at == NOW + 205
+    nearly = after(NO_ANSWER, shown(create_time=NOW - 303), earlier=False, state_reason=StateReason.TOO_EARLY, tries=9)
+    assert (nearly.due_at, nearly.in_doubt) == (NOW + 2, True)
 
 
 # -- starting again

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feee_cancel.domain.order import BusinessStatus, MalformedOrderError, Order, Status, json_number
+from feee_cancel.domain.order import BusinessStatus, MalformedOrderError, Order, Status, exact, json_number, whole
 from tests.builders import DOCUMENTED, ORDER_NO, order, order_data
 
 
@@ -135,16 +135,41 @@ def test_a_field_that_decides_nothing_is_none_where_it_cannot_be_read() -> None:
 
 
 def test_an_order_too_large_for_a_row_is_kept_without_its_parts() -> None:
-    kept = json.loads(order(sub_order=[order_data()] * 1000).text)
-    assert "sub_order" not in kept
-    assert kept["receive_address"] == DOCUMENTED["receive_address"]
+    kept = json.loads(order(sub_order=[order_data()] * 1000).text, parse_float=Decimal)
+    assert kept == {name: value for name, value in order_data().items() if name != "sub_order"}
 
 
-def test_an_order_too_large_even_so_is_kept_with_what_decides() -> None:
-    kept = json.loads(order(note="x" * 300_000, refund_amount=Decimal("3.92")).text)
-    assert kept["order_no"] == ORDER_NO
-    assert kept["refund_amount"] == 3.92
-    assert "note" not in kept
+def test_an_order_too_large_even_so_is_kept_with_what_decides_as_it_was_read() -> None:
+    data = order_data(note="x" * 300_000, refund_amount="3.920", create_time="12", pay_time="soon", status=" 12 ")
+    read = Order.parse(data)
+    decides = ("order_no", "status", "pay_amount", "refund_amount", "create_time", "pay_time")
+    assert json.loads(read.text, parse_float=Decimal) == {name: getattr(read, name) for name in decides}
+    assert (read.refund_amount, read.create_time, read.pay_time, read.status) == (Decimal("3.92"), 12, None, 12)
+
+
+@pytest.mark.parametrize("written", ["1" + "0" * 79 + "." + "0" * 79 + "1", "9" * 80 + "e999", "12\n", "\t12"])
+def test_a_number_that_would_have_to_be_rounded_or_cleaned_is_none(written: str) -> None:
+    for read in (exact, whole):
+        with pytest.raises(TypeError):
+            read(written)
+
+
+@pytest.mark.parametrize(
+    ("fields", "paid"),
+    [
+        ({}, True),
+        ({"status": Status.CANCELLED}, True),
+        ({"status": Status.NOT_PAID}, False),
+        ({"status": Status.CLOSED_UNPAID}, False),
+        ({"status": Status.PAYMENT_BEING_VERIFIED}, False),
+        ({"pay_time": 0}, False),
+        ({"pay_time": None}, False),
+        ({"pay_amount": 0}, False),
+        ({"pay_amount": None}, False),
+    ],
+)
+def test_an_order_was_paid_if_all_that_shows_it_says_so(fields: dict[str, Any], paid: bool) -> None:
+    assert order(**({"status": 4, "pay_time": 1_700_000_000, "pay_amount": 4} | fields)).paid is paid
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**9), max_value=10**9))
