@@ -141,7 +141,7 @@ class Cancellation:
     tries: int = 0
     since: Time | None = None
     refusals: str | None = None
-    settled_at: Time | None = None
+    settled_at: int | None = None
     expires_at: int | None = None
     answer: AnswerKind | None = None
     http_status: int | None = None

@@ -21,7 +21,7 @@ def doubt_left(row: Cancellation, cancel: Answer | None, *, seen_open: bool, now
     claimed_after = row.attempt - 1
     since = claimed_after if row.in_doubt_after is None else row.in_doubt_after
     # An earlier doubt has its time, or its lease was taken over: whatever was lost of the count of attempts.
-    is_own = since == claimed_after and row.in_doubt_until is None and row.state is State.CANCELLING
+    is_own = since == claimed_after and row.in_doubt_until is None and row.state is not State.REFUNDING
     sent = None if cancel is None or _was_not_carried_out(cancel) else cancel
     if is_own and not sent:
         return NO_DOUBT
