@@ -365,6 +365,18 @@ def test_a_connection_that_was_reset_while_it_rested_is_not_used(server: OddServ
     assert feee.query("1001", deadline=soon()).request_id == "r-1001"
 
 
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=["alone", "after hints"])
+@pytest.mark.parametrize("behind", [b"", b"x"], ids=["to its end", "and a byte more"])
+def test_a_connection_whose_answer_came_with_anything_else_is_not_used_again(
+    server: OddServer, feee: FeeeClient, before: bytes, behind: bytes
+) -> None:
+    others = server.connections
+    server.play(ORDER_NO, before + WHOLE + behind)
+    assert feee.cancel(ORDER_NO, deadline=soon()).kind is ORDER
+    assert feee.query("1001", deadline=soon()).request_id == "r-1001"
+    assert server.connections - others == (2 if before or behind else 1)
+
+
 def test_an_answer_that_comes_too_late_may_mislead_the_call_after_it_and_no_other(
     server: OddServer, feee: FeeeClient
 ) -> None:
