@@ -96,16 +96,16 @@ def test_a_refund_that_is_looked_for_stays_in_doubt_until_the_end_was_seen(query
 
 
 @pytest.mark.parametrize("query", [NO_ANSWER, NOT_SENT, RATE, OPEN, ACCEPTED])
-def test_a_request_that_feee_never_heard_may_be_taken_back_after_a_look_too(query: Answer) -> None:
+def test_a_request_that_feee_never_heard_may_be_taken_back_though_it_was_looked_at(query: Answer) -> None:
     table, clock = FakeTable(), Clock()
-    feee = FakeFeee([RATE] * 3, [query])
+    feee = FakeFeee([RATE] * 4, [query])
     wired = ports(feee, table, clock=clock)
     request_cancellation(asked(), wired, requested_by="me", deadline=NOW + 100)
-    for _ in range(3):
+    for _ in range(4):
         clock.time = table.rows[ORDER_NO].due_at
         (due,) = table.due(now=clock(), until=clock(), limit=9)
         contained_attempt(due, wired)
-    assert feee.calls == ["cancel", "cancel", "cancel", "query"]
+    assert feee.calls == ["cancel", "cancel", "cancel", "query", "cancel"]
     taken_back = withdraw(ORDER_NO, wired)
     assert taken_back
     assert taken_back.state is State.WITHDRAWN
@@ -115,6 +115,10 @@ def test_a_request_that_feee_never_heard_may_be_taken_back_after_a_look_too(quer
 def test_a_cancellation_that_fails_in_doubt_says_so(query: Answer) -> None:
     failed = after(NO_ANSWER, query, earlier=False, gives_up_at=NOW)
     assert (failed.state, failed.in_doubt) == (State.FAILED, True)
+
+
+def test_a_row_whose_outcome_was_unknown_before_doubt_was_kept_is_in_doubt() -> None:
+    assert row(state=State.WAITING, state_reason=StateReason.OUTCOME_UNKNOWN).in_doubt
 
 
 # -- taking back

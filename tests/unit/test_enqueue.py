@@ -126,7 +126,7 @@ def test_a_document_that_is_no_batch_is_refused_whole(document: object, member: 
     assert caught.value.member == member
 
 
-@pytest.mark.parametrize("reason", StateReason)
+@pytest.mark.parametrize("reason", [reason for reason in StateReason if reason is not StateReason.OUTCOME_UNKNOWN])
 def test_what_waits_is_withdrawn_and_stays_so(reason: StateReason) -> None:
     table = FakeTable(replace(WAITING, state_reason=reason))
     final = withdraw(ORDER_NO, ports(FakeFeee(), table))
@@ -144,6 +144,7 @@ def test_what_waits_is_withdrawn_and_stays_so(reason: StateReason) -> None:
         row(state=State.REFUNDING),
         row(state=State.CANCELLED),
         replace(WAITING, in_doubt_after=0),
+        replace(WAITING, state_reason=StateReason.OUTCOME_UNKNOWN),
     ],
 )
 def test_what_is_under_way_or_final_is_not_withdrawn(there: Cancellation) -> None:

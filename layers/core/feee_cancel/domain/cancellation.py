@@ -159,8 +159,11 @@ class Cancellation:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a cancel may have taken effect unseen. Nothing withdraws such a row, or delays a look at it."""
-        return self.in_doubt_after is not None
+        """Whether a cancel may have taken effect unseen. Nothing withdraws such a row, or delays a look at it.
+
+        A row of a version that kept no doubt says so by its reason.
+        """
+        return self.in_doubt_after is not None or self.state_reason is StateReason.OUTCOME_UNKNOWN
 
 
 def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
