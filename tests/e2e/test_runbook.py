@@ -154,6 +154,10 @@ def test_an_order_that_nobody_tries_any_more(stack: LocalStack, operator: Operat
         lambda: operator.logged("logged ScheduleFunction '{ $.order_no", order_no=stuck),
         lambda said: {20009, 0} <= {json.loads(line).get("code") for line in said},
     )
+    wait_for(
+        lambda: operator("./feee-cancel history", order_no=stuck),
+        lambda said: "code 20009" in said and "it wasn't settled in time" in said,
+    )
     feee.behave()
     assert f"{stuck} is cancelled" in operator("./feee-cancel cancel", order_no=stuck)
     assert "3.92 TRX came back" in operator("./feee-cancel watch", order_no=stuck)

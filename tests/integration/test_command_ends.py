@@ -353,7 +353,7 @@ def test_a_character_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
         assert r"\u672a\u6210\u4ea4 \ud800" in plain.stdout
 
 
-MANY = {**ROW, "cancellations": [ROW] * 25, "results": [{"result": "queued", **ROW}] * 2}
+MANY = {**ROW, "cancellations": [ROW] * 25, "results": [{"result": "taken", **ROW}] * 2}
 ENOUGH = {
     "list": "0",
     "--help": "0",

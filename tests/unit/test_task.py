@@ -1,5 +1,6 @@
 """What a task of `make` runs in: how it ends, and by which signals."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -13,9 +14,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers, environment = {number: signal.getsignal(number) for number in SIGNALS}, dict(os.environ)
     yield
-    for number, handler in before.items():
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
