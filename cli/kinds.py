@@ -163,8 +163,9 @@ def _hand_over(stack: Stack, records: Sequence[str]) -> None:
     payload = '{"Records": [' + ", ".join(records) + "]}"
     answer = stack.client("lambda").invoke(FunctionName=function, Payload=payload.encode())
     said = json.loads(answer["Payload"].read() or b"null")
-    if "FunctionError" in answer:
-        raise LeftError(f"the function that announces failed: {said.get('errorMessage', '')}")
+    if "FunctionError" in answer or not (isinstance(said, dict) and "batchItemFailures" in said):
+        why = said.get("errorMessage", "") if isinstance(said, dict) and said else "it answered nothing that is known"
+        raise LeftError(f"the function that announces failed: {why}")
     if said["batchItemFailures"]:
         raise LeftError("the bus rejected an event; the log of the function that announces says why")
 

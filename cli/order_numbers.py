@@ -38,7 +38,7 @@ def _read(file: str) -> str:
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise TroubleError(f"{file} can't be read: {error.strerror}.") from error
+        raise TroubleError(f"{_named(file)} can't be read: {error.strerror}.") from error
     encoding = _ENCODINGS[data[:2] in {b"\xff\xfe", b"\xfe\xff"}]
     if encoding != "utf-16" and b"\0" in data:
         raise _no_text(file)
@@ -114,7 +114,7 @@ def _fault(cell: str) -> str:
 
 
 def _named(file: str) -> str:
-    return "standard input" if file == "-" else file
+    return "standard input" if file == "-" else file or "A file without a name"
 
 
 def chunks(numbers: Iterable[str], size: int) -> list[list[str]]:

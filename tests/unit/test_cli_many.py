@@ -321,6 +321,8 @@ def test_a_file_with_anything_else_is_refused_before_anything_is_sent(tmp_path: 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TroubleError, match="No such file"):
         given([], str(tmp_path / "none"), "order_no")
+    with pytest.raises(TroubleError, match="A file without a name can't be read"):
+        given([], "", "order_no")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\x80")))
     with pytest.raises(TroubleError, match="standard input isn't text in UTF-8"):
         given([], "-", "order_no")

@@ -225,7 +225,11 @@ def test_other_trouble_with_the_stream_is_not_taken_for_that(sqs: FakeQueues) ->
 
 @pytest.mark.parametrize(
     "function",
-    [FakeLambda('{"batchItemFailures": [{"itemIdentifier": "1"}]}'), FakeLambda('{"errorMessage": "x"}', error=True)],
+    [
+        FakeLambda('{"batchItemFailures": [{"itemIdentifier": "1"}]}'),
+        FakeLambda('{"errorMessage": "x"}', error=True),
+        *map(FakeLambda, ("null", "", "{}", "[]")),
+    ],
 )
 def test_what_cant_be_announced_is_left(sqs: FakeQueues, function: FakeLambda) -> None:
     sqs.send(span(1, 1))
