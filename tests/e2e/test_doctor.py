@@ -1,6 +1,7 @@
 """The deployment examined: on the local stack as it is, and with what only a deployed API can show."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -17,6 +18,7 @@ from cli.outcome import Exit
 from cli.target import Stack
 from local.stack import KEY, STACK, LocalStack
 from tests.e2e.waiting import wait_for
+from tests.template import ROOT
 
 WITHOUT_AN_EQUAL_HERE = {
     "requests are logged": "the emulator keeps no access log and no role of the account's",
@@ -46,6 +48,9 @@ def test_the_command_says_each_finding_and_ends_as_the_worst_one_says(there: Dep
     assert f"open to everybody: {opened}" in outcome.text
     checks = {finding["check"] for finding in outcome.document["findings"]}
     assert WITHOUT_AN_EQUAL_HERE.keys() < checks
+    page = (ROOT / "docs/doctor.md").read_text()
+    (said,) = re.findall(r"never has: ([^.]+)[.]", page)
+    assert {*re.findall("`(.+?)`", said)} == WITHOUT_AN_EQUAL_HERE.keys()
 
 
 @pytest.mark.parametrize(
