@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -156,7 +155,6 @@ def _is_row(found: Any) -> bool:
     return (
         _have(found, _TEXTS, str)
         and _have(found, _TIMES, int | float)
-        and _have(found, ("refund_amount",), int | float | Decimal)
         and isinstance(said, dict)
         and "answer" in said
         and _have(said, _ANSWER, str)

@@ -1,7 +1,8 @@
 """A test that leaves something open fails: a socket, a file or a process that nobody closed.
 
 Python reports these when it collects the object, which may be many tests later. So everything is collected after each
-test. `PYTHONTRACEMALLOC=25` adds where the object was made.
+test: what was there before it only at the end of its file, since that takes longer the more there is.
+`PYTHONTRACEMALLOC=25` adds where the object was made.
 """
 
 import gc
@@ -10,13 +11,16 @@ import pytest
 
 
 def pytest_collection_finish() -> None:
-    """What the modules made at import stays for the session: leaving it out makes each collection cheap."""
+    """What the modules made at import stays for the session."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item) -> None:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Pytest's own hook, which makes errors of what a collection reports, has run by now: so it is called again."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.unfreeze()
     gc.collect()
+    gc.freeze()
     item.config.pluginmanager.getplugin("unraisableexception").pytest_runtest_teardown(item)

@@ -202,8 +202,6 @@ def with_row(**members: object) -> bytes:
         (201, ROW_ITSELF),
         (200, b"[" * 100_000),
         (200, with_row(refund_amount=float("nan"))),
-        (200, with_row(refund_amount="3.92 or more")),
-        (200, with_row(refund_amount={})),
         (200, with_row(requested_at=float("inf"))),
         (200, with_row(requested_at="yesterday")),
         (200, with_row(requested_at=None)),
