@@ -299,16 +299,15 @@ def test_an_index_has_no_more_attributes_than_dynamodb_projects() -> None:
     assert "CancellationTable" in found(resource_rules.indexes_project_no_more_than_dynamodb_allows, changed(change))
 
 
-def test_who_reads_a_secret_may_use_its_key() -> None:
+@pytest.mark.parametrize(
+    ("policy", "readers"),
+    [("MayDecryptTheKey", 2), ("MayDecryptTheWebhooksSecret", 1), ("MayDecryptTheSettledSecret", 1)],
+)
+def test_who_reads_a_secret_may_use_its_key(policy: str, readers: int) -> None:
     """Secrets Manager: permissions for the KMS key: a reader needs kms:Decrypt under a customer-managed one."""
-    for policy, readers in (
-        ("MayDecryptTheKey", 2),
-        ("MayDecryptTheWebhooksSecret", 1),
-        ("MayDecryptTheSettledSecret", 1),
-    ):
-        bad = changed(lambda template, name=policy: template["Resources"].pop(name))  # type: ignore[misc]
-        said = found(permissions.readers_of_a_secret_may_decrypt_it, bad)
-        assert said.count("whose key it may not use") == readers
+    bad = changed(lambda template: template["Resources"].pop(policy))
+    said = found(permissions.readers_of_a_secret_may_decrypt_it, bad)
+    assert said.count("whose key it may not use") == readers
 
 
 def test_who_may_use_a_key_may_use_it_for_that_secret_alone() -> None:

@@ -162,7 +162,7 @@ def test_a_stack_that_is_protected_stays_and_the_words_say_how_that_ends() -> No
     cloudformation = FakeCloudFormation(["ROLLBACK_COMPLETE"], protected=True)
     where = Where("feee-cancel", "eu-west-1", "it")
     with pytest.raises(TroubleError) as trouble:
-        DeployedStack(cloudformation, "feee-cancel", [].append, where).prepare()  # type: ignore[arg-type]
+        DeployedStack(cloudformation, "feee-cancel", list[Words]().append, where).prepare()
     command = trouble.value.words[-1]
     assert isinstance(command, Copied), "broken, it is another command"
     assert command.endswith("--stack-name feee-cancel --region eu-west-1 --profile it"), (
