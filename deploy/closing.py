@@ -1,5 +1,7 @@
 """What is said at the end: where the API is, a call that works, and what comes next."""
 
+import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +13,7 @@ The API is at {url}
 
 Ask for an order of yours to be cancelled (curl 7.75 or later):
 {credentials}
-  curl -s -X POST '{url}/cancellations' \\
+  curl -s -X POST {cancellations} \\
     --aws-sigv4 aws:amz:{region}:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\{token}
     -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
 
@@ -31,23 +33,36 @@ _EXPORT = """
 """
 _TOKEN = '\n    -H "x-amz-security-token: $AWS_SESSION_TOKEN" \\'
 
+_ADDRESS = re.compile(r"(https?://|arn:)[\w:/.-]{1,200}", re.ASCII)
+"""In one piece it says nothing but itself, so a line with it can be copied; whatever else others wrote is wrapped."""
+
 
 def closing(
     wanted: Wanted, url: str, outputs: Mapping[str, str], parameters: Mapping[str, str], session: Any
-) -> list[Copied]:
+) -> list[str]:
     """Lines about this stack, for the user of this boto3 session."""
     credentials = session.get_credentials()
-    profile = f" --profile {wanted.profile}" if wanted.profile else ""
+    profile = f" --profile {shlex.quote(wanted.profile)}" if wanted.profile else ""
     given = {"STACK": wanted.stack, "REGION": wanted.region, "PROFILE": wanted.profile}
     named = [f"{name}={value}" for name, value in given.items() if value and (name, value) != ("STACK", "feee-cancel")]
-    said = _WORDS.format(
-        url=url,
-        credentials="" if credentials.method == "env" else _EXPORT.format(profile=profile),
-        region=session.region_name,
-        token=_TOKEN if credentials.token else "",
-        options=" ".join(wanted.options),
-        arn=outputs["ApiArn"],
-        user_agent=parameters.get("FeeeUserAgent", ""),
-        variables="".join(f" {pair}" for pair in named),
-    )
-    return [Copied(line) for line in said.split("\n")]
+    others = {
+        "url": url,
+        "cancellations": shlex.quote(f"{url}/cancellations"),
+        "arn": outputs["ApiArn"],
+        "user_agent": parameters.get("FeeeUserAgent", ""),
+    }
+    ours = {
+        "credentials": "" if credentials.method == "env" else _EXPORT.format(profile=profile),
+        "region": session.region_name,
+        "token": _TOKEN if credentials.token else "",
+        "options": shlex.join(wanted.options),
+        "variables": "".join(f" {shlex.quote(pair.replace('$', '$$'))}" for pair in named),
+    }
+    said: list[str] = []
+    for line in _WORDS.split("\n"):
+        theirs = [text for name, text in others.items() if f"{{{name}}}" in line]
+        if all(map(_ADDRESS.fullmatch, theirs)):
+            said += map(Copied, line.format(**others, **ours).split("\n"))
+        else:
+            said.append(line.format(**others))
+    return said

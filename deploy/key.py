@@ -1,5 +1,6 @@
 """feee.io's key: asked for if the stack has none, through `./feee-cancel set-key`, which keeps it to itself."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,4 +30,4 @@ def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[Words], None])
                 break
         if status == Exit.DONE:
             return
-    show([Copied(_LATER.format(options=" ".join(wanted.options)))])
+    show([Copied(_LATER.format(options=shlex.join(wanted.options)))])

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -385,7 +386,7 @@ class FakeSession:
 def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
     def words(*given: Any) -> str:
         lines = closing(*given)
-        assert {type(line) for line in lines} == {Copied}
+        assert {type(line) for line in lines if "User-Agent" not in line} == {Copied}
         return "\n".join(lines)
 
     outputs, url = {"ApiArn": "arn:api"}, "https://x/v1"
@@ -402,6 +403,21 @@ def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
     assert "mine/1" in sso
 
 
+def test_a_command_is_quoted_and_what_others_wrote_is_wrapped() -> None:
+    """Whoever deployed the stack chose its outputs and its User-Agent; a line to be copied isn't wrapped."""
+    forged = "x" * 20 + " " * 60 + "ok  $(rm x) it's all done"
+    asked = Wanted("desk-3", None, "a b; rm $x", {})
+    outputs, parameters = {"ApiArn": f"arn:{forged}"}, {"FeeeUserAgent": forged}
+    lines = closing(asked, f"https://{forged}", outputs, parameters, FakeSession("sso", None))
+    copied = [line for line in lines if isinstance(line, Copied)]
+    assert not [line for line in copied if "rm x" in line]
+    assert shlex.quote(f"https://{forged}/cancellations") in "\n".join(lines)
+    commands = [shlex.split(line) for line in copied if "./feee-cancel" in line and "'" in line]
+    assert [words[-1] for words in commands] == ["a b; rm $x"] * 3
+    assert "  eval \"$(aws configure export-credentials --format env --profile 'a b; rm $x')\"" in copied
+    assert any("make undeploy STACK=desk-3 'PROFILE=a b; rm $$x' removes it" in line for line in copied)
+
+
 @dataclass
 class FakeSecrets:
     key: str = ""
@@ -413,16 +429,17 @@ class FakeSecrets:
 LATER = ["The stack has no key of feee.io yet. Set it: ./feee-cancel set-key --stack desk-3"]
 
 
-def key_asked_for(secrets: FakeSecrets) -> list[Words]:
+def key_asked_for(secrets: FakeSecrets, profile: str | None = None) -> list[Words]:
     said: list[Words] = []
     reached = Stack({"FeeeKeySecretArn": "arn"}, FakeApi([]), lambda _: secrets)
-    key.ask_for_the_key(Wanted("desk-3", None, None, {}), reached, said.append)
+    key.ask_for_the_key(Wanted("desk-3", None, profile, {}), reached, said.append)
     return said
 
 
 def test_without_a_terminal_nobody_is_asked_for_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     assert key_asked_for(FakeSecrets()) == [LATER]
+    assert key_asked_for(FakeSecrets(), "a b") == [[f"{LATER[0]} --profile 'a b'"]]
 
 
 def test_a_stack_that_has_a_key_is_asked_for_none() -> None:
