@@ -16,8 +16,10 @@ from benchmarks.table import Row
 from feee_cancel.adapters.items import to_item
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.usecases.backlog import recall_what_is_due_too_late, report_backlog
 from feee_cancel.usecases.listing import list_page
 from tests.builders import NOW, row
+from tests.fakes import FakeFeee, ports
 from tests.template import TEMPLATE
 
 WAITING = (100, 10_000, 100_000)
@@ -107,9 +109,10 @@ class Read:
 
 
 def tick(rows: Sequence[Cancellation]) -> Read:
-    """Of a tick: the backlog, and the drain's first look."""
+    """Of a tick: the backlog, what is due too late, and the drain's first look."""
     index, table = _table(rows)
-    table.unsettled()
+    wired = ports(FakeFeee(), table)
+    recall_what_is_due_too_late(wired, report_backlog(wired))
     table.due(now=NOW, until=NOW + _HORIZON_SECONDS, limit=_NEXT_LOOK)
     return Read(index.calls, index.units)
 

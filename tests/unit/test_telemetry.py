@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,8 +13,9 @@ from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.attempt import attempt
-from feee_cancel.usecases.backlog import report_backlog
+from feee_cancel.usecases.backlog import recall_what_is_due_too_late, report_backlog
 from feee_cancel.usecases.enqueue import enqueue
+from feee_cancel.usecases.errors import TableUnavailableError
 from local.metrics import Datum, embedded
 from tests.builders import NOW, ORDER_NO, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, FakeTelemetry, ports
@@ -182,3 +184,18 @@ def test_a_report_says_how_much_is_unsettled_and_how_late_the_oldest_is(
     wired = ports(FakeFeee(), FakeTable(*rows), telemetry := FakeTelemetry())
     report_backlog(wired)
     assert telemetry.backlogs == [told]
+
+
+@pytest.mark.parametrize(
+    ("due_at", "count", "looks"),
+    [(NOW, 0, False), (NOW + 31 * 86_400, 999, False), (NOW + 31 * 86_400 + 1, 1, True), (NOW, 1_000, True)],
+)
+def test_a_tick_looks_for_what_is_due_too_late_only_if_there_may_be_some(
+    due_at: int, count: int, *, looks: bool
+) -> None:
+    table = FakeTable(*(row(order_no=str(n), due_at=due_at) for n in range(count)))
+    wired = ports(FakeFeee(), table)
+    backlog = report_backlog(wired)
+    table.trouble = {"page"}
+    with pytest.raises(TableUnavailableError) if looks else nullcontext():
+        recall_what_is_due_too_late(wired, backlog)

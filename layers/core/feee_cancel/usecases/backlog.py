@@ -1,6 +1,7 @@
 """The backlog: how much is still to be done, and how late it is; and what would never be due."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 from feee_cancel.domain import rank
@@ -11,21 +12,29 @@ from feee_cancel.usecases.ports import Intake, Ports
 _LATEST_SECONDS = 31 * 86_400
 """Nothing is due later: a request is for 30 days ahead at most, and no wait is as long."""
 _AT_A_TIME = 10
+_ALL_ARE_READ = 1_000
+"""Of so few rows each one's time is read; of more, the latest may be missing."""
 
 
-def report_backlog(intake: Intake) -> None:
-    """Report how many rows aren't final, and for how long the oldest has been due. Raises TableUnavailableError."""
+def report_backlog(intake: Intake) -> Sequence[int]:
+    """Report how many rows aren't final, and for how long the oldest has been due. Raises TableUnavailableError.
+
+    Returns when they are due, as far as that was read.
+    """
     due_at = intake.cancellations.unsettled()
     overdue = intake.now() - min(due_at) if due_at else 0
     intake.telemetry.backlog(len(due_at), overdue=max(0, overdue))
+    return due_at
 
 
-def recall_what_is_due_too_late(ports: Ports) -> None:
+def recall_what_is_due_too_late(ports: Ports, backlog: Sequence[int]) -> None:
     """Let be due now what somebody wrote with a time that can't be, in milliseconds, say. Raises TableUnavailableError.
 
-    So many of each state at a time.
+    So many of each state at a time. It looks for them only if the backlog shows one, or may have one unread.
     """
     now = math.floor(ports.now())
+    if len(backlog) < _ALL_ARE_READ and max(backlog, default=now) <= now + _LATEST_SECONDS:
+        return
     for state in State:
         rows = [] if state.final else ports.cancellations.page(state, limit=_AT_A_TIME, after=None)
         for row in rows:

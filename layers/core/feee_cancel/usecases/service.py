@@ -130,8 +130,7 @@ class Service:
     def tick(self, *, seconds_left: float) -> None:
         """Report the backlog and recall what is due too late; then drain, whether or not these could be read."""
         try:
-            report_backlog(self.ports)
-            recall_what_is_due_too_late(self.ports)
+            recall_what_is_due_too_late(self.ports, report_backlog(self.ports))
         except TableUnavailableError:
             logger.exception("the backlog couldn't be read")
         self.drain(until=0, seconds_left=seconds_left)
