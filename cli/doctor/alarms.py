@@ -39,8 +39,8 @@ def alarms_are_on(there: Deployment) -> Iterator[Finding]:
     off = [alarm["AlarmName"] for alarm in found if not (alarm["ActionsEnabled"] and alarm["AlarmActions"])]
     ringing = [alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM"]
     if off:
-        fix = there.where.aws("cloudwatch", "enable-alarm-actions", "--alarm-names", *off)
-        yield warning(name, f"these tell nobody: {', '.join(off)}", fix)
+        command = there.where.aws("cloudwatch", "enable-alarm-actions", "--alarm-names", *off)
+        yield warning(name, f"these tell nobody: {', '.join(off)}", "Switch them on.", command)
     if ringing:
         yield wrong(name, f"in alarm: {', '.join(ringing)}", "See docs/runbook.md: each has its section.")
     if not off and not ringing:

@@ -209,7 +209,7 @@ def test_a_fault_is_found_and_nothing_else_with_what_fixes_it(name: str) -> None
     assert len({one.check for one in found}) == 1, "one fault is one finding's"
     assert fault.words in told(found)
     assert fault.fix in told(found)
-    assert not [one for one in found if "./feee-cancel" in one.fix], "a command is a line of its own"
+    assert not [one for one in found if "./feee-cancel" in one.fix or one.fix.startswith("aws ")], "a command is a line of its own"
 
 
 @pytest.mark.parametrize("name", FAULTS)
