@@ -124,7 +124,7 @@ def _is_of_aws(response_dict: dict[str, Any], **_: object) -> None:
     body = response_dict["body"]
     if _REQUEST_IDS & {name.lower() for name in response_dict["headers"]}:
         return
-    if isinstance(body, bytes) and b"RequestId" in body:
+    if isinstance(body, bytes) and b"requestid" in body.lower():  # EC2 writes requestId, and RequestID in an error
         return
     if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES:
         raise TroubleError(NOT_AWS)
