@@ -10,6 +10,7 @@ from functools import partial
 from typing import IO, Any
 
 from cli import orders
+from cli.money import Money
 from cli.outcome import Exit, Outcome
 from cli.patience import NoUseError, patiently
 from cli.progress import Bar
@@ -56,20 +57,20 @@ def export(
     What was written stays, whatever happens.
     """
     write = {"csv": _csv, "jsonl": _json_lines}[form](out)
-    refunded, count = Decimal(0), 0
+    money, count = Money(), 0
     try:
         for row in _rows(api, query, bar, sleep):
             write(row)
             count += 1
-            refunded += Decimal(str(row.get("refund_amount", 0))) if row["state"] == "cancelled" else 0
+            money.add(row)
             bar.at(count)
     except NoUseError as error:
         return Outcome(
             error.outcome.exit, error.outcome.document, [f"After {count:,} rows:", *lines(error.outcome.words)]
         )
     out.flush()
-    document = {"rows": count, "refunded": refunded}
-    return Outcome(Exit.DONE, document, f"{count:,} rows, {refunded:f} TRX refunded; {_ZONE[form]}.")
+    document = {"rows": count, "refunded": money.refunded}
+    return Outcome(Exit.DONE, document, f"{count:,} rows, {money.refunded:f} TRX refunded{money.doubt}; {_ZONE[form]}.")
 
 
 def _rows(api: Api, query: Mapping[str, object], bar: Bar, sleep: Callable[[float], None]) -> Iterator[Row]:

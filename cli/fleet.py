@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, Protocol
 
 from cli import orders
+from cli.money import Money, came_back
 from cli.outcome import Exit, Outcome
 from cli.patience import NoUseError, asked, passes
 from cli.patience import why as trouble
@@ -72,9 +72,9 @@ class Fleet:
         """What needs attention first: doubt, trouble and delay, then what is due next."""
         return sorted(self.open.values(), key=lambda row: (-concern(row, now), row.get("due_at", 0)))
 
-    def refunded(self) -> Decimal:
-        """TRX that came back, as far as is known."""
-        return sum((Decimal(str(row.get("refund_amount", 0))) for row in self.final.values()), Decimal(0))
+    def money(self) -> Money:
+        """What came back, as far as is known."""
+        return came_back(self.final.values())
 
     def left_seconds(self, now: float) -> float | None:
         """About how long the rest takes: at the pace so far, and not before the last is due. None: nobody knows."""
@@ -241,7 +241,8 @@ def _ended(fleet: Fleet, status: Exit, how: str) -> Outcome:
     counts = Counter(row["state"] for row in fleet.final.values())
     goes_on = f" {len(fleet.open):,} aren't final; they go on by themselves." if fleet.open else ""
     rows = [*fleet.open.values(), *fleet.final.values()]
-    document = {"open": len(fleet.open), "final": dict(counts), "refunded": fleet.refunded(), "cancellations": rows}
+    money = fleet.money().refunded
+    document = {"open": len(fleet.open), "final": dict(counts), "refunded": money, "cancellations": rows}
     return Outcome(status, document, f"{how}: {tally(fleet)}.{goes_on}")
 
 
@@ -249,6 +250,6 @@ def tally(fleet: Fleet) -> str:
     """How many of them are what, and the money."""
     counts = Counter(row["state"] for row in (*fleet.final.values(), *fleet.open.values()))
     states = [f"{counts[state]:,} {state}" for state in ("cancelled", *_FINAL[:3], *_UNFINISHED) if counts[state]]
-    money = fleet.refunded()
-    back = f"; {money:f} TRX came back" if money else ""
+    money = fleet.money()
+    back = f"; {money.refunded:f} TRX came back{money.doubt}" if money.refunded or money.unread else ""
     return f"{len(fleet.final):,} of {len(fleet.final) + len(fleet.open):,} final: {', '.join(states) or 'none'}{back}"

@@ -660,6 +660,37 @@ def test_only_money_that_came_back_is_counted_as_refunded() -> None:
     assert outcome.document == {"rows": 2, "refunded": Decimal("3.92")}
 
 
+NO_AMOUNTS = ("3.92 or more", None, {}, [], True, "NaN", float("inf"), Decimal("1E+999999"), Decimal("1E-999999"))
+
+
+@pytest.mark.parametrize("odd", NO_AMOUNTS)
+def test_an_amount_that_is_no_number_is_told_and_not_counted(odd: object) -> None:
+    known = {"order_no": "1", "state": "cancelled", "refund_amount": Decimal("3.92"), "settled_at": int(NOW)}
+    final = [known, {**known, "order_no": "2", "refund_amount": odd}]
+    untold = "3.92 TRX {} (without 1 whose refund_amount is no number)"
+
+    class OddApi(HandlerApi):
+        def call(self, method: str, path: str, body: bytes | None = None, **_: Any) -> ApiAnswer:
+            return ApiAnswer(200, {}, {"cancellations": final if "state=cancelled" in path else []})
+
+    api, (shown, _) = OddApi(FakeTable(), Clock()), console()
+    watched: dict[str, Any] = {one: {"order_no": one, "state": "waiting"} for one in ("1", "2")}
+    outcome = follow(
+        api, Fleet(NOW, open=watched), Board(shown), everything=False, now=api.clock, sleep=api.clock.sleep
+    )
+    assert (outcome.exit, outcome.document["refunded"]) == (Exit.DONE, Decimal("3.92"))
+    assert untold.format("came back") in words_of(outcome)
+    outcome, _, _ = exported(api, "jsonl", state="cancelled", since=NOW)
+    assert (outcome.exit, outcome.document) == (Exit.DONE, {"rows": 2, "refunded": Decimal("3.92")})
+    assert untold.format("refunded") in words_of(outcome)
+
+
+def test_a_refund_that_was_announced_and_never_showed_didnt_come_back() -> None:
+    """A cancellation may give up with one; its headline says so, and the sum must not say more."""
+    failed = {"order_no": "1", "state": "failed", "refund_amount": Decimal("3.92")}
+    assert Fleet(NOW, final={"1": failed}).money().refunded == 0
+
+
 def test_pages_of_an_export_leave_others_the_apis_rate(month: tuple[HandlerApi, list[Cancellation]]) -> None:
     api, _ = month
     exported(api, "csv", state="cancelled", since=NOW, until=NOW + 240)
