@@ -17,7 +17,7 @@ from rich.console import Console
 
 from cli.outcome import Exit, TroubleError
 from cli.target import Stack
-from cli.text import Copied, Words
+from cli.text import Copied, Words, fitted
 from cli.trouble import said
 from cli.where import Where
 from deploy import interpreter, key, sam_cli, undeploy
@@ -383,10 +383,14 @@ class FakeSession:
         return self._credentials
 
 
+USER_AGENT = str(TEMPLATE["Parameters"]["FeeeUserAgent"]["Default"])
+
+
 def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
     def words(*given: Any) -> str:
         lines = closing(*given)
-        assert {type(line) for line in lines if "User-Agent" not in line} == {Copied}
+        (user_agent,) = [line for line in lines if not isinstance(line, Copied)]
+        assert fitted(user_agent, 80) == [f"    {given[3].get('FeeeUserAgent', '')}"], "in one piece"
         return "\n".join(lines)
 
     outputs, url = {"ApiArn": "arn:api"}, "https://x/v1"
@@ -394,13 +398,13 @@ def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
     assert "export-credentials" not in plain
     assert "x-amz-security-token" not in plain
     asked = Wanted("desk-3", "eu-west-1", "p", {})
-    sso = words(asked, url, outputs, {"FeeeUserAgent": "mine/1"}, FakeSession("sso", "token"))
+    sso = words(asked, url, outputs, {"FeeeUserAgent": USER_AGENT}, FakeSession("sso", "token"))
     assert "export-credentials --format env --profile p" in sso
     assert "x-amz-security-token: $AWS_SESSION_TOKEN" in sso
     assert "aws:amz:eu-west-1:execute-api" in sso
     assert "make undeploy STACK=desk-3 REGION=eu-west-1 PROFILE=p" in sso
     assert "make undeploy removes it" in plain
-    assert "mine/1" in sso
+    assert USER_AGENT in sso
 
 
 def test_a_command_is_quoted_and_what_others_wrote_is_wrapped() -> None:
