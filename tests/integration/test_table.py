@@ -203,6 +203,25 @@ def test_of_those_that_begin_it_afresh_at_once_one_does(dynamodb: tuple[Any, str
     assert {row for row, _ in begun} == {new(attempt=2, in_doubt_after=1)}
 
 
+@pytest.mark.parametrize("meanwhile", [{"state": State.CANCELLED}, {"attempt": 3}, {"due_at": NOW + 1}], ids=str)
+def test_what_ended_is_not_begun_afresh_if_it_changed_since_it_was_found(
+    dynamodb: tuple[Any, str], new: Rows, meanwhile: dict[str, Any]
+) -> None:
+    client, name = dynamodb
+    ended = new(state=State.FAILED, due_at=NOW, attempt=2)
+    rows = iter([ended, replace(ended, **meanwhile)])
+
+    def change(**_: Any) -> None:
+        client.put_item(TableName=name, Item=to_item(next(rows)))
+
+    with at_emulator(client.meta.endpoint_url) as clients:
+        slow = clients("dynamodb")
+        slow.meta.events.register("provide-client-params.dynamodb.PutItem", change)
+        there, started = CancellationTable(slow, name).start(new(), rejected_by=NOW)
+    assert (there, started) == (replace(ended, **meanwhile), False)
+    assert CancellationTable(client, name).find(ended.order_no) == there
+
+
 def test_what_waits_begins_without_an_attempt(table: Cancellations, new: Rows) -> None:
     waiting = new(state=State.WAITING, attempt=0)
     assert table.start(waiting, rejected_by=NOW) == (waiting, True)
@@ -261,6 +280,20 @@ def test_what_waits_is_moved_unless_it_moved_on(table: Cancellations, new: Rows)
     assert table.find(moved.order_no) == moved
     claimed, _ = table.claim(moved.order_no, State.WAITING, due_by=NOW + 90, lease_until=NOW + 120)
     assert table.reschedule(moved, due_at=NOW + 120) == (claimed, False)
+
+
+def test_what_was_attempted_since_is_not_moved_though_it_waits_until_the_same_time(
+    table: Cancellations, new: Rows
+) -> None:
+    table.start(new(attempt=2), rejected_by=NOW)
+    attempted = table.settle(new(state=State.WAITING, due_at=NOW + 50, attempt=2))
+    assert table.reschedule(new(state=State.WITHDRAWN, attempt=1), due_at=NOW + 50) == (attempted, False)
+
+
+def test_what_was_withdrawn_when_it_was_due_is_not_moved(table: Cancellations, new: Rows) -> None:
+    table.start(new(state=State.WAITING, due_at=NOW, attempt=0), rejected_by=NOW)
+    withdrawn, _ = table.reschedule(new(state=State.WITHDRAWN, due_at=NOW, attempt=0), due_at=NOW)
+    assert table.reschedule(new(state=State.WAITING, attempt=0), due_at=NOW) == (withdrawn, False)
 
 
 def test_a_row_is_rescheduled_only_if_its_requests_are_as_they_were_seen(table: Cancellations, new: Rows) -> None:
