@@ -54,6 +54,18 @@ def test_when_an_order_is_refused_for_good(there: Cancellation, hinges: bool, wi
     assert after(there, others_shown=False).state == alone
 
 
+@pytest.mark.parametrize("in_doubt_after", [None, 0], ids=["sure", "in doubt"])
+def test_the_time_after_which_nothing_else_matters_is_the_latest(in_doubt_after: int | None) -> None:
+    there = count(30, attempt=4, in_doubt_after=in_doubt_after)
+    policy = Policy(refused_alone_for=30)
+    decided = [
+        decide(there, refused(), refused(), now=NOW, policy=policy, jitter=0, others_shown=others)
+        for others in (True, False)
+    ]
+    assert [one.state for one in decided] == [State.REJECTED] * 2
+    assert hinges_on_others(there, refused(), refused(), now=NOW, policy=policy) is None
+
+
 def test_an_order_that_this_key_cannot_have_cancelled_is_not_in_doubt() -> None:
     assert not after(count(60), others_shown=True).in_doubt
     assert after(count(6 * HOUR), others_shown=False).in_doubt
