@@ -104,6 +104,21 @@ def test_an_order_too_young_is_due_just_when_feee_io_allows_and_the_margin() -> 
     assert at_the_margin.state_reason is StateReason.CANCEL_REFUSED
 
 
+@pytest.mark.parametrize(
+    ("not_before", "reason", "due_at"),
+    [
+        (NOW, StateReason.TOO_EARLY, ELIGIBLE),
+        (NOW + 1, StateReason.NOT_BEFORE, ELIGIBLE),
+        (ELIGIBLE + 1, StateReason.NOT_BEFORE, ELIGIBLE + 1),
+    ],
+)
+def test_an_open_order_that_was_only_looked_at_waits_for_what_was_asked_and_what_feee_io_allows(
+    not_before: int, reason: StateReason, due_at: int
+) -> None:
+    decided = after(None, shown(create_time=YOUNG), row(not_before=not_before))
+    assert (decided.state_reason, decided.due_at) == (reason, due_at)
+
+
 def test_a_row_is_settled_no_sooner_than_feee_io_was_asked() -> None:
     decided = after(refused(), shown(status=6), now=NOW + 0.25)
     assert (decided.settled_at, decided.due_at) == (NOW + 1, NOW + 1)
@@ -211,6 +226,21 @@ def test_the_row_tells_feee_ios_words_and_a_refusal_rather_than_the_ok_after_it(
     decided = after(replace(refused(20003), request_id="c-1"), shown(status=6))
     assert (decided.answer, decided.code, decided.msg, decided.request_id) == ("refused", 20003, "no", "c-1")
     assert (decided.status, decided.pay_amount, decided.partly_filled) == (6, Decimal("3.92"), False)
+
+
+@pytest.mark.parametrize(
+    ("cancel", "query", "told"),
+    [(refused(7), refused(8), 7), (NO_ANSWER, refused(8), 8), (ACCEPTED, refused(8), 8)],
+)
+def test_of_two_answers_the_row_tells_the_first_with_a_code_that_says_no(
+    cancel: Answer, query: Answer, told: int
+) -> None:
+    assert after(cancel, query).code == told
+
+
+def test_of_two_answers_that_say_no_more_the_row_tells_the_last() -> None:
+    assert after(replace(NO_ANSWER, detail="cut off"), replace(NO_ANSWER, detail="no JSON")).detail == "no JSON"
+    assert after(ACCEPTED, NO_ANSWER).answer is AnswerKind.NO_USABLE_ANSWER
 
 
 def test_a_partly_filled_order_is_cancelled_and_says_so() -> None:
