@@ -193,7 +193,7 @@ def _from_order(
         return ended
     if accepted or not order.unfinished:
         return _REFUNDING
-    if cancel is None and row.not_before is not None and row.not_before > now:
+    if row.not_before is not None and row.not_before > now:
         return Step(State.WAITING, StateReason.NOT_BEFORE, due_at=max(row.not_before, eligible_at))
     if now < eligible_at:
         return Step(State.WAITING, StateReason.TOO_EARLY, due_at=eligible_at)

@@ -214,5 +214,5 @@ def _claim(row: Cancellation, ports: Ports, *, now: float, due_by: float) -> tup
 
 def _attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation:
     """Make an attempt. Whatever it comes to, the request was accepted, and the drain goes on when the lease ends."""
-    done, attempted = contained(lambda: attempt(row, ports, deadline=deadline), row.order_no, ports)
-    return attempted if done and attempted else row
+    _, attempted = contained(lambda: attempt(row, ports, deadline=deadline), row.order_no, ports)
+    return attempted or row
