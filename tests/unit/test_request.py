@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -78,14 +78,19 @@ def test_a_time_that_is_past_is_now() -> None:
 @pytest.mark.parametrize(
     "there",
     [
-        row(state=State.CANCELLED),
+        row(state=State.CANCELLED, due_at=NOW - 60),
+        row(state=State.read("paused"), due_at=NOW - 60),
         row(),
         row(state=State.REFUNDING, due_at=NOW + 5),
         waiting(5, reason="unfilled"),
     ],
 )
 def test_asking_again_while_it_is_under_way_or_cancelled_calls_nobody(there: Cancellation) -> None:
-    feee, table = FakeFeee(), FakeTable(there)
+    class Unclaimed(FakeTable):
+        def claim(self, *_: object, **__: object) -> NoReturn:
+            pytest.fail("a claim is a write")
+
+    feee, table = FakeFeee(), Unclaimed(there)
     assert ask(feee, table) == there
     assert (feee.calls, table.writes) == ([], 0)
 
