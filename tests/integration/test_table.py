@@ -405,16 +405,19 @@ def test_a_row_is_postponed_as_it_was_seen_or_claimed_and_counted_until_an_attem
 ) -> None:
     due_at = int.from_bytes(os.urandom(2))
     table.start(new(due_at=due_at), rejected_by=NOW)
-    table.settle(new(state=State.WAITING, due_at=due_at))
+    table.settle(new(state=State.WAITING, due_at=due_at, requested_by="me"))
 
     def seen() -> Due:
         return next(due for due in table.due(now=0, until=due_at + 999, limit=50) if due.order_no == new().order_no)
 
     first = seen()
     table.postpone(first, lease_until=NOW, until=due_at + 30)
-    assert seen() == replace(first, due_at=due_at + 30, postponed=1)
-    table.postpone(first, lease_until=NOW, until=due_at + 40)
-    assert seen().due_at == due_at + 30, "it isn't as it was seen any more"
+    moved = seen()
+    assert (moved.due_at, moved.postponed) == (due_at + 30, 1)
+    assert (moved.asker, moved.lane) == (first.asker, first.lane) == ("me", Lane.FIRST)
+    for at in (due_at, due_at + 29, due_at + 31):
+        table.postpone(replace(first, due_at=at), lease_until=NOW, until=due_at + 40)
+        assert seen() == moved, "it isn't as it was seen any more"
     table.claim(new().order_no, State.WAITING, due_by=NOW, lease_until=due_at + 50)
     table.postpone(seen(), lease_until=due_at + 50, until=due_at + 90)
     claimed = seen()

@@ -301,3 +301,9 @@ def test_a_cancellation_whose_times_cannot_be_read_gives_up_a_day_after_it_was_f
     assert (after.state, after.gives_up_at) == (State.WAITING, NOW + 305 + 86_400)
     over = decide(after, refused(), refused(), now=after.gives_up_at, policy=Policy(), jitter=0)
     assert (over.state, over.state_reason) == (State.FAILED, StateReason.GAVE_UP)
+
+
+def test_a_cancellation_for_later_gives_up_no_sooner_for_a_look_before_its_time() -> None:
+    later = NOW + 30 * 86_400
+    looked = after(None, NO_ANSWER, row(not_before=later, gives_up_at=later + 86_400))
+    assert looked.gives_up_at == later + 86_400
