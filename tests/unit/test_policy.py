@@ -174,6 +174,34 @@ def test_only_the_functions_that_call_feee_io_know_its_key_and_are_in_the_vpc() 
         assert there == {"SubnetIds": {"Ref": "SubnetIds"}, "SecurityGroupIds": {"Ref": "SecurityGroupIds"}}
 
 
+def holds(condition: Any, given: Mapping[str, str]) -> bool:
+    """What CloudFormation finds of a rule's condition."""
+    match condition:
+        case {"Fn::Not": [one]}:
+            return not holds(one, given)
+        case {"Fn::EachMemberEquals": [{"Ref": name}, text]}:
+            return set(given[name].split(",")) == {text}
+    raise AssertionError(condition)
+
+
+@pytest.mark.parametrize(
+    ("subnets", "groups", "accepted"),
+    [
+        ("", "", True),
+        ("subnet-1,subnet-2", "sg-1", True),
+        ("subnet-1", "", False),
+        pytest.param("", "sg-1", True, id="for an hour after it left the VPC"),
+    ],
+)
+def test_subnets_without_security_groups_are_refused_in_words(subnets: str, groups: str, *, accepted: bool) -> None:
+    """CloudFormation: rule functions. Lambda would blame the role, whose permissions come with security groups."""
+    (rule,) = transformed()["Rules"].values()
+    (assertion,) = rule["Assertions"]
+    given = {"SubnetIds": subnets, "SecurityGroupIds": groups}
+    assert (not holds(rule["RuleCondition"], given) or holds(assertion["Assert"], given)) is accepted
+    assert "SubnetIds must be given with SecurityGroupIds" in assertion["AssertDescription"]
+
+
 def test_the_roles_have_the_networks_permissions_in_a_vpc_alone() -> None:
     for name, role in resources("AWS::IAM::Role").items():
         managed = role.get("ManagedPolicyArns")
