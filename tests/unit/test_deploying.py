@@ -390,15 +390,15 @@ def test_the_call_at_the_end_suits_the_credentials_and_can_be_copied() -> None:
     def words(*given: Any) -> str:
         lines = closing(*given)
         (user_agent,) = [line for line in lines if not isinstance(line, Copied)]
-        assert fitted(user_agent, 80) == [f"    {given[3].get('FeeeUserAgent', '')}"], "in one piece"
+        assert fitted(user_agent, 80) == [f"    {USER_AGENT}"], "in one piece"
         return "\n".join(lines)
 
-    outputs, url = {"ApiArn": "arn:api"}, "https://x/v1"
-    plain = words(Wanted("feee-cancel", None, None, {}), url, outputs, {}, FakeSession("env", None))
+    outputs, parameters, url = {"ApiArn": "arn:api"}, {"FeeeUserAgent": USER_AGENT}, "https://x/v1"
+    plain = words(Wanted("feee-cancel", None, None, {}), url, outputs, parameters, FakeSession("env", None))
     assert "export-credentials" not in plain
     assert "x-amz-security-token" not in plain
     asked = Wanted("desk-3", "eu-west-1", "p", {})
-    sso = words(asked, url, outputs, {"FeeeUserAgent": USER_AGENT}, FakeSession("sso", "token"))
+    sso = words(asked, url, outputs, parameters, FakeSession("sso", "token"))
     assert "export-credentials --format env --profile p" in sso
     assert "x-amz-security-token: $AWS_SESSION_TOKEN" in sso
     assert "aws:amz:eu-west-1:execute-api" in sso
