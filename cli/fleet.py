@@ -23,8 +23,7 @@ _UNFINISHED = ("cancelling", "waiting", "refunding")
 _FINAL = ("failed", "rejected", "withdrawn", "cancelled")
 _BEFORE_SECONDS, _BEHIND_SECONDS = 120, 30
 """This machine's clock and the service's may be so far apart; and the index, or another function's clock, behind."""
-_REST_SECONDS, _AFTER_TROUBLE_SECONDS = 2.0, 5.0
-"""Between looks; and after trouble."""
+_AFTER_TROUBLE_SECONDS = 5.0
 _PAGES_BETWEEN = 20
 """Pages of what isn't final, after which those that became final are looked for: ten seconds of a long list."""
 _MISSED = 2
@@ -115,16 +114,17 @@ def follow(
             began = now()
             try:
                 calls = _look(api, fleet, board, everything=everything, now=now, sleep=sleep)
-                wait = max(_REST_SECONDS, calls * orders.APART_SECONDS)
+                wait = calls * orders.APART_SECONDS
                 fresh = False
                 board.show(fleet, now())
             except _PassesError as error:
                 board.show(fleet, now(), f"No answer for now ({error}); trying again.")
                 wait = _AFTER_TROUBLE_SECONDS
-            if ends is not None and now() + wait > ends:
-                return _ended(fleet, Exit.PENDING, "Stopped watching")
             if fleet.open or fresh:
-                sleep(max(0.0, wait - (now() - began)))
+                rest = max(0.0, began + wait - now())
+                if ends is not None and now() + rest > ends:
+                    return _ended(fleet, Exit.PENDING, "Stopped watching")
+                sleep(rest)
     except NoUseError as error:
         return error.outcome
     except KeyboardInterrupt:

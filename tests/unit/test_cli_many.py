@@ -542,6 +542,107 @@ def test_an_order_that_shows_in_no_list_is_looked_for_by_itself() -> None:
     assert (outcome.exit, outcome.document["final"]) == (Exit.DONE, {"cancelled": 1})
 
 
+class Listed:
+    """An API whose list has these rows at each look, one after the other; the last ones stay.
+
+    `news` are the times from which final ones were asked for; `looked` is when an order was, by itself.
+    """
+
+    def __init__(self, clock: Clock, *looks: list[dict[str, Any]], takes: float = 0) -> None:
+        self.clock, self.looks, self.takes = clock, list(looks), takes
+        self.rows: list[dict[str, Any]] = []
+        self.news: dict[str, list[int]] = {}
+        self.looked: list[tuple[float, str]] = []
+
+    def call(self, _: str, path: str, body: bytes | None = None, **__: Any) -> ApiAnswer:
+        self.clock.sleep(self.takes)
+        query = parse_qs(urlsplit(path).query)
+        if not query:
+            order_no = path.rpartition("/")[2]
+            self.looked.append((self.clock.time - NOW, order_no))
+            return ApiAnswer(200, {}, of(order_no, "waiting"))
+        (state,), since = query["state"], int(query.get("since", ["0"])[0])
+        if state == "cancelling":
+            self.rows = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if since:
+            self.news.setdefault(state, []).append(since)
+        found = [one for one in self.rows if one["state"] == state and one.get("settled_at", since) >= since]
+        return ApiAnswer(200, {}, {"cancellations": found})
+
+
+def of(order_no: str, state: str, **members: Any) -> dict[str, Any]:
+    return {"order_no": order_no, "state": state, **members}
+
+
+def followed(api: Listed, *order_nos: str, patience: float) -> tuple[Outcome, list[float]]:
+    """How it ends, and its pauses. A look is seven calls at least: one for each state."""
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        api.clock.sleep(seconds)
+
+    shown, _ = console()
+    fleet = Fleet(api.clock.time, open={one: of(one, "waiting") for one in order_nos})
+    board = Board(shown)
+    return follow(api, fleet, board, everything=False, now=api.clock, sleep=sleep, patience=patience), pauses
+
+
+@pytest.mark.parametrize(("ago", "expected"), [(120, Exit.DONE), (121, Exit.PENDING)])
+def test_what_ended_before_the_watching_is_found_if_the_clocks_are_two_minutes_apart(ago: int, expected: Exit) -> None:
+    api = Listed(Clock(), [of("1", "cancelled", settled_at=int(NOW) - ago)])
+    assert followed(api, "1", patience=1)[0].exit is expected
+
+
+def test_news_of_a_state_are_read_from_half_a_minute_before_its_latest() -> None:
+    api = Listed(Clock(), [of("1", "cancelled", settled_at=int(NOW) + 100), of("2", "waiting")])
+    followed(api, "1", "2", patience=9)
+    began = int(NOW) - 120
+    assert api.news["cancelled"] == [began, int(NOW) + 70, int(NOW) + 70]
+    assert set(api.news["failed"]) == {began}, "each state has its own"
+
+
+def test_an_order_is_looked_for_by_itself_once_two_looks_in_a_row_lack_it() -> None:
+    one, two = of("1", "waiting"), of("2", "waiting")
+    api = Listed(Clock(), [one, two], [two], [one, two], [two])
+    followed(api, "1", "2", patience=14)
+    assert api.looked == [(4 * 3.5 + 3.5, "1")], "in the fifth look, after its seven calls"
+
+
+def test_calls_of_a_look_and_looks_follow_each_other_at_two_a_second() -> None:
+    assert followed(Listed(Clock(), [of("1", "waiting")]), "1", patience=4)[1] == [0.5] * 13
+    slow = Listed(Clock(), [of("1", "waiting")], takes=1)
+    assert followed(slow, "1", patience=10)[1] == [*[0.5] * 6, 0.0, *[0.5] * 6], "it rests no longer than it must"
+
+
+@pytest.mark.parametrize(("patience", "looks"), [(3.4, 1), (3.5, 2), (6.9, 2), (7.0, 3)])
+def test_patience_counts_the_pause_before_the_next_look(patience: float, looks: int) -> None:
+    api = Listed(Clock(), [of("1", "waiting")])
+    assert followed(api, "1", patience=patience)[0].exit is Exit.PENDING
+    assert len(api.news["cancelled"]) == looks
+
+
+def test_what_is_over_with_the_patience_is_over() -> None:
+    api = Listed(Clock(), [of("1", "cancelled", settled_at=int(NOW))])
+    outcome, pauses = followed(api, "1", patience=0)
+    assert (outcome.exit, outcome.words) == (Exit.DONE, "Done: 1 of 1 final: 1 cancelled.")
+    assert pauses == [0.5] * 6, "and nobody rests after it"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (of("1", "waiting", due_at=NOW - 60), 0),
+        (of("1", "waiting", due_at=NOW - 61), 1),
+        (of("1", "refunding", requested_at=NOW - 1_200), 0),
+        (of("1", "refunding", requested_at=NOW - 1_201), 1),
+        (of("1", "waiting", requested_at=NOW - 1_201), 0),
+    ],
+)
+def test_a_minute_is_no_delay_and_neither_are_twenty_for_a_refund(row: dict[str, Any], expected: int) -> None:
+    assert concern(row, NOW) == expected
+
+
 def test_what_was_not_accepted_counts_in_the_end_of_those_that_were_watched() -> None:
     done = row(order_no="1", state=State.CANCELLED, due_at=NOW, settled_at=NOW)
     asked = Asked(
