@@ -862,6 +862,20 @@ def test_whatever_is_in_place_of_the_count_the_row_is_attempted_and_settles(
     assert (there.state, there.due_at, there.answer is None) == (attempted.state, attempted.due_at, False)
 
 
+@pytest.mark.parametrize("state", [State.CANCELLING, State.REFUNDING])
+def test_a_row_whose_count_is_missing_is_taken_over_at_once_and_is_no_attempts_that_had_a_number(
+    dynamodb: tuple[Any, str], new: Rows, state: State
+) -> None:
+    client, name = dynamodb
+    table, item = CancellationTable(client, name), to_item(new(state=state, due_at=NOW))
+    del item["attempt"]
+    client.put_item(TableName=name, Item=item)
+    there = table.settle(new(state=State.REJECTED, attempt=1))
+    assert (there.state, there.attempt) == (state, 0)
+    claimed, won = table.claim(there.order_no, state, due_by=NOW, lease_until=NOW + 30)
+    assert (won, claimed.attempt, claimed.in_doubt_after) == (True, 2, 0)
+
+
 SPOILT_REQUESTS: list[Any] = [
     {"L": []},
     {"L": [{"M": {"requested_at": {"N": f"{NOW}.5"}}}]},

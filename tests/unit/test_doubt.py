@@ -92,7 +92,20 @@ def test_what_begins_a_doubt_and_what_ends_one(
 @pytest.mark.parametrize("query", [NO_ANSWER, NOT_SENT, RATE, WRONG_KEY, refused(), OPEN, shown(status=11)])
 def test_a_refund_that_is_looked_for_stays_in_doubt_until_the_end_was_seen(query: Answer) -> None:
     assert after(None, query, earlier=True, state=State.REFUNDING).in_doubt_after == EARLIER
+    assert after(None, query, earlier=False, state=State.REFUNDING).in_doubt_after == DOUBT
     assert after(None, CANCELLED, earlier=True, state=State.REFUNDING).in_doubt_after is None
+
+
+@pytest.mark.parametrize("cancel", [NOT_SENT, RATE, WRONG_KEY, refused()])
+def test_a_doubt_that_has_its_time_is_an_earlier_one_whatever_the_count_says(cancel: Answer) -> None:
+    query = OPEN if cancel.kind is AnswerKind.REFUSED else None
+    left = after(cancel, query, earlier=False, in_doubt_until=NOW + 9)
+    assert (left.in_doubt_after, left.in_doubt_until) == (DOUBT, NOW + 9)
+
+
+def test_a_doubt_ends_no_sooner_for_a_fraction_of_a_second() -> None:
+    left = decide(row(), NO_ANSWER, OPEN, now=NOW + 0.5, policy=Policy(), jitter=0)
+    assert left.in_doubt_until == NOW + ON_ITS_WAY_SECONDS + 1
 
 
 @pytest.mark.parametrize("query", [NO_ANSWER, NOT_SENT, RATE, OPEN, ACCEPTED])
