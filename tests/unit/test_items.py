@@ -8,10 +8,10 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from feee_cancel.adapters.items import decoders, to_item, to_row
+from feee_cancel.adapters.items import decoders, floored, to_item, to_row
 from feee_cancel.domain.cancellation import UNREADABLE_TIME, Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy, decide
-from feee_cancel.domain.times import Time
+from feee_cancel.domain.times import EARLIEST, LATEST, Time
 from tests.builders import NOW, refused, row, shown
 
 
@@ -72,7 +72,7 @@ TIMES = [
 ]
 
 
-@pytest.mark.parametrize("written", ["0", "-5", "999999999.5", f"{NOW}000", "1E+30", "-1E+30"])
+@pytest.mark.parametrize("written", ["0", "-5", f"{EARLIEST - 1}.5", str(LATEST), f"{NOW}000", "1E+30", "-1E+30"])
 def test_a_time_in_milliseconds_or_of_a_clock_that_was_never_set_is_none_and_stays_as_it_was(written: str) -> None:
     there = {name: {"N": written} for name in TIMES}
     read = to_row(to_item(row()) | there)
@@ -82,6 +82,16 @@ def test_a_time_in_milliseconds_or_of_a_clock_that_was_never_set_is_none_and_sta
         name: UNREADABLE_TIME if name in unreadable else None for name in TIMES
     }
     assert to_item(read).items() >= there.items()
+
+
+@pytest.mark.parametrize("written", [str(EARLIEST), f"{LATEST - 1}.5"])
+def test_the_first_and_the_last_time_in_seconds_are_times(written: str) -> None:
+    assert to_row(to_item(row()) | {"not_before": {"N": written}}).not_before == int(float(written))
+
+
+def test_a_number_with_a_fraction_is_read_as_the_whole_one_before_it() -> None:
+    """So a row that is due then is found as it was seen: from that second on, and before the next."""
+    assert [floored(written) for written in ("1.5", "-0.5", "-1")] == [1, -1, -1]
 
 
 def test_of_an_order_of_which_it_cannot_be_read_it_is_taken_that_it_was_seen_and_paid() -> None:
