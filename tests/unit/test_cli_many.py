@@ -560,7 +560,7 @@ class Listed:
         if not query:
             order_no = path.rpartition("/")[2]
             self.looked.append((self.clock.time - NOW, order_no))
-            return ApiAnswer(200, {}, of(order_no, "waiting"))
+            return ApiAnswer(200, {}, of(order_no, "refunding"))
         (state,), since = query["state"], int(query.get("since", ["0"])[0])
         if state == "cancelling":
             self.rows = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
@@ -607,6 +607,31 @@ def test_an_order_is_looked_for_by_itself_once_two_looks_in_a_row_lack_it() -> N
     api = Listed(Clock(), [one, two], [two], [one, two], [two])
     followed(api, "1", "2", patience=14)
     assert api.looked == [(4 * 3.5 + 3.5, "1")], "in the fifth look, after its seven calls"
+
+
+def test_what_is_looked_for_by_itself_shows_as_it_is_and_a_hundred_are_looked_for_in_a_look() -> None:
+    api = Listed(Clock(), [])
+    outcome, _ = followed(api, *numbers(101), patience=3.5)
+    assert "1 waiting, 100 refunding" in words_of(outcome)
+    assert len(api.looked) == 100
+
+
+def test_an_order_that_was_asked_for_again_stays_open_although_it_had_ended() -> None:
+    """The list's pages are of different moments: it may show in both states."""
+    api = Listed(Clock(), [of("1", "rejected", settled_at=int(NOW)), of("1", "waiting")])
+    outcome, _ = followed(api, "1", patience=0)
+    assert (outcome.exit, outcome.document["open"]) == (Exit.PENDING, 1)
+
+
+def test_a_reader_who_had_enough_ends_it() -> None:
+    class Closed(Board):
+        def show(self, fleet: Fleet, now: float, note: str = "") -> None:
+            raise BrokenPipeError
+
+    shown, _ = console()
+    api, fleet = Listed(Clock(), [of("1", "waiting")]), Fleet(NOW, open={"1": of("1", "waiting")})
+    outcome = follow(api, fleet, Closed(shown), everything=False, now=api.clock, sleep=api.clock.sleep)
+    assert (outcome.exit, words_of(outcome)[:22]) == (Exit.PENDING, "Nobody reads any more:")
 
 
 def test_calls_of_a_look_and_looks_follow_each_other_at_two_a_second() -> None:
