@@ -49,7 +49,7 @@ def wanted(environ: Mapping[str, str]) -> Wanted:
 def known_parameters() -> list[str]:
     """The template's."""
     text = (ROOT / "template.yaml").read_text()
-    section = text.partition("\nParameters:\n")[2].partition("\nConditions:\n")[0]
+    section = text.partition("\nParameters:\n")[2].partition("\nRules:\n")[0]
     return _PARAMETER.findall(section)
 
 

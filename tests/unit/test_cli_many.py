@@ -554,7 +554,7 @@ class Listed:
         self.news: dict[str, list[int]] = {}
         self.looked: list[tuple[float, str]] = []
 
-    def call(self, _: str, path: str, body: bytes | None = None, **__: Any) -> ApiAnswer:
+    def call(self, method: str, path: str, body: bytes | None = None, **_: Any) -> ApiAnswer:
         self.clock.sleep(self.takes)
         query = parse_qs(urlsplit(path).query)
         if not query:
@@ -786,7 +786,17 @@ def test_only_money_that_came_back_is_counted_as_refunded() -> None:
     assert outcome.document == {"rows": 2, "refunded": Decimal("3.92")}
 
 
-NO_AMOUNTS = ("3.92 or more", None, {}, [], True, "NaN", float("inf"), Decimal("1E+999999"), Decimal("1E-999999"))
+NO_AMOUNTS: tuple[object, ...] = (
+    "3.92 or more",
+    None,
+    {},
+    [],
+    True,
+    "NaN",
+    float("inf"),
+    Decimal("1E+999999"),
+    Decimal("1E-999999"),
+)
 
 
 @pytest.mark.parametrize("odd", NO_AMOUNTS)
