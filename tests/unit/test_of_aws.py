@@ -1,10 +1,12 @@
 """Which answers are taken for AWS's: those with a request id, wherever the service's protocol has it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import get_session
@@ -19,12 +21,18 @@ EC2_ERROR = b"""<?xml version="1.0"?><Response><Errors><Error><Code>Unauthorized
 """EC2 API: example error response; its id is the one that botocore's EC2QueryParser reads."""
 
 
+class Raw(BytesIO):
+    """A body as urllib3 hands it over."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.getvalue()
+
+
 class Answers:
     """A service that answers each attempt the same."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self._answer = AWSResponse("https://x.invalid", status, dict(headers), None)
-        self._answer._content = body
+        self._answer = AWSResponse("https://x.invalid", status, HTTPHeaders.from_dict(dict(headers)), Raw(body))
         self.attempts = 0
 
     def __call__(self, **_: object) -> AWSResponse:
