@@ -99,3 +99,14 @@ def test_of_an_order_of_which_it_cannot_be_read_it_is_taken_that_it_was_seen_and
     again = decide(read, refused(), refused(), now=NOW + 99_999, policy=Policy(), jitter=0, others_shown=True)
     assert (read.paid, again.state) == (True, State.FAILED)
     assert decide(read, refused(), shown(), now=NOW, policy=Policy(), jitter=0).seen_at == NOW
+
+
+def test_what_cannot_be_read_is_logged_by_its_name_and_what_is_unknown_or_written_otherwise_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    there = to_item(row()) | {"later": {"S": "x"}, "tries": {"N": "2.0"}}
+    assert (to_row(there).tries, dict(to_row(there).unread)) == (2, {"later": {"S": "x"}})
+    assert caplog.records == []
+    to_row(there | {"code": {"S": "x"}})
+    (logged,) = caplog.records
+    assert vars(logged)["attributes"] == ["code"]
