@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -74,6 +76,17 @@ def hold_the_lease(stack: LocalStack, seconds: int) -> None:
     """Keep every drain from working for so long; 0 lets them."""
     held = {"holder": {"S": "a test"}, "lease_until": number(time.time() + seconds), "requested_end": number(0)}
     stack.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item={"order_no": {"S": "drain"}, **held})
+
+
+@contextmanager
+def no_drain_at_work(stack: LocalStack) -> Iterator[None]:
+    """What is due meanwhile waits, for half a minute at most; a tick reports it."""
+    hold_the_lease(stack, 30)
+    time.sleep(4)  # a drain that is at work notices within three seconds that its lease is another's
+    try:
+        yield
+    finally:
+        hold_the_lease(stack, 0)
 
 
 def invoke_the_drain(stack: LocalStack, payload: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from local.metrics import emitted
 from local.stack import STACK, LocalStack
 from tests.alarms import alarms, fires
 from tests.e2e.restored import clear, renew
-from tests.e2e.rows import hold_the_lease, invoke_the_drain, let_an_attempt_crash, put
+from tests.e2e.rows import invoke_the_drain, let_an_attempt_crash, no_drain_at_work, put
 from tests.e2e.waiting import wait_for
 
 ALARMS = alarms()
@@ -71,13 +71,9 @@ def refund_missing(stack: LocalStack) -> None:
 
 def late(stack: LocalStack) -> None:
     order = stack.simulator.client.create_order(age=743)
-    hold_the_lease(stack, 20)
-    time.sleep(4)  # a drain that is at work notices within three seconds that its lease is another's
-    put(stack, order.order_no, "waiting", due_at=int(time.time()) - 400)
-    try:
+    with no_drain_at_work(stack):
+        put(stack, order.order_no, "waiting", due_at=int(time.time()) - 400)
         invoke_the_drain(stack, "{}")
-    finally:
-        hold_the_lease(stack, 0)
     stack.api.cancel(order.order_no)
 
 

@@ -25,7 +25,7 @@ from local.stack import KEY, LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
 from tests.e2e.restored import clear, put_back, renew, renewed
-from tests.e2e.rows import hold_the_lease, invoke_the_drain, let_an_attempt_crash, put
+from tests.e2e.rows import hold_the_lease, invoke_the_drain, let_an_attempt_crash, no_drain_at_work, put
 from tests.e2e.waiting import wait_for
 from tests.runbook import Operator, about_alarms, sections
 
@@ -222,12 +222,14 @@ def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, o
     """The dashboard is CloudWatch's: its metrics are read here as they were emitted."""
     feee, since = stack.simulator.client, time.time()
     stuck = [order(stack) for _ in range(3)]
-    for order_no in stuck:
-        feee.misbehave("http_error", order_no=order_no, status=503, times=None)
-        put(stack, order_no, "waiting", due_at=int(time.time()) - 400)
-    invoke_the_drain(stack, "{}")
+    with no_drain_at_work(stack):
+        for order_no in stuck:
+            feee.misbehave("http_error", order_no=order_no, status=503, times=None)
+            put(stack, order_no, "waiting", due_at=int(time.time()) - 400)
+        invoke_the_drain(stack, "{}")
     assert sounds(stack, "DrainLateAlarm", since=since)
-    assert "FeeeNoUsableAnswer" in [datum.name for datum in emitted(stack, since=since)]
+    invoke_the_drain(stack, "{}")
+    wait_for(lambda: {datum.name for datum in emitted(stack, since=since)}, lambda names: "FeeeNoUsableAnswer" in names)
     calls = len(feee.requests())
     assert operator("drain <<< '{}'").startswith("null")
     assert len(feee.requests()) == calls, "the drain rests"
