@@ -8,6 +8,7 @@ from typing import Any
 from feee_cancel.domain import rank
 from feee_cancel.domain.answer import Answer
 from feee_cancel.domain.cancellation import (
+    ON_ITS_WAY_SECONDS,
     TROUBLED,
     Cancellation,
     Due,
@@ -91,7 +92,7 @@ class FakeTable:
         after = old.in_doubt_after
         if after is None:
             after = old.attempt if state is State.WAITING else 0
-        until = old.in_doubt_until if state is State.WAITING else None
+        until = old.in_doubt_until if state is State.WAITING else lease_until + ON_ITS_WAY_SECONDS
         doubtful = replace(old, in_doubt_after=after, in_doubt_until=until)
         taken = replace(doubtful, state=claimed, due_at=lease_until, attempt=old.attempt + 1)
         return self._written(taken), True

@@ -5,6 +5,7 @@ The emulator imports what AWS would: each operation's own security, and nothing 
 
 import json
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from botocore.credentials import Credentials
@@ -15,7 +16,8 @@ from tests.template import resources
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 PATHS = [*resources("AWS::ApiGateway::RestApi")["Api"]["Body"]["paths"]]
-ORDER_NO = "2304170329503866885309"
+ORDER_NO = str(uuid4().int)[:22]
+"""Nobody else's on the stack, whichever tests came before."""
 
 
 @pytest.fixture

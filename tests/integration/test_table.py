@@ -21,17 +21,27 @@ from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, Lane, Period, Requested, State, StateReason
+from feee_cancel.domain.cancellation import (
+    ON_ITS_WAY_SECONDS,
+    Cancellation,
+    Due,
+    Lane,
+    Period,
+    Requested,
+    State,
+    StateReason,
+)
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.usecases.attempt import contained_attempt
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError
 from feee_cancel.usecases.ports import Cancellations, DrainLease, Ports
+from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from functions.api.app import create
 from local.aws import at_emulator
 from local.stack import LocalStack
-from tests.builders import NOW, refused, row, shown
+from tests.builders import NOW, answer, refused, row, shown
 from tests.events import Context, post, sample
 from tests.events import at as request_at
 from tests.fakes import Clock, FakeFeee, FakeLease, FakeTable, ports, service
@@ -240,8 +250,9 @@ def test_what_is_due_is_claimed_by_one_alone(table: Cancellations, new: Rows, st
     due = table.settle(new(state=state, due_at=NOW, state_reason=StateReason.TOO_EARLY))
     assert table.claim(due.order_no, state, due_by=NOW - 0.1, lease_until=NOW + 30) == (due, False)
     taken, won = table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30)
-    after = 1 if state is State.WAITING else 0
-    assert (taken, won) == (replace(due, state=claimed, due_at=NOW + 30, attempt=2, in_doubt_after=after), True)
+    doubt = (1, None) if state is State.WAITING else (0, NOW + 30 + ON_ITS_WAY_SECONDS)
+    due = replace(due, in_doubt_after=doubt[0], in_doubt_until=doubt[1])
+    assert (taken, won) == (replace(due, state=claimed, due_at=NOW + 30, attempt=2), True)
     assert table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30) == (taken, False)
 
 
@@ -251,7 +262,8 @@ def test_a_claim_keeps_the_doubt_that_was_there(table: Cancellations, new: Rows,
     due = table.settle(new(state=state, due_at=NOW, in_doubt_after=0, in_doubt_until=NOW + 9))
     taken, _ = table.claim(due.order_no, state, due_by=NOW, lease_until=NOW + 30)
     assert (taken.attempt, taken.in_doubt_after) == (2, 0)
-    assert taken.in_doubt_until == (NOW + 9 if state is State.WAITING else None)  # of a lease that ran out: unknown
+    # Nobody knows when an attempt called whose lease ran out.
+    assert taken.in_doubt_until == (NOW + 9 if state is State.WAITING else NOW + 30 + ON_ITS_WAY_SECONDS)
 
 
 @pytest.mark.parametrize(("attempt", "there_after", "after"), [(0, None, None), (0, 1, 1), (1, None, 3), (1, 1, 1)])
@@ -860,6 +872,33 @@ def test_whatever_is_in_place_of_the_count_the_row_is_attempted_and_settles(
     there = table.find(doubtful.order_no)
     assert there
     assert (there.state, there.due_at, there.answer is None) == (attempted.state, attempted.due_at, False)
+
+
+@pytest.mark.parametrize("state", [State.CANCELLING, State.REFUNDING, State.FAILED, State.REJECTED])
+@pytest.mark.parametrize("doubt", range(4))
+@pytest.mark.parametrize("count", COUNTS, ids=str)
+def test_whatever_is_in_place_of_the_count_a_limited_rate_ends_no_doubt_of_before(
+    dynamodb: tuple[Any, str], new: Rows, state: State, doubt: int, count: Any
+) -> None:
+    """A cancel that feee.io didn't look at tells nothing of one that was sent before."""
+    client, name = dynamodb
+    table = CancellationTable(client, name)
+    item = to_item(new(state=state, due_at=NOW - 100, in_doubt_after=doubt)) | {"attempt": count}
+    client.put_item(TableName=name, Item={name: value for name, value in item.items() if value})
+    clock, asked = Clock(), CancellationRequest(order_no=item["order_no"]["S"])
+    limited = [answer(AnswerKind.RATE_EXCEEDED, code=11001)]
+    wired = ports(FakeFeee(limited, limited), table, clock=clock)
+    there = None
+    for _ in range(3):
+        request_cancellation(asked, wired, requested_by="me", deadline=clock() + 100)
+        for due in table.due(now=clock(), until=clock(), limit=5):
+            contained_attempt(due, wired)
+        there = table.find(asked.order_no)
+        if there and there.answer:
+            break
+        clock.time += 30
+    assert there
+    assert (there.answer, there.in_doubt) == (AnswerKind.RATE_EXCEEDED, True)
 
 
 @pytest.mark.parametrize("state", [State.CANCELLING, State.REFUNDING])

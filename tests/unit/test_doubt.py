@@ -6,10 +6,9 @@ from decimal import Decimal
 import pytest
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
+from feee_cancel.domain.cancellation import ON_ITS_WAY_SECONDS, Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
-from feee_cancel.domain.doubt import ON_ITS_WAY_SECONDS
 from feee_cancel.usecases.attempt import attempt, contained_attempt
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import TableUnavailableError
@@ -91,9 +90,11 @@ def test_what_begins_a_doubt_and_what_ends_one(
 
 @pytest.mark.parametrize("query", [NO_ANSWER, NOT_SENT, RATE, WRONG_KEY, refused(), OPEN, shown(status=11)])
 def test_a_refund_that_is_looked_for_stays_in_doubt_until_the_end_was_seen(query: Answer) -> None:
-    assert after(None, query, earlier=True, state=State.REFUNDING).in_doubt_after == EARLIER
-    assert after(None, query, earlier=False, state=State.REFUNDING).in_doubt_after == DOUBT
-    assert after(None, CANCELLED, earlier=True, state=State.REFUNDING).in_doubt_after is None
+    """The claim has given the doubt its time."""
+    claimed = {"state": State.REFUNDING, "in_doubt_until": NOW + ON_ITS_WAY_SECONDS}
+    assert after(None, query, earlier=True, **claimed).in_doubt_after == EARLIER
+    assert after(None, query, earlier=False, **claimed).in_doubt_after == DOUBT
+    assert after(None, CANCELLED, earlier=True, **claimed).in_doubt_after is None
 
 
 @pytest.mark.parametrize("cancel", [NOT_SENT, RATE, WRONG_KEY, refused()])
@@ -339,7 +340,7 @@ def test_a_clock_that_is_ten_seconds_ahead_of_the_last_ones_ends_no_doubt_sooner
 
 
 def test_nobody_knows_when_an_attempt_that_died_has_called() -> None:
-    """What was known of calls before it is dropped by the claim that takes over."""
+    """What was known of calls before it is overwritten by the claim that takes over."""
     table = FakeTable(row(attempt=3, in_doubt_after=0, in_doubt_until=NOW - 9, due_at=NOW))
     looked = request_cancellation(asked(), ports(FakeFeee([refused()], [OPEN]), table), requested_by="a", deadline=NOW)
     assert (looked.state_reason, looked.in_doubt_until) == (StateReason.CANCEL_REFUSED, NOW + ON_ITS_WAY_SECONDS)

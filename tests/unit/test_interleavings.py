@@ -180,7 +180,7 @@ def test_the_books_agree_deeper(name: str) -> None:
 class ForgetsTheDoubt(LaggingTable):
     def claim(self, *arguments: Any, **named: Any) -> tuple[Cancellation, bool]:
         row, won = super().claim(*arguments, **named)
-        return self._written(replace(row, in_doubt_after=None)) if won else row, won
+        return self._written(replace(row, in_doubt_after=None, in_doubt_until=None)) if won else row, won
 
 
 class ForgetsWhenTheCancelWasSent(LaggingTable):

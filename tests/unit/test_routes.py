@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.doubt import ON_ITS_WAY_SECONDS
+from feee_cancel.domain.cancellation import ON_ITS_WAY_SECONDS, Cancellation, State, StateReason
 from tests.builders import NOW, ORDER_NO, answer, order_data, refused, row, shown
 from tests.events import at, sample
 from tests.fakes import FakeFeee, FakeTable

@@ -8,7 +8,15 @@ from typing import Any
 from feee_cancel.adapters.index import UNSETTLED, TableIndex
 from feee_cancel.adapters.items import Item, number, to_attribute_if_any, to_item, to_row, translated
 from feee_cancel.domain import rank
-from feee_cancel.domain.cancellation import Cancellation, Due, Requested, State, StateReason, restarted
+from feee_cancel.domain.cancellation import (
+    ON_ITS_WAY_SECONDS,
+    Cancellation,
+    Due,
+    Requested,
+    State,
+    StateReason,
+    restarted,
+)
 from feee_cancel.domain.record import may_restart, requests_of
 from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError
 
@@ -37,10 +45,11 @@ class CancellationTable(TableIndex):
 
     def claim(self, order_no: str, state: State, *, due_by: float, lease_until: int) -> tuple[Cancellation, bool]:
         """Acquire the lease on a row that is still in that state and due by `due_by`."""
-        # Of a lease that ran out nobody knows how far it got, nor when: the doubt may be as old as the row.
-        attempts_before = "attempt" if state is State.WAITING else ":none"
-        doubt = f"in_doubt_after = if_not_exists(in_doubt_after, {attempts_before})"
-        ended = "#rank" if state is State.WAITING else "#rank, in_doubt_until"
+        doubt, values = "in_doubt_after = if_not_exists(in_doubt_after, attempt)", {}
+        if state is not State.WAITING:
+            # Of a lease that ran out nobody knows how far it got, nor when: the doubt may be as old as the row.
+            doubt = "in_doubt_after = if_not_exists(in_doubt_after, :none), in_doubt_until = :latest"
+            values = {":none": number(0), ":latest": number(lease_until + ON_ITS_WAY_SECONDS)}
         claimed = "#state = :claimed, due_at = :lease_until, #token = :token"
         counted = "attempt = if_not_exists(attempt, :one) + :one"
         token = _new_token()
@@ -49,7 +58,7 @@ class CancellationTable(TableIndex):
             return self._client.update_item(
                 TableName=self._name,
                 Key={"order_no": {"S": order_no}},
-                UpdateExpression=f"SET {claimed}, {doubt}, {counted} REMOVE {ended}",
+                UpdateExpression=f"SET {claimed}, {doubt}, {counted} REMOVE #rank",
                 ConditionExpression="#state = :state AND due_at <= :due_by",
                 ExpressionAttributeNames={"#state": "state", "#token": "token", "#rank": "rank"},
                 ExpressionAttributeValues={
@@ -59,7 +68,7 @@ class CancellationTable(TableIndex):
                     ":due_by": number(due_by),
                     ":lease_until": number(lease_until),
                     ":one": number(1),
-                    **({} if state is State.WAITING else {":none": number(0)}),
+                    **values,
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",

@@ -83,6 +83,10 @@ TROUBLED = frozenset(
 )
 """Waits after attempts that feee.io didn't serve."""
 
+ON_ITS_WAY_SECONDS = 300 + 10
+"""So long after a cancel that feee.io didn't answer it may still be carried out: well over what servers and proxies
+give a request, a minute or two. Ten seconds of it are for clocks that differ."""
+
 UNREADABLE_TIME = 253_402_300_799
 """Stands for a time that can't be read: the last second that has a date."""
 
@@ -172,7 +176,8 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
     An order in doubt is due at once, whatever time was asked for.
     """
     after = there.attempt if there.in_doubt_after is None and row.attempt else there.in_doubt_after
-    row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after)
+    until = None if there.in_doubt_after is None else row.due_at + ON_ITS_WAY_SECONDS
+    row = replace(row, attempt=there.attempt + row.attempt, in_doubt_after=after, in_doubt_until=until)
     unread = {name: raw for name, raw in there.unread.items() if name != "attempt"}
     row = replace(row, seen_at=there.seen_at, paid=there.paid, ended_before=there.settled_at, unread=unread)
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row

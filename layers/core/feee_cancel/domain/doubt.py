@@ -4,11 +4,7 @@ import math
 from collections.abc import Mapping
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State
-
-ON_ITS_WAY_SECONDS = 300 + 10
-"""So long after a cancel that feee.io didn't answer it may still be carried out: well over what servers and proxies
-give a request, a minute or two. Ten seconds of it are for clocks that differ."""
+from feee_cancel.domain.cancellation import ON_ITS_WAY_SECONDS, Cancellation
 
 NO_DOUBT: Mapping[str, int | None] = {"in_doubt_after": None, "in_doubt_until": None}
 
@@ -20,8 +16,8 @@ def doubt_left(row: Cancellation, cancel: Answer | None, *, seen_open: bool, now
     """
     claimed_after = row.attempt - 1
     since = claimed_after if row.in_doubt_after is None else row.in_doubt_after
-    # An earlier doubt has its time, or its lease was taken over: whatever was lost of the count of attempts.
-    is_own = since == claimed_after and row.in_doubt_until is None and row.state is not State.REFUNDING
+    # An earlier doubt has its time, whatever was lost of the count of attempts; a row that is taken over gets one.
+    is_own = since == claimed_after and row.in_doubt_until is None
     sent = None if cancel is None or _was_not_carried_out(cancel) else cancel
     if is_own and not sent:
         return NO_DOUBT

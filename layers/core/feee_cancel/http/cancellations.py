@@ -6,9 +6,8 @@ from typing import Any
 
 from feee_cancel.adapters.representation import known, represent
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, State, StateReason, facts
+from feee_cancel.domain.cancellation import ON_ITS_WAY_SECONDS, Cancellation, State, StateReason, facts
 from feee_cancel.domain.documents import MAX_DOCUMENT, parse_json
-from feee_cancel.domain.doubt import ON_ITS_WAY_SECONDS
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook
 from feee_cancel.http.gateway import Reply, Request
