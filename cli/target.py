@@ -16,6 +16,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.model import OperationModel
 
 from cli.outcome import TroubleError
 from cli.trouble import NOT_AWS
@@ -24,6 +25,8 @@ from feee_cancel_client import ApiAnswer, ApiClient, running
 from feee_cancel_client.aws import CONFIG, Clients, at_emulator
 
 _REQUEST_IDS = {"x-amzn-requestid", "x-amz-request-id"}
+_SIGN_IN = {"sso", "sso-oidc", "signin"}
+"""Their errors have been seen without; botocore itself misses credentials in those of somebody else."""
 
 
 class Call(Protocol):
@@ -116,11 +119,13 @@ def session_of(core: botocore.session.Session, *, profile: str | None, region: s
     return session
 
 
-def _is_of_aws(response_dict: dict[str, Any], **_: object) -> None:
+def _is_of_aws(response_dict: dict[str, Any], operation_model: OperationModel, **_: object) -> None:
     """Each of AWS's answers has a request id; without one, a page that says 200 would be an empty queue to botocore.
 
     Raises TroubleError for it. An error without one keeps its status alone, which botocore tries again if it may pass.
     """
+    if operation_model.service_model.service_name in _SIGN_IN:
+        return
     body = response_dict["body"]
     if _REQUEST_IDS & {name.lower() for name in response_dict["headers"]}:
         return

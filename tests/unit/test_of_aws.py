@@ -84,3 +84,22 @@ def test_a_front_end_that_is_in_trouble_is_asked_again(monkeypatch: pytest.Monke
         getattr(client, calls[name])()
     assert answers.attempts == 3
     assert caught.value.response["Error"]["Code"] == str(status)
+
+
+@pytest.mark.parametrize("name", ["sso", "sso-oidc", "signin"])
+def test_of_a_sign_in_no_id_is_asked_for(name: str) -> None:
+    """IAM Identity Center's portal was seen to answer an error without (aws-sdk-ruby 2196); its code is what tells that
+    a session has expired. In an answer of somebody else botocore misses the credentials.
+    """
+    expired = {"x-amzn-ErrorType": "UnauthorizedException"}
+    calls: dict[str, tuple[str, dict[str, Any]]] = {
+        "sso": ("get_role_credentials", {"roleName": "r", "accountId": "1", "accessToken": "t"}),
+        "sso-oidc": ("create_token", {"clientId": "c", "clientSecret": "s", "grantType": "g"}),
+        "signin": ("create_o_auth2_token", {"tokenInput": {"clientId": "c", "grantType": "g"}}),
+    }
+    call, arguments = calls[name]
+    getattr(service(name, Answers(200, {}, b"{}")), call)(**arguments)
+    refused = Answers(401, expired, b'{"message": "Session token not found or invalid"}')
+    with pytest.raises(ClientError) as caught:
+        getattr(service(name, refused), call)(**arguments)
+    assert caught.value.response["Error"]["Code"] == "UnauthorizedException"
