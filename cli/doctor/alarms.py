@@ -36,14 +36,18 @@ def alarms_have_their_metrics(there: Deployment) -> Iterator[Finding]:
 def alarms_are_on(there: Deployment) -> Iterator[Finding]:
     """No alarm was switched off, and none rings."""
     name, found = "alarms are on", [*_alarms(there.client("cloudwatch"), there.name)]
-    off = [alarm["AlarmName"] for alarm in found if not (alarm["ActionsEnabled"] and alarm["AlarmActions"])]
+    off = [alarm["AlarmName"] for alarm in found if not alarm["ActionsEnabled"]]
+    to_nobody = [alarm["AlarmName"] for alarm in found if not alarm["AlarmActions"]]
     ringing = [alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM"]
     if off:
         command = there.where.aws("cloudwatch", "enable-alarm-actions", "--alarm-names", *off)
-        yield warning(name, f"these tell nobody: {', '.join(off)}", "Switch them on.", command)
+        yield warning(name, f"these are switched off: {', '.join(off)}", "Switch them on.", command)
+    if to_nobody:
+        again = "Give each the stack's topic (its output AlarmTopicArn) as its action again, in CloudWatch's console."
+        yield warning(name, f"these tell nobody: {', '.join(to_nobody)}", again)
     if ringing:
         yield wrong(name, f"in alarm: {', '.join(ringing)}", "See docs/runbook.md: each has its section.")
-    if not off and not ringing:
+    if not (off or to_nobody or ringing):
         yield ok(name, f"{len(found)} alarms, none of which rings")
 
 

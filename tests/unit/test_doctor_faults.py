@@ -142,10 +142,10 @@ FAULTS: dict[str, Fault] = {
         {"reserved": {"webhook": 0}}, WRONG, "may not run at all: webhook", "delete-function"
     ),
     "alarm disabled": Fault(
-        {"alarms_off": {"Failed"}}, WARNING, "tell nobody: feee-cancel-cancel", "enable-alarm-actions"
+        {"alarms_off": {"Failed"}}, WARNING, "switched off: feee-cancel-cancel", "enable-alarm-actions"
     ),
     "alarm without an action": Fault(
-        {"alarms_to_nobody": {"Failed"}}, WARNING, "tell nobody: feee-cancel-cancel", "enable-alarm-actions"
+        {"alarms_to_nobody": {"Failed"}}, WARNING, "tell nobody: feee-cancel-cancel", "AlarmTopicArn"
     ),
     "alarm rings": Fault({"alarms_ringing": {"Failed"}}, WRONG, "in alarm: feee-cancel-cancel", "docs/runbook.md"),
     "dead-letter": Fault({"held": {"ticks": 1}}, WRONG, "1 in UndeliveredTicks", "redrive UndeliveredTicks"),
