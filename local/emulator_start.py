@@ -6,6 +6,7 @@ AWS_SECRET_ACCESS_KEY) or of a role or user made there. Routes of deployed APIs 
 itself asks for a signature if the route has AWS_IAM.
 """
 
+import json
 import sys
 import time
 import uuid
@@ -25,6 +26,8 @@ from local.guard import refusal, without_cors
 Headers = dict[str, str]
 _UNSIGNED = iam_evaluator.AuthError("MissingAuthenticationToken", "Request is missing Authentication Token")
 _emulator = ministack.app
+_EVENTS = 10_000
+"""The most in a page of FilterLogEvents."""
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -189,6 +192,25 @@ def let_logs_be_read_at_once() -> None:
     lambda_runtime.Worker._drain_stderr_bounded = lambda _worker: ""  # noqa: SLF001 - nothing is left to wait for
 
 
+def let_logs_be_read_in_pages() -> None:
+    """FilterLogEvents answers with a token if there is more, as on AWS. MiniStack ends with the first 10,000 events."""
+    first = cloudwatch_logs._filter_log_events  # noqa: SLF001 - there is no other way in
+
+    def page(request: Any) -> Any:
+        since, seen = map(int, request.get("nextToken", f"{request.get('startTime', 0)}:0").split(":"))
+        status, headers, body = first({**request, "startTime": since, "limit": _EVENTS})
+        document = json.loads(body)
+        if "events" not in document:
+            return status, headers, body
+        found, end = document["events"], seen + min(_EVENTS, request.get("limit", _EVENTS))
+        if len(found) > end or len(found) == _EVENTS:
+            last = found[:end][-1]["timestamp"]
+            document["nextToken"] = f"{last}:{sum(event['timestamp'] == last for event in found[:end])}"
+        return status, headers, json.dumps(document | {"events": found[seen:end]}).encode()
+
+    cloudwatch_logs._filter_log_events = page  # noqa: SLF001 - there is no other way in
+
+
 def not_with_the_previous_template(update: Any) -> Any:
     """MiniStack's update, which refuses what AWS documents not to do (AWS::LanguageExtensions transform, remarks).
 
@@ -217,5 +239,6 @@ if __name__ == "__main__":
     let_templates_be_given_again()
     let_queries_be_saved()
     let_logs_be_read_at_once()
+    let_logs_be_read_in_pages()
     ministack.app = app
     ministack.main()

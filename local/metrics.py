@@ -25,7 +25,7 @@ class Datum:
 
 def emitted(stack: "LocalStack", *, since: float = 0) -> list[Datum]:
     """All that the functions emitted since then, a reading of unix seconds."""
-    return [datum for line in _lines(stack) for datum in embedded(line) if datum.at >= since]
+    return [datum for line in _lines(stack, since) for datum in embedded(line) if datum.at >= since]
 
 
 def embedded(line: str) -> Iterator[Datum]:
@@ -49,9 +49,9 @@ def embedded(line: str) -> Iterator[Datum]:
                     )
 
 
-def _lines(stack: "LocalStack") -> Iterator[str]:
+def _lines(stack: "LocalStack", since: float) -> Iterator[str]:
+    logs = stack.client("logs").get_paginator("filter_log_events")
     for group in LOG_GROUPS:
-        pages = stack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=stack.outputs[group])
-        for page in pages:
+        for page in logs.paginate(logGroupName=stack.outputs[group], startTime=int(since * 1000)):
             for event in page["events"]:
                 yield from event["message"].splitlines()

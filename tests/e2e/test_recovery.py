@@ -76,8 +76,9 @@ def settle_all(stack: LocalStack, order_nos: list[str]) -> None:
 
 def drains(stack: LocalStack) -> list[str]:
     """What the drain's function logged last."""
-    events = stack.client("logs").filter_log_events(logGroupName=stack.outputs["ScheduleFunctionLogGroup"])["events"]
-    return [event["message"] for event in events[-30:]]
+    logs = stack.client("logs").get_paginator("filter_log_events")
+    pages = logs.paginate(logGroupName=stack.outputs["ScheduleFunctionLogGroup"])
+    return [event["message"] for page in pages for event in page["events"]][-30:]
 
 
 def assert_the_refunds_add_up(stack: LocalStack, order_nos: list[str]) -> None:

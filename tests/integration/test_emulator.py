@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -69,3 +70,25 @@ def test_a_parameter_is_changed_with_the_template_not_without_it(tmp_path: Path)
             with pytest.raises(ClientError, match="previous template"):
                 change(**given("new"), **named, UsePreviousTemplate=True)
         stacks.update_stack(**given("new"), TemplateBody=json.dumps(template))
+
+
+def test_a_log_is_read_to_its_end(tmp_path: Path) -> None:
+    """FilterLogEvents: at most 10,000 events, and a token if there are more; several may be of one millisecond."""
+    now = int(time.time() * 1000)
+    with emulator(tmp_path) as endpoint, at_emulator(endpoint) as client:
+        logs = client("logs")
+        logs.create_log_group(logGroupName="long")
+        for stream in ("one", "two"):
+            logs.create_log_stream(logGroupName="long", logStreamName=stream)
+            events = [{"timestamp": now + n // 100, "message": f"{stream} {n}"} for n in range(10_000)]
+            logs.put_log_events(logGroupName="long", logStreamName=stream, logEvents=events)
+
+        def read(**asked: int) -> list[list[str]]:
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName="long", **asked)
+            return [[event["message"] for event in page["events"]] for page in pages]
+
+        for asked, pages in (({}, 2), ({"limit": 7_000}, 3)):
+            told = read(startTime=now + 10, **asked)
+            assert len(told) == pages
+            assert len({line for page in told for line in page}) == sum(map(len, told)) == 2 * 9_000
+        assert [len(page) for page in read(startTime=now + 99)] == [200]
