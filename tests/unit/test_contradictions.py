@@ -353,7 +353,7 @@ class Days:
 
     def __init__(self, feee: AnyFeee) -> None:
         self.clock, self.table, self.feee = Clock(), FakeTable(), feee
-        self.ports = ports(feee, self.table, clock=self.clock)
+        self.ports = replace(ports(feee, self.table, clock=self.clock), policy=Policy(gives_up_after=3 * 3_600))
 
     @property
     def there(self) -> Cancellation | None:
