@@ -6,11 +6,16 @@ AWS_SECRET_ACCESS_KEY) or of a role or user made there. Routes of deployed APIs 
 itself asks for a signature if the route has AWS_IAM.
 """
 
+import hashlib
 import json
 import sys
+import tempfile
+import threading
 import time
 import uuid
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -211,6 +216,36 @@ def let_logs_be_read_in_pages() -> None:
     cloudwatch_logs._filter_log_events = page  # noqa: SLF001 - there is no other way in
 
 
+class Unpacked(zipfile.ZipFile):
+    """Functions and layers, each unpacked once for all environments of a run, which can but read them, as on AWS.
+
+    A start finds what Python compiled at an earlier one. MiniStack unpacks, and Python compiles, for each.
+    """
+
+    _at_a_time = threading.Lock()
+
+    def namelist(self) -> list[str]:
+        """None that MiniStack has to check: `extractall` of Python's library leaves no folder."""
+        return []
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+        """Replaces the empty folder at `path` with a link to the one copy."""
+        held = repr([(member.filename, member.CRC, member.external_attr) for member in self.infolist()])
+        copy = Path(tempfile.gettempdir()) / f"unpacked-{hashlib.sha256(held.encode()).hexdigest()}"
+        with self._at_a_time:
+            if not copy.exists():
+                unfinished = tempfile.mkdtemp()
+                super().extractall(unfinished, members or self.infolist(), pwd)
+                Path(unfinished).rename(copy)
+        Path(path).rmdir()
+        Path(path).symlink_to(copy)
+
+
+def let_functions_start_quickly() -> None:
+    """As they do on AWS, where nothing is unpacked or compiled at a start."""
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Unpacked})
+
+
 def not_with_the_previous_template(update: Any) -> Any:
     """MiniStack's update, which refuses what AWS documents not to do (AWS::LanguageExtensions transform, remarks).
 
@@ -240,5 +275,6 @@ if __name__ == "__main__":
     let_queries_be_saved()
     let_logs_be_read_at_once()
     let_logs_be_read_in_pages()
+    let_functions_start_quickly()
     ministack.app = app
     ministack.main()

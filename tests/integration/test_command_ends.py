@@ -14,12 +14,23 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from botocore.loaders import Loader
 from flask import Flask, Response, request
 
 from cli.__main__ import main
 from cli.outcome import Exit
 from local.simulator.listener import Listener, listening
 from tests.template import ROOT
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _descriptions_of_aws_are_read_once() -> Iterator[None]:
+    """Each command makes a session of its own, which reads megabytes of them."""
+    loader = Loader()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("botocore.session.create_loader", lambda *_: loader)
+        yield
+
 
 ORDER_NO = "2304170329503866885309"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}

@@ -4,7 +4,10 @@ import io
 import json
 import time
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -23,23 +26,31 @@ def handler(event, context):
 """
 
 
-def test_a_line_is_in_the_log_while_the_function_is_at_work(tmp_path: Path) -> None:
+def archive_of(source: str) -> bytes:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", CODE)
+        archive.writestr("app.py", source)
+    return code.getvalue()
+
+
+def create_function(client: Callable[[str], Any], name: str, source: str) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
+    client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": archive_of(source)},
+        Timeout=60,
+    )
+
+
+def test_a_line_is_in_the_log_while_the_function_is_at_work(tmp_path: Path) -> None:
     with emulator(tmp_path) as endpoint, at_emulator(endpoint) as client:
-        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        role = client("iam").create_role(RoleName="slow", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-        client("logs").create_log_group(logGroupName="/aws/lambda/slow")
-        client("lambda").create_function(
-            FunctionName="slow",
-            Runtime="python3.13",
-            Role=role,
-            Handler="app.handler",
-            Code={"ZipFile": code.getvalue()},
-            Timeout=60,
-        )
+        create_function(client, "slow", CODE)
 
         def log() -> list[str]:
             events = client("logs").filter_log_events(logGroupName="/aws/lambda/slow")["events"]
@@ -48,6 +59,25 @@ def test_a_line_is_in_the_log_while_the_function_is_at_work(tmp_path: Path) -> N
         client("lambda").invoke(FunctionName="slow", InvocationType="Event")
         assert wait_for(log)[0] == "begun"
         assert "ended" not in log()
+
+
+def test_environments_share_an_unpacked_copy_and_new_code_has_its_own(tmp_path: Path) -> None:
+    """A start finds what Python compiled at an earlier one; what is deployed is what runs."""
+    with emulator(tmp_path) as endpoint, at_emulator(endpoint) as client:
+        source = "import os, time\n\ndef handler(event, context):\n    time.sleep(1)\n    return [{}, os.getpid()]\n"
+        create_function(client, "twice", source.format(1))
+
+        def answer(_: int = 0) -> tuple[int, int]:
+            version, process = json.load(client("lambda").invoke(FunctionName="twice")["Payload"])
+            return version, process
+
+        with ThreadPoolExecutor(2) as pool:
+            (first, one), (second, other) = pool.map(answer, range(2))
+        assert (first, second, one != other) == (1, 1, True)
+        assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/app.py"))) == 1
+        client("lambda").update_function_code(FunctionName="twice", ZipFile=archive_of(source.format(2)))
+        assert wait_for(answer, lambda seen: seen[0] == 2)
+        assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/app.py"))) == 2
 
 
 def test_a_parameter_is_changed_with_the_template_not_without_it(tmp_path: Path) -> None:
