@@ -20,7 +20,8 @@ from tests.builders import ORDER_NO
 from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body, soon
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
-SECONDS = 0.4
+SECONDS = 1.0
+"""How long a call may take: a busy machine connects within it, and what drips below takes longer."""
 GOOD = order_body(ORDER_NO)
 WHOLE = framed(GOOD)
 
@@ -67,14 +68,14 @@ def in_time(feee: FeeeClient, seconds: float = SECONDS) -> Answer:
 
 HEAD = WHOLE[: -len(GOOD)]
 SLOW: dict[str, Sequence[Step]] = {
-    "the head, steadily": drip(WHOLE, seconds=0.0015),
-    "the body, steadily": [HEAD, *drip(GOOD, seconds=0.001)],
-    "chunks, steadily": drip(chunked(*(GOOD[at : at + 1] for at in range(len(GOOD)))), seconds=0.001),
+    "the head, steadily": drip(WHOLE, seconds=0.005),
+    "the body, steadily": [HEAD, *drip(GOOD, seconds=0.004)],
+    "chunks, steadily": drip(chunked(*(GOOD[at : at + 1] for at in range(len(GOOD)))), seconds=0.004),
     "blanks before a body": [
         WHOLE[: -len(GOOD)].replace(b"Length: ", b"Length: 9"),
         *drip(b" " * 5_000, seconds=0.0005),
     ],
-    "interim answers": drip(b"HTTP/1.1 103 -\r\n\r\n" * 500, seconds=0.001, step=9),
+    "interim answers": drip(b"HTTP/1.1 103 -\r\n\r\n" * 500, seconds=0.002, step=9),
     "trailers": [chunked(GOOD)[:-2], *drip(b"X-A: b\r\n" * 1_000, seconds=0.001, step=4)],
     "headers": [b"HTTP/1.1 200 OK\r\nX-A: ", *drip(b"b" * 5_000, seconds=0.0005)],
     "chunk extensions": [chunked()[:-5], b"5;", *drip(b"x" * 5_000, seconds=0.0005)],

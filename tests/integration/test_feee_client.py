@@ -215,9 +215,9 @@ def test_whatever_feee_io_does_the_call_is_over_by_its_deadline(
     order = simulator.client.create_order(age=743)
     simulator.client.misbehave(kind, **options)
     started = time.monotonic()
-    answer = client(simulator.url).cancel(order.order_no, deadline=started + 0.6)
+    answer = client(simulator.url).cancel(order.order_no, deadline=started + 1.5)
     assert answer.kind is UNUSABLE
-    assert 0.5 < time.monotonic() - started < 10
+    assert 1.4 < time.monotonic() - started < 10
 
 
 def test_a_call_with_no_time_left_is_not_made(simulator: RunningSimulator) -> None:
@@ -337,7 +337,7 @@ def test_a_peer_that_is_trusted_is_spoken_to_over_tls(
     feee = client(simulator.url)
     assert feee.cancel(order.order_no, deadline=soon()).kind is AnswerKind.ORDER
     simulator.client.misbehave("drip", part="body", interval=0.05)
-    assert feee.query(order.order_no, deadline=soon(0.6)).kind is UNUSABLE
+    assert feee.query(order.order_no, deadline=soon(1.5)).kind is UNUSABLE
 
 
 def test_authorities_in_a_directory_are_looked_up_there(secure: tuple[RunningSimulator, Path], tmp_path: Path) -> None:

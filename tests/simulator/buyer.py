@@ -11,7 +11,8 @@ class Buyer:
 
     def __init__(self, url: str, key: str, *, timeout: float = 2.0, ca_certs: str | None = None) -> None:
         self._url = url
-        self._http = urllib3.PoolManager(retries=False, timeout=timeout, ca_certs=ca_certs)
+        reading = urllib3.Timeout(connect=30, read=timeout)  # a busy machine connects late
+        self._http = urllib3.PoolManager(retries=False, timeout=reading, ca_certs=ca_certs)
         self.headers = {"key": key, "User-Agent": USER_AGENT, "Content-Type": "application/json"}
 
     def cancel(self, order_no: str) -> urllib3.BaseHTTPResponse:
