@@ -117,7 +117,7 @@ def _status(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         _complain("Interrupted.")
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # whoever reads help or an export had enough, as `head` has
+    except BrokenPipeError:  # whoever read the help or an export has stopped, as `head` does
         return Exit.DONE
     except EXPECTED as error:
         _complain(words_of(error))

@@ -37,7 +37,7 @@ _DATE = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[0-9])?)(?:[T
 """A date, perhaps with a time. Python accepts any character between the two, and reads 8:00 in 2026-12-24+08:00."""
 _MOST = 1_000_000
 _LIMIT = 25
-"""As many as the API lists if it isn't told."""
+"""As many as the API lists by default."""
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -48,14 +48,14 @@ _ONLY_WITH: dict[str, dict[str, str]] = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Repeats nothing of what isn't understood: it may be a key. What it prints is fit for a screen."""
+    """Never repeats what it doesn't understand: that may be a key. What it prints is fit for a screen."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.color = False  # Python 3.14's; what it prints is shown as text, and so would its colours be
+        self.color = False  # Python 3.14 has colours; what is printed is shown as text, their codes too
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print it; whoever reads may have had enough, which shows now and not at the end of the program."""
+        """Print it; if nobody reads any more, that shows now and not at the end of the program."""
         if message:
             say(message.removesuffix("\n").split("\n"), file or sys.stderr)
 
@@ -165,7 +165,7 @@ def misfit(asked: argparse.Namespace, *, now: float) -> str | None:
 
 
 def _add_records(add: Callable[..., argparse.ArgumentParser], now: float) -> None:
-    """The commands about what was, and the one for shells."""
+    """The commands about the past, and the one for shells."""
     exported = add("export", "write what became final in a period; progress is on stderr", order=False)
     exported.add_argument("--state", choices=FINAL, help="only those in this state")
     for name, about in (("--since", "settled then or later"), ("--until", "settled before then (now)")):
@@ -180,9 +180,9 @@ def _add_records(add: Callable[..., argparse.ArgumentParser], now: float) -> Non
 
 
 def moment(text: str, *, now: float) -> int:
-    """Unix seconds of a time: as such, in ISO 8601, or ahead of now; by the service's rule neither past nor far ahead.
+    """Unix seconds of a time, given as such, in ISO 8601, or ahead of now. The service takes none past or far ahead.
 
-    A date is its first moment; what names no zone is in this machine's.
+    A date stands for its first moment; a time without a zone is in this machine's.
     """
     try:
         return parse_not_before(_seconds(text, now), now=now)
@@ -196,7 +196,7 @@ def moment(text: str, *, now: float) -> int:
 
 
 def any_moment(text: str, *, now: float) -> int:
-    """Unix seconds of a time, a past one too. Digits that are no plausible time are none."""
+    """Unix seconds of a time, which may be past. Digits that are no plausible time are refused."""
     with suppress(ValueError, OverflowError, OSError):
         seconds = _seconds(text, now)
         if EARLIEST <= seconds < LATEST or not _is_digits(text):
@@ -205,7 +205,7 @@ def any_moment(text: str, *, now: float) -> int:
 
 
 def _seconds(text: str, now: float) -> int:
-    """Raises ValueError and what datetime raises if it isn't a time."""
+    """Unix seconds of a text. Raises ValueError, and what datetime raises, if it isn't a time."""
     if not text.isascii():
         raise ValueError(text)
     if _is_digits(text):
@@ -218,7 +218,7 @@ def _seconds(text: str, now: float) -> int:
 
 
 def _is_digits(text: str) -> bool:
-    """Whether it is unix seconds, or means to be."""
+    """Whether it is unix seconds, or is meant to be."""
     return text.isdigit() and len(text) != _DATE_DIGITS
 
 

@@ -29,7 +29,7 @@ class Board:
         self._said = ""
 
     def show(self, fleet: Fleet, now: float, note: str = "") -> None:
-        """How it stands."""
+        """Show how it stands."""
         if self._console.is_terminal:
             rows = max(1, self._console.height - _HEAD)
             self._live.update(_picture(fleet, now, note, rows=rows, width=self._console.width), refresh=True)

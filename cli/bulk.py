@@ -38,7 +38,7 @@ class Asked:
 
     @property
     def exit(self) -> Exit:
-        """Of all of them: trouble if one wasn't accepted, pending if one isn't settled."""
+        """The exit status for all of them: trouble if one wasn't accepted, pending if one isn't settled."""
         if self.stopped:
             return self.stopped.exit
         if self.left:
@@ -73,7 +73,7 @@ def ask_all(
 
 
 def summary(asked: Asked) -> Outcome:
-    """How many are what, and what to do about the rest."""
+    """How many are in which state, and what to do about the rest."""
     said = [f"{len(asked.order_nos):,} orders: {len(asked.taken):,} accepted, {len(asked.final):,} final already."]
     for (state, why), count in Counter((one["state"], one.get("why", "")) for one in asked.final.values()).items():
         said.append(f"  {count:,} {state}: {words.WHY.get(why, why)}")

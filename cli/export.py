@@ -35,7 +35,7 @@ _COLUMNS = (
     "partly_filled",
 )
 _FORMULA = re.compile(r'(^[^\S\t\r\n]*|[;|][\s"]*)([=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])')
-"""What begins a formula, also behind a delimiter that isn't ours, which some zones' spreadsheets split at.
+"""What begins a formula, also after a delimiter that isn't ours but that spreadsheets of some countries split at.
 
 OWASP's CSV injection names the characters, the wide ones too, the delimiters, and quotes.
 """
@@ -107,7 +107,7 @@ def _json_lines(out: IO[str]) -> Callable[[Row], None]:
 
 
 def _time(seconds: int) -> str:
-    """A time in ISO 8601; seconds that are in no year stay as they are."""
+    """A time in ISO 8601; seconds that lie in no year stay as they are."""
     try:
         return datetime.fromtimestamp(seconds).astimezone().isoformat() if seconds else ""
     except (OverflowError, ValueError, OSError):
@@ -115,7 +115,7 @@ def _time(seconds: int) -> str:
 
 
 def _cell(name: str, value: object) -> str:
-    """Exact, and a text to a spreadsheet: what it would run begins with an apostrophe."""
+    """The exact value. A spreadsheet must see text: what it would run as a formula gets an apostrophe in front."""
     match value:
         case None:
             return ""

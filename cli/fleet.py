@@ -22,12 +22,12 @@ Row = Mapping[str, Any]
 _UNFINISHED = ("cancelling", "waiting", "refunding")
 _FINAL = ("failed", "rejected", "withdrawn", "cancelled")
 _BEFORE_SECONDS, _BEHIND_SECONDS = 120, 30
-"""This machine's clock and the service's may be so far apart; and the index, or another function's clock, behind."""
+"""How far apart this machine's clock and the service's may be, and how far behind the index or a function's clock."""
 _AFTER_TROUBLE_SECONDS = 5.0
 _PAGES_BETWEEN = 20
-"""Pages of what isn't final, after which those that became final are looked for: ten seconds of a long list."""
+"""After this many pages of what isn't final, what became final is looked for: every ten seconds of a long list."""
 _MISSED = 2
-"""Looks in which an order shows nowhere, after which it is looked for by itself."""
+"""After this many looks in which an order shows nowhere, it is looked up by itself."""
 _OVERDUE_SECONDS = 60
 _LATE_REFUND_SECONDS = 1_200
 _TROUBLED = frozenset(
@@ -174,13 +174,13 @@ def _look_for_final(calls: "_Paced", fleet: Fleet, board: Board, seen: set[str],
 
 
 def _news_since(fleet: Fleet, state: str) -> int:
-    """From where on there may be news: what settled before is seen, but for the index's delay."""
+    """From when on there may be news: what settled earlier was seen, except for what the index delayed."""
     latest = max((row.get("settled_at", 0) for row in fleet.final.values() if row["state"] == state), default=0)
     return max(int(fleet.began_at - _BEFORE_SECONDS), int(latest) - _BEHIND_SECONDS)
 
 
 def _look_for_missing(calls: "_Paced", fleet: Fleet, board: Board, seen: set[str], now: Callable[[], float]) -> None:
-    """An order between two states shows in neither list for a moment; one that stays away is read by itself."""
+    """An order between two states shows in neither list for a moment; one that stays away is looked up by itself."""
     fleet.missed = Counter({order_no: fleet.missed[order_no] + 1 for order_no in fleet.open if order_no not in seen})
     for order_no in [order_no for order_no, times in fleet.missed.items() if times >= _MISSED][: orders.PAGE]:
         row = calls.look(order_no)
@@ -198,7 +198,7 @@ def _finished(fleet: Fleet, board: Board, row: Row, now: float) -> None:
 
 
 class _Paced:
-    """Calls of one look, with a pause between them. `made` is how many there were."""
+    """Calls of one look, with a pause between them. `made` counts them."""
 
     def __init__(self, api: Api, sleep: Callable[[float], None]) -> None:
         self._api = api
@@ -247,7 +247,7 @@ def _ended(fleet: Fleet, status: Exit, how: str) -> Outcome:
 
 
 def tally(fleet: Fleet) -> str:
-    """How many of them are what, and the money."""
+    """How many of them are in which state, and the money."""
     counts = Counter(row["state"] for row in (*fleet.final.values(), *fleet.open.values()))
     states = [f"{counts[state]:,} {state}" for state in ("cancelled", *_FINAL[:3], *_UNFINISHED) if counts[state]]
     money = fleet.money()

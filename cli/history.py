@@ -111,7 +111,7 @@ def _written_at(line: Line, received_at: float) -> float:
 
 
 def told(line: Line) -> str:
-    """A log line in a sentence; what another version logged under the same name, member by member."""
+    """A log line as a sentence; one that another version logged under the same name, as a list of its members."""
     try:
         return _TOLD.get(str(line["message"]), _other)(line)
     except (AttributeError, ArithmeticError, KeyError, OSError, TypeError, ValueError):

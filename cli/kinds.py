@@ -15,9 +15,9 @@ from feee_cancel.domain.documents import CancellationRequest, parse_event, parse
 from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 
 _MOST_BYTES = 5_000_000
-"""Of the records of one invocation: Lambda accepts 6 MB (Lambda quotas, invocation payload)."""
+"""The size of one invocation's records: Lambda accepts 6 MB (Lambda quotas, invocation payload)."""
 _SHOWN, _ID = 200, 40
-"""Characters of a text of others, and of what only tells two of them apart."""
+"""Characters shown of a text that others wrote, and of one that only tells two messages apart."""
 _NOT_OURS = "not what Lambda puts here for this stack"
 
 
@@ -102,7 +102,7 @@ def sound(event: Any, *, now: float) -> Any:
 
 
 def _send_again(stack: Stack, message: Message, now: float) -> None:
-    """Hand the event to the schedule's function, which Lambda tries three times again."""
+    """Hand the event to the schedule's function; Lambda again tries it three times."""
     payload = json.dumps(sound(message.body["requestPayload"], now=now)).encode()
     function = stack.output("ScheduleFunctionName")
     stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
@@ -175,7 +175,7 @@ def _is_settled(record: dict[str, Any]) -> bool:
 
 
 def _needed(record: dict[str, Any]) -> str:
-    """The record as JSON, without what the row was before, of which its state alone counts."""
+    """The record as JSON. Of the row as it was before, only the state is kept, as nothing else of it counts."""
     before = record["dynamodb"].get("OldImage", {})
     change = {**record["dynamodb"], "OldImage": {name: before[name] for name in {"state"} & before.keys()}}
     return json.dumps({**record, "dynamodb": change}, ensure_ascii=False)
@@ -207,7 +207,7 @@ def _is_settled_event(_: Stack, message: Message, __: float) -> str:
 
 
 def _deliver(stack: Stack, message: Message, _: float) -> None:
-    """Put the event back into the queue of those that are delivered, for three days more."""
+    """Put the event back into the queue of events to be delivered, for three more days."""
     body = json.dumps(message.body, ensure_ascii=False)
     stack.client("sqs").send_message(QueueUrl=stack.output("SettledEventsUrl"), MessageBody=body)
 

@@ -16,7 +16,7 @@ from feee_cancel.domain.faults import InvalidRequestError
 
 LEARNED = Path("feee-learned.json")
 UNKNOWN_ORDER = "0000000000000000000001"
-"""Nobody's: feee.io's begin with the day."""
+"""Nobody's order number: feee.io's begin with the day."""
 _QUESTION = (
     "To learn what feee.io answers to a cancel of an order that has ended, it has to be asked for one.",
     "The drain's function queries each of these orders first. It calls cancel only if feee.io shows that the order",
@@ -56,7 +56,7 @@ def learn(stack: Stack, lesson: Lesson, *, agree: Callable[[Words], bool], now: 
 
 
 def _can_be_written(file: Path) -> None:
-    """Before feee.io is asked for anything: what it answers can't be had again. Raises TroubleError."""
+    """Check it before feee.io is asked for anything: its answer couldn't be repeated. Raises TroubleError."""
     try:
         file.open("a").close()
     except OSError as error:

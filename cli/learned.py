@@ -101,7 +101,7 @@ def _members(answer: Answer) -> Iterator[str]:
 
 
 def _changed(answer: Answer) -> Iterator[str]:
-    """Whether an order was another after its cancel: that would be news."""
+    """Whether an order looked different after its cancel: that would be news."""
     recorded = answer["recorded"]
     if len(recorded) > len(("query", "cancel")) and _data(recorded[0]) != _data(recorded[-1]):
         yield "an order was shown otherwise after the cancel"

@@ -6,18 +6,18 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _DIGITS = 18
-"""Before or after the point: more of them are no amount of TRX, which has six places."""
+"""Digits before or after the point: with more, it is no amount of TRX, which has six places."""
 
 
 @dataclass(slots=True)
 class Money:
-    """`unread` is how many amounts were no numbers: what they were isn't known, and isn't in the sum."""
+    """`unread` is how many amounts were no numbers: their value isn't known, and isn't in the sum."""
 
     refunded: Decimal = Decimal(0)
     unread: int = 0
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Count what came back, which is that of a cancelled order; others' was announced at most."""
+        """Count what came back: a cancelled order's refund. Any other order's was at most announced."""
         if row["state"] != "cancelled":
             return
         amount = _number(row.get("refund_amount", 0))
@@ -28,7 +28,7 @@ class Money:
 
     @property
     def doubt(self) -> str:
-        """What is to be said of the sum; "" if nothing is."""
+        """What has to be said about the sum; "" if nothing has."""
         return f" (without {self.unread:,} whose refund_amount is no number)" if self.unread else ""
 
 

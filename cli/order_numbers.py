@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[0-9]{1,32}")
 _QUOTED = re.compile(r"=\"([0-9]+)\"|'([0-9]+)")
 """How spreadsheets keep a long number as a text."""
 _LINE_END, _AROUND = re.compile(r"\r\n?|\n"), " \t\ufeff\u00a0\u3000"
-"""Others that Unicode has (U+2028 and so on) are text within a cell: what follows them was never a row."""
+"""Unicode's other line ends (U+2028 and so on) are text within a cell: what follows them was never a row."""
 _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 _ENCODINGS = ("utf-8-sig", "utf-16")
 _DELIMITERS = ",;\t"
@@ -56,7 +56,7 @@ def _cells(text: str, file: str, column: str) -> list[str]:
     """The numbers. Raises TroubleError that names every line at fault: nothing is sent then."""
     try:
         cells = list(_column(text, file, column))
-    except csv.Error as error:  # a quote that isn't closed would take the orders up to the next for one cell
+    except csv.Error as error:  # an unclosed quote would make one cell of all orders up to the next quote
         raise TroubleError(f"Nothing was sent, for {_named(file)} can't be read as a table: {error}.") from error
     wrong = [f"line {line}: {why}" for line, cell in cells if (why := _fault(cell))]
     if wrong:
@@ -88,7 +88,7 @@ def _column(text: str, file: str, column: str) -> Iterator[tuple[int, str]]:
 
 
 def _place(column: str, heading: Sequence[str], file: str) -> int:
-    """Where the column is, if need be in capitals or small letters. Raises TroubleError."""
+    """Where the column is, in upper or lower case if need be. Raises TroubleError."""
     for name, names in ((column, list(heading)), (column.casefold(), [name.casefold() for name in heading])):
         if names.count(name) == 1:
             return names.index(name)
@@ -118,6 +118,6 @@ def _named(file: str) -> str:
 
 
 def chunks(numbers: Iterable[str], size: int) -> list[list[str]]:
-    """So many at a time."""
+    """The numbers, `size` at a time."""
     all_of_them = list(numbers)
     return [all_of_them[start : start + size] for start in range(0, len(all_of_them), size)]

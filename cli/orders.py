@@ -42,7 +42,7 @@ def cancel(api: Api, order_no: str, *, not_before: int | None, reason: str | Non
 
 
 def show(api: Api, order_no: str, *, now: float) -> Outcome:
-    """Look at a cancellation; shown is shown, whatever its state."""
+    """Look at a cancellation; to show it is a success, whatever its state."""
     answer = look(api, order_no)
     if answer.status != HTTPStatus.OK:
         return refused(answer)
@@ -109,7 +109,7 @@ def listed(
     wide: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """The first of the list that `keep` keeps, the latest due first."""
+    """The first rows of the list that `keep` keeps, the latest due first."""
     rows: list[Any] = []
     cursor: str | None = None
     while len(rows) < limit:

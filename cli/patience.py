@@ -22,7 +22,7 @@ Found = ApiAnswer | ApiError
 class NoUseError(Exception):
     """The API refuses, or gives no answer for minutes; `outcome` says so.
 
-    `undone` is whether nothing was done for sure.
+    `undone`: it is certain that nothing was done.
     """
 
     def __init__(self, found: Found) -> None:

@@ -26,7 +26,7 @@ class Bar:
         self._task = self._bar.add_task(what, total=total, note="")
 
     def at(self, done: int, note: str = "") -> None:
-        """So many are done."""
+        """Show that `done` are done."""
         if self._console.is_terminal:
             self._bar.update(self._task, completed=done, note=visible(note))
         elif self._now() - self._said_at >= _EVERY_SECONDS or done == self._total:

@@ -8,7 +8,7 @@ from typing import Any
 
 _BATCH = 10
 _HOLD_SECONDS = 300
-"""For so long nobody else gets a message that was taken out: time enough to answer a question."""
+"""For this long nobody else gets a message that was taken out: time enough to answer a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Queue:
             self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=seen_at_once)
 
     def _receive(self, until: float) -> Iterator[Message]:
-        """What was sent later isn't looked at, so that what fails again isn't met again."""
+        """Messages sent later are ignored, so that what fails again isn't met a second time."""
         while received := self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=_BATCH,

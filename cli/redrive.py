@@ -24,7 +24,7 @@ class _Work:
     why: dict[str, str] = field(default_factory=dict)
 
     def sort(self) -> tuple[dict[str, list[Message]], list[Message]]:
-        """What can be done again, by what it is, and what can't."""
+        """What can be done again, by its description, and what can't."""
         good: dict[str, list[Message]] = {}
         hopeless: list[Message] = []
         for message in self.held:

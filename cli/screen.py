@@ -21,11 +21,11 @@ COLOURS = {
     "rejected": "red",
     "failed": "bold red",
 }
-"""Of each state."""
+"""The colour of each state."""
 
 
 def tolerate_any_text() -> None:
-    """What the output's encoding lacks is shown as Python's escape; what the input's lacks is a mistype.
+    """What the output's encoding lacks is shown as Python's escape; what the input's lacks counts as mistyped.
 
     A stream that the caller closed is an empty one.
     """
@@ -38,7 +38,7 @@ def tolerate_any_text() -> None:
 
 
 def say(words: Words, file: TextIO | None = None) -> None:
-    """Print the words, to stdout or elsewhere. At a terminal a long line goes on away from the margin."""
+    """Print the words, to stdout or elsewhere. At a terminal a long line is continued indented."""
     file = file or sys.stdout
     width, console = _width(file), _Console(file=file, highlight=False, soft_wrap=True)
     colours = console.is_terminal and not console.no_color
@@ -52,7 +52,7 @@ def say(words: Words, file: TextIO | None = None) -> None:
 
 
 def show(console: Console, words: Words) -> None:
-    """Print the words on rich's console as `say` does: it makes no colours and no emoji of them (`:secret:`)."""
+    """Print the words on rich's console as `say` does, without rich making colours or emoji of them (`:secret:`)."""
     for line in [words] if isinstance(words, str) else words:
         for part in fitted(line, console.width if console.is_terminal else 0):
             console.print(Text(part), soft_wrap=True)
@@ -81,15 +81,15 @@ def _painted(part: str, state: str) -> Text:
 
 
 def to_nowhere(stream: TextIO) -> None:
-    """What is still in its buffer must not fail at the end of the program."""
+    """Send it nowhere: what is still in its buffer mustn't fail at the end of the program."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Console(Console):
-    """Where nobody reads any more, rich ends the program with status 1, which here means "no"."""
+    """If nobody reads any more, rich ends the program with status 1, which here means "no"."""
 
     def on_broken_pipe(self) -> None:
-        """Progress is left out from now on, and the work goes on; what was asked for raises BrokenPipeError."""
+        """Progress is left out from now on, and the work goes on; output that was asked for raises BrokenPipeError."""
         self.quiet = True
         if not self.stderr:
             raise BrokenPipeError

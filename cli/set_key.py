@@ -30,7 +30,7 @@ _SOON = (
 def set_key(stack: Stack, *, given: list[str]) -> Outcome:
     """Ask for the key, and put it into the stack's secret. Raises TroubleError.
 
-    `given` is what stood on the command line, where no key belongs.
+    `given` is what was on the command line, where no key belongs.
     """
     if given:
         return _outcome(Exit.USAGE, _NOT_HERE)
@@ -60,7 +60,7 @@ def typed() -> str:
 
 
 def piped() -> str:
-    """The one line of standard input; more than a line can be is left as it is, which is no key."""
+    """The one line of standard input. What is longer than a line can be is returned as it is, which is no key."""
     given = sys.stdin.read(_MOST + 1)
     return given if len(given) > _MOST else given.strip()
 

@@ -1,7 +1,7 @@
 """A secret for webhooks: made, put beside the others, and shown once.
 
 Incoming ones stand under their senders' names (docs/decisions/0023); settled events are signed with a list. An earlier
-secret of the same sender goes on counting until it is dropped, so that nothing is refused while the sender changes.
+secret of the same sender stays valid until it is dropped, so that nothing is refused while the sender changes.
 """
 
 import re
@@ -80,7 +80,7 @@ def _arn(stack: Stack, *, outgoing: bool) -> str:
 
 
 def _named(sender: str | None) -> list[str]:
-    """The sender as an argument, which may begin as an option does."""
+    """The sender as an argument; its name may begin like an option."""
     return [] if sender is None else ["--", sender] if sender.startswith("-") else [sender]
 
 

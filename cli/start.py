@@ -15,7 +15,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except ImportError as error:  # the environment is an earlier version's
-        print(f"{error}. First, in {ROOT}: make setup", file=sys.stderr)  # noqa: T201 - cli.screen may be what lacks it
+        print(f"{error}. First, in {ROOT}: make setup", file=sys.stderr)  # noqa: T201 - cli.screen may be missing
         return _TROUBLE
     return run()
 

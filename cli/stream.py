@@ -42,7 +42,7 @@ class Span:
 
 
 def _sequence(value: object) -> str:
-    """A sequence number, word for word: its zeros in front belong to it. Raises ValueError."""
+    """A sequence number, word for word: its leading zeros belong to it. Raises ValueError."""
     if not isinstance(value, str) or not _SEQUENCE.fullmatch(value):
         raise ValueError(value)
     return value

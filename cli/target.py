@@ -26,7 +26,7 @@ from feee_cancel_client.aws import CONFIG, Clients, at_emulator
 
 _REQUEST_IDS = {"x-amzn-requestid", "x-amz-request-id"}
 _SIGN_IN = {"sso", "sso-oidc", "signin"}
-"""Their errors have been seen without; botocore itself misses credentials in those of somebody else."""
+"""Their errors were seen without a request id. If somebody else answers, botocore itself finds no credentials in it."""
 
 
 class Call(Protocol):
@@ -66,11 +66,11 @@ class Stack:
     where: Where = DEFAULT
 
     def output(self, key: str) -> str:
-        """An output of the stack. Raises TroubleError if its version has none such."""
+        """An output of the stack. Raises TroubleError if its version has no such output."""
         return output(self.outputs, key)
 
     def arn(self, service: str, resource: str) -> str:
-        """What a resource is called that is in the stack's own account and region."""
+        """The ARN of a resource in the stack's own account and region."""
         return arn(self.outputs, service, resource)
 
 
@@ -120,9 +120,9 @@ def session_of(core: botocore.session.Session, *, profile: str | None, region: s
 
 
 def _is_of_aws(response_dict: dict[str, Any], operation_model: OperationModel, **_: object) -> None:
-    """Each of AWS's answers has a request id; without one, a page that says 200 would be an empty queue to botocore.
+    """Refuse a success without a request id, which all of AWS's have: to botocore, a page may look like an empty queue.
 
-    Raises TroubleError for it. An error without one keeps its status alone, which botocore tries again if it may pass.
+    Raises TroubleError for it. An error without one keeps only its status, by which botocore may try again.
     """
     if operation_model.service_model.service_name in _SIGN_IN:
         return
@@ -137,9 +137,9 @@ def _is_of_aws(response_dict: dict[str, Any], operation_model: OperationModel, *
 
 
 def credentials_of(session: boto3.Session) -> Credentials:
-    """The user's, had already: who asks a terminal or a program for them does it now. Raises TroubleError.
+    """The user's credentials, fetched now: a terminal or a program may have to be asked for them. Raises TroubleError.
 
-    botocore lets through what programs, files and servers that it asks for credentials raise and answer.
+    botocore asks programs, files and servers for them, and passes on whatever they raise or answer.
     """
     try:
         found = session.get_credentials()
@@ -169,7 +169,7 @@ def client_of(session: boto3.Session, service: str, config: Config = CONFIG) -> 
     make: Any = session.client
     try:
         client = make(service, config=config)
-        _ = urlsplit(client.meta.endpoint_url).port  # which has to be one
+        _ = urlsplit(client.meta.endpoint_url).port  # raises ValueError if it is none
     except BotoCoreError:
         raise
     except ValueError as error:
@@ -179,20 +179,20 @@ def client_of(session: boto3.Session, service: str, config: Config = CONFIG) -> 
 
 
 def output(outputs: Mapping[str, str], key: str) -> str:
-    """One of a stack's outputs. Raises TroubleError if there is none such."""
+    """One of a stack's outputs. Raises TroubleError if there is no such output."""
     if key not in outputs:
         raise TroubleError(f"The stack has no output {key}: it isn't this project's, or it is older. Deploy it again.")
     return outputs[key]
 
 
 def arn(outputs: Mapping[str, str], service: str, resource: str) -> str:
-    """What a resource is called in the account and region of the stack with these outputs."""
+    """The ARN of a resource in the account and region of the stack with these outputs."""
     _, partition, _, region, account, *_ = output(outputs, "ScheduleFunctionArn").split(":")
     return f"arn:{partition}:{service}:{region}:{account}:{resource}"
 
 
 def _url(outputs: Mapping[str, str], endpoint: str) -> str:
-    """The API's. Where API Gateway is an emulator on this machine (AWS_ENDPOINT_URL), its APIs are there too."""
+    """The API's URL. If API Gateway is an emulator on this machine (AWS_ENDPOINT_URL), its APIs are there, too."""
     url, emulator = output(outputs, "ApiUrl"), urlsplit(endpoint)
     if emulator.hostname not in {"127.0.0.1", "localhost"} or not url.startswith("https://"):
         return url

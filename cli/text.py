@@ -44,13 +44,13 @@ class TableRow(str):
 
 
 class Copied(str):
-    """A line to be copied, a command for example: at a terminal it isn't broken either. Nobody else's text is in it."""
+    """A line to be copied, a command for example: even a terminal doesn't break it. Nobody else's text is in it."""
 
     __slots__ = ()
 
 
 def lines(words: Words) -> list[str]:
-    """Each line with everything in it that a screen would obey or not show, as Python's escape."""
+    """Each line, with Python's escapes for everything in it that a screen would obey or not show."""
     several = [words] if isinstance(words, str) else words
     return [Copied(visible(line)) if isinstance(line, Copied) else visible(line) for line in several]
 
@@ -105,7 +105,7 @@ def clipped(text: str, most: int) -> str:
 
 
 def _end(text: str, start: int, width: int) -> int:
-    """Where a line of a screen that begins there ends: behind the last blank of its second half, if there is one.
+    """Where a line of a screen that begins there ends: after the last blank of its second half, if there is one.
 
     That blank may be just beyond the width: it isn't shown.
     """

@@ -13,7 +13,7 @@ from cli.target import Api
 from feee_cancel_client import ApiAnswer
 
 _SOON, _LATE = 1.0, 15.0
-"""Seconds between looks: the drain is within a second or two of what is due, and others may move what waits long."""
+"""Seconds between looks: the drain is within a second or two of what is due, and others may move a distant due time."""
 
 
 class Screen(Protocol):
@@ -42,7 +42,7 @@ def watch(
 ) -> Outcome:
     """Follow the cancellation for at most `patience` seconds. Ctrl-C ends it; the cancellation goes on by itself.
 
-    What passes by itself (too many requests, trouble at the service or in the network) is waited for.
+    It waits for trouble that passes by itself (too many requests, the service, the network).
     """
     seen, ends = _Seen({"order_no": order_no}), now() + patience if patience is not None else None
     try:

@@ -1,4 +1,4 @@
-"""How the user named the stack: a command that they are told names it so, too, for on another it would do harm."""
+"""How the user named the stack: the commands that we suggest name it so, too, as they could harm another."""
 
 import shlex
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Where:
     local: bool = False
 
     def command(self, name: str, *words: str) -> str:
-        """A command of ours about this stack, as a shell reads it. The stack comes first: half of it harms no other."""
+        """A command of ours for a shell. The stack comes first, so that half a command harms no other stack."""
         named = {"--stack": self.stack if self.stack != DEFAULT_NAME else None, **self._settings}
         options = ["--local"] if self.local else _given(named)
         return shlex.join(["./feee-cancel", name, *options, *words])

@@ -36,7 +36,7 @@ WHY_NOT: Mapping[str, str] = {
 }
 _IN_DOUBT = "a cancel may have taken effect unseen"
 _COLUMNS = (24, 12, 21, 14)
-"""Their widths; what is in the last one ends the line."""
+"""The widths of the columns but the last, which ends the line."""
 _HEADINGS = ("order", "state", "when", "refund (TRX)", "why")
 _WIDE = (*_COLUMNS, 18, 21, 7, 46, 20)
 _WIDE_HEADINGS = (*_HEADINGS[:4], "reason", "asked at", "tries", "asked by", "for", "why")
@@ -108,7 +108,7 @@ def lookup(body: Mapping[str, Any], *, now: float) -> str:
 
 
 def at(seconds: float, *, zone: str = " %z") -> str:
-    """A time, in this machine's zone. What a row that can't be read says may be none."""
+    """A time, in this machine's zone. A row that can't be read may hold something that is none."""
     try:
         return datetime.fromtimestamp(seconds).astimezone().strftime(f"%Y-%m-%d %H:%M:%S{zone}")
     except (OverflowError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""`make deploy`: build, deploy, have the key, look at the stack, say how it is called."""
+"""`make deploy`: build, deploy, ask for the key, examine the stack, say how to call it."""
 
 import os
 import subprocess
@@ -75,7 +75,7 @@ def step(console: Console, title: str) -> Iterator[None]:
 
 
 def shown(console: Console) -> Callable[[Words], None]:
-    """Prints lines; what a terminal would obey in them is shown, for CloudFormation repeats what others wrote."""
+    """Prints lines, with what a terminal would obey made visible, for CloudFormation repeats what others wrote."""
     return lambda words: show(console, words.split("\n") if isinstance(words, str) else words)
 
 
@@ -97,7 +97,7 @@ def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
 
 
 def _lines(error: Exception) -> list[str]:
-    """What a tool on this machine says has lines of its own."""
+    """The error as lines: what a tool on this machine says has several."""
     return lines(words_of(error)) if isinstance(error, EXPECTED) else str(error).split("\n")
 
 

@@ -35,7 +35,7 @@ _EXPORT = """
 _TOKEN = '\n    -H "x-amz-security-token: $AWS_SESSION_TOKEN" \\'
 
 _ADDRESS = re.compile(r"(https?://|arn:)[\w:/.-]{1,200}", re.ASCII)
-"""In one piece it says nothing but itself, so a line with it can be copied; whatever else others wrote is wrapped."""
+"""What can't be mistaken for anything else, so a line with it may be copied unbroken. Others' other text is wrapped."""
 
 
 def closing(

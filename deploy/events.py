@@ -28,7 +28,7 @@ _FIXES = {
     r"subnet|security group|[Nn]etwork": "Check SubnetIds and SecurityGroupIds: both, of one VPC in this region.",
     r"KMS|kms:": "Check the KMS key's ARN, and that its policy allows these credentials to use it.",
 }
-"""By what AWS says; the first that fits."""
+"""What fixes a failure, by what AWS says; the first that fits."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ def follow(
     show: Callable[[str], None],
     rest: Callable[[float], None] = time.sleep,
 ) -> list[dict[str, Any]]:
-    """Show each event as a line until `ended` says so. All of them."""
+    """Show each event as a line until `ended` says so. Returns all of them."""
     told: list[dict[str, Any]] = []
     while True:
         over = ended()

@@ -13,7 +13,7 @@ _PATIENCE_SECONDS = 180
 
 
 def have_python(show: Callable[[str], None]) -> None:
-    """Fetch one if there is none and the network allows it; without one, functions work, and start slowly."""
+    """Fetch one if there is none and the network allows it; without one, functions work, but start slowly."""
     if not _missing():
         return
     show("    There is no Python 3.13 here; fetching one (30 MB, once) ...")

@@ -18,7 +18,7 @@ _LATER = "The stack has no key of feee.io yet. Set it: ./feee-cancel set-key {op
 
 
 def ask_for_the_key(wanted: Wanted, stack: Stack, show: Callable[[Words], None]) -> None:
-    """Have it set if there is none, and say how that is done later. Without a terminal nobody is asked."""
+    """Let it be set if there is none, and say how to set it later. Without a terminal nobody is asked."""
     secret = Document(stack.client("secretsmanager"), stack.output("FeeeKeySecretArn"))
     if is_key(secret.read().get("key")):
         return

@@ -12,7 +12,7 @@ _HEAD = """The layer of dependencies bundles the packages below, cut down to wha
 botocore's list of certificate authorities is Mozilla's, under the Mozilla Public License 2.0 (https://mozilla.org/MPL/2.0/).
 """
 _SUPPLIED = ROOT / "layers/dependencies/licenses"
-"""Of packages whose wheel has none, from their source."""
+"""The licences of packages whose wheel has none, from their source."""
 _LICENCE = re.compile(r"(LICEN[CS]E|NOTICE|COPYING).*", re.IGNORECASE)
 
 

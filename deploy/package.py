@@ -68,7 +68,7 @@ def version() -> str:
 
 
 def _zip(folder: Path, to: Path) -> None:
-    """Readable for Lambda, whoever made the files."""
+    """Zip a folder, readable for Lambda, whoever made the files."""
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(str(file.relative_to(folder)), _THE_ZIPS_DATE)

@@ -56,7 +56,7 @@ def _command(wanted: Wanted, template: Path, region: str) -> list[str]:
 
 
 def overrides(parameters: Mapping[str, str]) -> list[str]:
-    """As SAM CLI reads them: quoted, with a backslash before what would end that. Those not given stay as they are."""
+    """As SAM CLI reads them: quoted, with a backslash before what would end a quote. Others stay as they are."""
     quoted = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in parameters.items()}
     return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in quoted.items())] if quoted else []
 

@@ -68,7 +68,7 @@ def _says(session: Any, stack: str) -> Iterator[str]:
 def _held(session: Any, name: str) -> dict[str, list[str]]:
     """The physical ids of the stack's resources that are there, by type.
 
-    CloudFormation lists those too that a rollback or an earlier deletion took away, or that never came to be.
+    CloudFormation also lists those that a rollback or an earlier deletion took away, or that never came to be.
     """
     held: dict[str, list[str]] = {}
     pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
@@ -93,7 +93,7 @@ def _is_gone(session: Any, table: str) -> bool:
 
 
 def _orders(session: Any, table: str) -> Iterator[str]:
-    """A warning where cancellations would be left to themselves."""
+    """A warning if cancellations would be left to themselves."""
     query = session.client("dynamodb").get_paginator("query")  # one answer counts 1 MB of the index at most
     count = sum(
         page["Count"]
@@ -112,7 +112,7 @@ def _orders(session: Any, table: str) -> Iterator[str]:
 
 
 def _table_costs(session: Any, table: str) -> str:
-    """DynamoDB counts every six hours."""
+    """What the table holds and costs, as DynamoDB counts it every six hours."""
     size = session.client("dynamodb").describe_table(TableName=table)["Table"]
     gigabytes = size.get("TableSizeBytes", 0) / _GB
     return f"{size.get('ItemCount', 0)} cancellations, {gigabytes:.3f} GB, ${gigabytes * _TABLE_DOLLARS:.2f} a month"

@@ -1,4 +1,4 @@
-"""What is to be deployed, and where: what stood behind `make deploy`."""
+"""What is to be deployed, and where: what was given after `make deploy`."""
 
 import difflib
 import re
@@ -79,7 +79,7 @@ def _parameter(word: str) -> tuple[str, str]:
 
 
 def _can_be_tuned(value: str) -> None:
-    """CloudFormation refuses other names; what is within a name's limits, the functions know."""
+    """Check the values as the functions would; CloudFormation only refuses unknown names."""
     try:
         tuning(value)
     except TuningError as error:

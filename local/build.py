@@ -19,13 +19,13 @@ BUILDS = ROOT / ".local/builds"
 _BYTECODE = ROOT / "layers/bytecode.sh"
 _INPUTS = ("template.yaml", "samconfig.toml", "functions", "layers", "requirements/sam.txt", "requirements/uv.txt")
 _KEPT = 3
-"""Builds; the one that wasn't asked for the longest goes first."""
+"""This many builds are kept; the least recently used goes first."""
 
 
 def build() -> Path:
     """The built template; builds only if no build has these inputs. Raises LocalError.
 
-    Bytecode that can't be compiled is warned of on stderr.
+    A warning on stderr says so if bytecode can't be compiled.
     """
     compiler = run([str(_BYTECODE)], cwd=ROOT, env={})
     if compiler.startswith("warning:"):
@@ -46,7 +46,7 @@ def sam_build(folder: Path) -> None:
 
 
 def _make(built: Path, compiler: str) -> None:
-    """Build beside the place that it is for, because the built template names openapi.yaml by its way from there."""
+    """Build beside the place that it is for, because the built template names openapi.yaml by its relative path."""
     fresh = built.with_name("new")
     sam_build(fresh)
     if _fingerprint(compiler) != built.name:

@@ -27,7 +27,7 @@ PICTURE = ROOT / "docs/dashboard.png"
 _SECONDS = 240
 _PERIOD = 20
 _GAP_SECONDS = 65
-"""The backlog is reported by each tick, once a minute; what is missing for longer is missing."""
+"""Each tick reports the backlog, once a minute; a longer silence is a gap."""
 _INK, _FAINT = "#2b2b33", "#77777f"
 _COLOURS = ("#2563eb", "#16a34a", "#ea580c", "#9333ea", "#0891b2", "#dc2626")
 _CAPTION = (
@@ -89,7 +89,7 @@ def play(stack: LocalStack, seconds: float) -> None:
 def ours(widgets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The panels whose every metric is the service's own, with the headings that have some; moved up, in their order.
 
-    Of AWS's own metrics the emulator emits few: a panel of them would show what isn't so.
+    The emulator emits few of AWS's own metrics: a panel of them would show what isn't so.
     """
     kept: list[Mapping[str, Any]] = []
     heading, y = None, 0
@@ -180,7 +180,7 @@ def with_gaps(times: Sequence[datetime], values: Sequence[float], start: float) 
 
 
 def picture(stack: LocalStack, start: float) -> Figure:
-    """The deployed stack's dashboard, with what happened since the start, a reading of unix seconds."""
+    """The deployed stack's dashboard, with what happened since `start`, in unix seconds."""
     cloudwatch = stack.client("cloudwatch")
     cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[recorded(datum) for datum in emitted(stack)])
     (listed,) = cloudwatch.list_dashboards()["DashboardEntries"]

@@ -1,6 +1,6 @@
-"""Starts the emulator (MiniStack) behind the guard, in its own process: one port, and no way around. For its Python.
+"""Starts the emulator (MiniStack) behind the guard, in its own process: one port, no way around. Run by its own Python.
 
-MiniStack doesn't verify the signatures of what it takes for root's keys, and serves some paths to anybody. So each
+MiniStack doesn't verify signatures by keys that it considers root's, and serves some paths to anybody. So each
 request has to be signed with credentials that the emulator knows, those of the run (AWS_ACCESS_KEY_ID and
 AWS_SECRET_ACCESS_KEY) or of a role or user made there. Routes of deployed APIs are the exception: there MiniStack
 itself asks for a signature if the route has AWS_IAM.
@@ -144,7 +144,7 @@ async def _answer(send: Any, status: int, headers: Headers, body: bytes) -> None
 
 
 def joining(evaluate: Any) -> Any:
-    """MiniStack's evaluation of conditions, which takes Fn::Join for text (AWS documents it within Fn::Equals)."""
+    """MiniStack's evaluation of conditions, after evaluating Fn::Join in them (AWS documents it within Fn::Equals)."""
 
     def joined(part: Any, parameters: Any) -> Any:
         match part:
@@ -163,7 +163,7 @@ def joining(evaluate: Any) -> Any:
 
 
 def let_conditions_join() -> None:
-    """In each module that evaluates conditions."""
+    """Let Fn::Join work in each module that evaluates conditions."""
     evaluate = joining(engine._evaluate_conditions)  # noqa: SLF001 - there is no other way in
     for name, module in list(sys.modules.items()):
         if name.startswith("ministack.services.cloudformation") and hasattr(module, "_evaluate_conditions"):
@@ -217,15 +217,15 @@ def let_logs_be_read_in_pages() -> None:
 
 
 class Unpacked(zipfile.ZipFile):
-    """Functions and layers, each unpacked once for all environments of a run, which can but read them, as on AWS.
+    """Functions and layers, each unpacked once for all environments of a run, which can only read them, as on AWS.
 
-    A start finds what Python compiled at an earlier one. MiniStack unpacks, and Python compiles, for each.
+    So a start finds the bytecode of an earlier one. MiniStack itself unpacks, and Python compiles, for each start.
     """
 
     _at_a_time = threading.Lock()
 
     def namelist(self) -> list[str]:
-        """None that MiniStack has to check: `extractall` of Python's library leaves no folder."""
+        """No names, so MiniStack checks none: Python's own `extractall` never leaves its folder."""
         return []
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
@@ -247,9 +247,9 @@ def let_functions_start_quickly() -> None:
 
 
 def not_with_the_previous_template(update: Any) -> Any:
-    """MiniStack's update, which refuses what AWS documents not to do (AWS::LanguageExtensions transform, remarks).
+    """MiniStack's update, made to refuse what doesn't work on AWS (AWS::LanguageExtensions transform, remarks).
 
-    CloudFormation would have the processed template, with the parameters' old values in it. So the original is given.
+    CloudFormation would reuse the processed template, which has the parameters' old values. So the original is needed.
     """
 
     def updated(parameters: Any) -> Any:
@@ -264,7 +264,7 @@ def not_with_the_previous_template(update: Any) -> Any:
 
 
 def let_templates_be_given_again() -> None:
-    """By updates and by change sets."""
+    """Make updates and change sets refuse a previous template that AWS couldn't reuse."""
     for action in ("UpdateStack", "CreateChangeSet"):
         handlers._ACTION_HANDLERS[action] = not_with_the_previous_template(handlers._ACTION_HANDLERS[action])  # noqa: SLF001 - there is no other way in
 

@@ -53,7 +53,7 @@ def call(*arguments: str, stdin: Sequence[str] | None = None) -> str:
 
 
 def host_address(image: str) -> str | None:
-    """The address by which containers reach this machine, where this machine has it.
+    """The address by which containers reach this machine, if this machine has it.
 
     None if the engine runs in a machine of its own (Docker Desktop, Finch): there, containers reach this machine's
     loopback interface.

@@ -12,7 +12,7 @@ _CHUNK = 65_536
 
 
 class _Forward(BaseRequestHandler):
-    """Passes bytes on in both directions until both sides have said all."""
+    """Passes bytes on in both directions until both sides have finished."""
 
     def handle(self) -> None:
         port = self.request.getsockname()[1]

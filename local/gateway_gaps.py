@@ -22,7 +22,7 @@ def complete(gateway: Any, api: str, document: Mapping[str, Any]) -> None:
 
 
 def _serve_any_method(gateway: Any, of: dict[str, str], item: Mapping[str, Any]) -> None:
-    """Serve every other method by the function that serves the path's first."""
+    """Let the function that serves the path's first method serve every other method, too."""
     method = next(method for method in item if method != ANY)
     uri = gateway.get_method(**of, httpMethod=method.upper())["methodIntegration"]["uri"]
     gateway.put_method(**of, httpMethod="ANY", authorizationType=_authorization(item[ANY]))

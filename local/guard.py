@@ -49,7 +49,7 @@ def guarded(app: "WSGIApplication") -> "WSGIApplication":
 
     def checked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         why = refusal(_headers(environ), environ["wsgi.url_scheme"])
-        if not environ.get("REQUEST_URI", "/").startswith("/"):  # whose host Werkzeug takes for the header's
+        if not environ.get("REQUEST_URI", "/").startswith("/"):  # Werkzeug would use that host, not the header's
             why = _NAMES_ONLY
         if why is None:
             return app(environ, _without_cors(start_response))

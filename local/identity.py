@@ -1,4 +1,4 @@
-"""What this process's own emulator knows: others, and pages in the browser, can't guess it."""
+"""The credentials of this process's own emulator: others, and pages in the browser, can't guess them."""
 
 import secrets
 

@@ -1,7 +1,7 @@
 """One process at a time in this checkout. Standard library only: make uses it before anything is installed.
 
-`python local/lock.py TARGET SOURCE ... -- COMMAND ...` runs the command, unless by the time that it may another process
-has made the target from these sources.
+`python local/lock.py TARGET SOURCE ... -- COMMAND ...` runs the command, unless another process has made the target
+from these sources by the time that the lock is free.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ _INSTALLING = Path(__file__).parents[1] / ".local/setup.lock"
 
 @contextmanager
 def alone(file: Path) -> Iterator[None]:
-    """Hold the lock until the block ends, however it ends. Says so where another process has to be waited for."""
+    """Hold the lock until the block ends, however it ends. Says so if it has to wait for another process."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as held:
         try:

@@ -24,7 +24,7 @@ class Datum:
 
 
 def emitted(stack: "LocalStack", *, since: float = 0) -> list[Datum]:
-    """All that the functions emitted since then, a reading of unix seconds."""
+    """All that the functions emitted since `since`, in unix seconds."""
     return [datum for line in _lines(stack, since) for datum in embedded(line) if datum.at >= since]
 
 

@@ -1,6 +1,6 @@
 """`make docs`: the API's reference as a page (Swagger UI over openapi.yaml) whose "try it" calls the local stack.
 
-The assets come from Powertools' package; the page loads nothing from elsewhere. The API wants signatures, which a page
+The assets come from Powertools' package; the page loads nothing from elsewhere. The API needs signatures, which a page
 can't make, so calls go to the server of the page, which signs them with the local stack's credentials.
 """
 
@@ -74,7 +74,7 @@ def reference(api: ApiClient, webhook_secret: str) -> Flask:
     @app.before_request
     def only_this_page() -> None:
         """A second lock behind the guard's: another page can neither read the secret nor send the header."""
-        request.get_data()  # whole, or the connection's next request would begin with it
+        request.get_data()  # all of it, or the rest would begin the connection's next request
         told = request.headers.get("X-Page-Secret", "")
         if request.path.startswith(f"{_STAGE}/") and not hmac.compare_digest(told.encode(), secret.encode()):
             abort(HTTPStatus.FORBIDDEN)

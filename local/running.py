@@ -1,4 +1,4 @@
-"""Says where the stack of `make local` is, and its secrets: in files of this user's alone, there as long as it runs.
+"""Says where `make local`'s stack is, and its secrets: in files that only this user can read, there as long as it runs.
 
 One is for the commands and for `make docs`, the other is for shells: `. .local/env.sh`.
 """

@@ -1,4 +1,4 @@
-"""What SAM CLI gets to know of the local stack: a template of the built functions, and their variables."""
+"""What SAM CLI has to know of the local stack: a template of the built functions, and their variables."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def write(folder: Path, stack: LocalStack, artifacts: Path) -> None:
     """Write both files: the artifacts' template and the deployed functions' variables.
 
     SAM CLI passes on no variable that isn't declared, and template.yaml mustn't declare AWS_ENDPOINT_URL: so this
-    template declares them all, and this machine's architecture. It names every file by its whole path.
+    template declares them all, and this machine's architecture. It names every file by its absolute path.
     """
     template = json.loads(json.dumps(cfn_yaml.load(str(artifacts / "template.yaml"))))
     functions = [name for name in _deployed_functions(stack) if name in template["Resources"]]

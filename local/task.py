@@ -10,7 +10,7 @@ from local.errors import LocalError, leave_the_users_settings
 
 @contextmanager
 def task(*, serves: bool = False) -> Iterator[None]:
-    """Away from the user's AWS settings and proxies; trouble is words. Ctrl-C breaks it off, or ends what `serves`.
+    """Away from the user's AWS settings and proxies; errors become words. Ctrl-C breaks it off, or ends what `serves`.
 
     SIGTERM ends as Ctrl-C does, so that what was started is stopped; a background job takes SIGINT too.
     """

@@ -51,7 +51,7 @@ CHECKS: tuple[Check, ...] = (
     alarms.alarms_have_their_metrics,
 )
 _WITHOUT_OUTPUTS = 3
-"""So many checks make sense of a stack that never came about."""
+"""This many checks, the first ones, make sense for a stack that never came about."""
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 _GONE = {
     "ResourceNotFoundException",

@@ -15,13 +15,13 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 OVERRIDE = "X-HTTP-Method-Override"
 _REFUSED = (401, 403)
 _HARMLESS = (200, 404)
-"""It stays a GET, or the function refuses whatever has this header."""
+"""Either it stays a GET, or the function refuses any request with this header."""
 _SOME_ORDER = "1"
 _AGAIN = "Deploy this version again; until then, anybody may ask, look and withdraw."
 
 
 def methods_are_locked(there: Deployment) -> Iterator[Finding]:
-    """API Gateway asks for AWS_IAM at every method but the webhook's, as it imported them."""
+    """API Gateway, as it imported the methods, asks for AWS_IAM at each but the webhook's."""
     name = "methods are locked"
     found = [*_methods(there)]
     unlocked = [f"{method} {path}" for path, method, kind in found if kind != "AWS_IAM" and path != WEBHOOK]
@@ -70,7 +70,7 @@ def unsigned_requests_are_refused(there: Deployment) -> Iterator[Finding]:
 def a_header_changes_no_method(there: Deployment) -> Iterator[Finding]:
     """X-HTTP-Method-Override, which API Gateway documents, gives nobody a method that they aren't allowed.
 
-    A GET that claims to be a POST without a document harms nothing, whoever takes it for one.
+    A GET that claims to be a POST, without a document, does no harm even if it is taken for one.
     """
     name = "a header changes no method"
     own = _overridden(there, ...)

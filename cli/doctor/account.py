@@ -27,7 +27,7 @@ def the_clock_is_right(there: Deployment) -> Iterator[Finding]:
 
 
 def clock(answered: Mapping[str, Any], *, now: float) -> Finding | None:
-    """What the Date of an answer (its ResponseMetadata) says of a clock; None if it has none."""
+    """What the Date of an answer (its ResponseMetadata) says about a clock; None if it has no Date."""
     try:
         date = parsedate_to_datetime(answered["HTTPHeaders"]["date"]).timestamp()
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""Alarms look at metrics that exist, and ring."""
+"""Alarms watch metrics that exist, and can reach somebody."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, ok, warning, wrong
 
 ALWAYS = {"OldestOverdue": "each tick emits it", "5XXError": "API Gateway emits it with each request, 0 too"}
-"""Metrics that aren't emitted in trouble alone."""
+"""Metrics that are emitted even without trouble, with why."""
 NAMES = {
     *("announcements-late", "api-server-errors", "attempt-crashed", "cancellation-failed", "drain-late"),
     *("drain-not-running", "failed-events", "malformed-event", "misconfigured", "refund-missing"),
@@ -34,7 +34,7 @@ def alarms_have_their_metrics(there: Deployment) -> Iterator[Finding]:
 
 
 def alarms_are_on(there: Deployment) -> Iterator[Finding]:
-    """No alarm was switched off, and none rings."""
+    """No alarm was switched off, and none is in alarm."""
     name, found = "alarms are on", [*_alarms(there.client("cloudwatch"), there.name)]
     off = [alarm["AlarmName"] for alarm in found if not alarm["ActionsEnabled"]]
     to_nobody = [alarm["AlarmName"] for alarm in found if not alarm["AlarmActions"]]
@@ -61,13 +61,13 @@ def _missing(metric: _Metric) -> Finding:
 
 
 def _alarms(cloudwatch: Any, stack: str) -> Iterator[Mapping[str, Any]]:
-    """The stack's own; those of a stack whose name goes on after this one's begin with the same."""
+    """The stack's own. The prefix also fits the alarms of a stack whose longer name begins with this one's."""
     for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-"):
         yield from (one for one in page["MetricAlarms"] if one["AlarmName"].removeprefix(f"{stack}-") in NAMES)
 
 
 def _known(cloudwatch: Any, metric: _Metric) -> Iterator[_Metric]:
-    """What CloudWatch has of this name with these dimensions, and perhaps others."""
+    """The metrics that CloudWatch has with this name and these dimensions, perhaps with others besides."""
     namespace, name, dimensions = metric
     wanted = [{"Name": dimension, "Value": value} for dimension, value in sorted(dimensions)]
     pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=namespace, MetricName=name, Dimensions=wanted)

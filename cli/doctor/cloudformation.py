@@ -14,7 +14,7 @@ _COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_P
 _AS_BEFORE = {"UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"}
 _STUCK = {"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED"}
 _LOOKS, _PAUSE = 60, 2
-"""Two minutes, in seconds at a time."""
+"""Two minutes: how often to look, and the seconds in between."""
 
 
 def the_stack_is_deployed(there: Deployment) -> Iterator[Finding]:

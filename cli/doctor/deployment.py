@@ -32,11 +32,11 @@ class Deployment:
         return float(self.parameters[parameter])
 
     def output(self, key: str) -> str:
-        """An output. Raises TroubleError if the stack's version has none such."""
+        """An output. Raises TroubleError if the stack's version has no such output."""
         return output(self.outputs, key)
 
     def arn(self, service: str, resource: str) -> str:
-        """What a resource is called that is in the stack's own account and region."""
+        """The ARN of a resource in the stack's own account and region."""
         return arn(self.outputs, service, resource)
 
     @property

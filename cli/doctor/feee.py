@@ -1,4 +1,4 @@
-"""feee.io itself, asked by the drain's function: from the address that allow-lists have to know."""
+"""feee.io itself, asked by the drain's function: from the address that allow-lists have to hold."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -10,11 +10,11 @@ from cli.doctor.finding import Finding, ok, warning, wrong
 
 FUNCTIONS = ("ApiFunctionName", "WebhookFunctionName", "ScheduleFunctionName", "NotifyFunctionName")
 POSTER = "DeliverFunctionName"
-"""It is there with SettledWebhookUrl alone."""
+"""It exists only with SettledWebhookUrl."""
 CALL_SECONDS = 16
 """The longest that a request at the API waits for feee.io."""
 OTHERS = 6
-"""The drain, two ticks that find it at work, the webhook, the notifier, one to spare."""
+"""One for the drain, two for ticks that find it at work, one each for webhook and notifier, one to spare."""
 POSTERS = 2
 """With SettledWebhookUrl: as many post events at once as their queue's mapping allows."""
 
@@ -58,7 +58,7 @@ def executions_suffice(there: Deployment) -> Iterator[Finding]:
 
 
 def no_function_is_switched_off(there: Deployment) -> Iterator[Finding]:
-    """No function has a reserved concurrency of 0; who has one reserved is told."""
+    """No function has a reserved concurrency of 0; any other reservation is reported."""
     name, client = "no function is switched off", there.client("lambda")
     reserved = {
         output: client.get_function_concurrency(FunctionName=there.output(output)).get("ReservedConcurrentExecutions")
@@ -74,7 +74,7 @@ def no_function_is_switched_off(there: Deployment) -> Iterator[Finding]:
 
 
 def somebody_is_told(there: Deployment) -> Iterator[Finding]:
-    """The alarms' topic has a subscription, and whoever it is has confirmed it."""
+    """The alarms' topic has a subscription, and the subscriber has confirmed it."""
     name, topic = "somebody hears of alarms", there.outputs.get("AlarmTopicArn")
     if topic is None:
         yield warning(name, "the stack has no alarms", "Deploy with Alarms=you@example.com.")

@@ -8,7 +8,7 @@ from cli.doctor.finding import Finding, ok, wrong
 
 _NAME = "roles allow what their functions do"
 Needs = Mapping[str, tuple[str, ...]]
-"""What is done, by what it is done to."""
+"""Actions, by the thing that they are done to."""
 
 _ROWS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 _READ, _SEND, _INVOKE = ("secretsmanager:GetSecretValue",), ("sqs:SendMessage",), ("lambda:InvokeFunction",)
@@ -48,7 +48,7 @@ NEEDS_TO_POST: Mapping[str, Needs] = {
         "logs": _LOG,
     }
 }
-"""The same with SettledWebhookUrl alone."""
+"""The same for what exists only with SettledWebhookUrl."""
 
 
 def roles_allow_what_their_functions_do(there: Deployment) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def _role(there: Deployment, output: str) -> tuple[str, str]:
 
 
 def _things(there: Deployment) -> dict[str, str]:
-    """The ARNs of what is worked with."""
+    """The ARN of each thing that actions are done to."""
     table = there.client("dynamodb").describe_table(TableName=there.output("TableName"))["Table"]
     return {
         "table": table["TableArn"],

@@ -13,7 +13,7 @@ THROTTLES: Mapping[str, tuple[str | float, float]] = {
     "cancellations/batch/POST": (1, 2),
     "webhooks/cancel/POST": (5, 10),
 }
-"""The stage's method settings, by path and method: rate and burst. A parameter stands by its name."""
+"""The stage's method settings, by path and method: rate and burst. A parameter is given by its name."""
 
 
 def settings_are_in_force(there: Deployment) -> Iterator[Finding]:
@@ -46,7 +46,7 @@ def requests_are_logged(there: Deployment) -> Iterator[Finding]:
 
 
 def _plain(key: str) -> str:
-    """GetStage names a method `{path}/{method}`, and leaves open how it writes the slashes of the path."""
+    """GetStage names a method `{path}/{method}`; how it writes the slashes of the path isn't documented."""
     return key.replace("~1", "/").lstrip("/")
 
 

@@ -13,11 +13,11 @@ QUEUES = {
     "UnannouncedRecords": "UnannouncedRecordsUrl",
     "UndeliveredEvents": "UndeliveredEventsUrl",
 }
-"""The queues of what failed, with their outputs; the last is there with SettledWebhookUrl alone."""
+"""The queues of what failed, with their outputs; the last exists only with SettledWebhookUrl."""
 _TABLE, _OVERDUE, _RAN = "the table is there", "nothing is overdue", "the drain ran"
 _INDEXES = {"state-due_at", "state-rank"}
 _LATE, _TOO_LATE = 60, 300
-"""Seconds that a row may be due for. A tick comes each minute."""
+"""For how many seconds a row may have been due. A tick comes each minute."""
 _WINDOWS = ((180, "in the last 3 minutes"), (3_600, "in the last hour"), (86_400, "in the last day"))
 _BATCH = 10_000
 """Events of a log that are looked through at once."""
@@ -38,7 +38,7 @@ def the_table_is_there(there: Deployment) -> Iterator[Finding]:
 
 
 def queues_of_failures_are_empty(there: Deployment) -> Iterator[Finding]:
-    """Nothing failed for good, or wasn't delivered, and waits for a human."""
+    """Nothing that failed for good, or wasn't delivered, waits for a human."""
     name, sqs = "queues of failures are empty", there.client("sqs")
     for kind, output in QUEUES.items():
         if output not in there.outputs:
@@ -61,7 +61,7 @@ def _length(sqs: Any, url: str) -> int:
 
 
 def nothing_is_overdue(there: Deployment) -> Iterator[Finding]:
-    """The row that has been due the longest hasn't been for long."""
+    """Even the row that has been due the longest hasn't been due for long."""
     due = [due_at for state in State if not state.final for due_at in _earliest(there, state)]
     late = there.now() - min(due) if due else 0
     words = f"the oldest row has been due for {late:.0f} s" if late > 0 else "no row is due"

@@ -22,7 +22,7 @@ from feee_cancel_client.errors import ForeignAnswerError, NoAnswerError, told
 _CONNECT_SECONDS, _SECONDS = 10, 60
 _CONNECTIONS = 64
 _PASSWORD = re.compile(r"(?<=//).*@|^(?!.*//).*@")
-"""A proxy's, with whatever characters: what can't be parsed is masked, too."""
+"""A proxy's user and password, with whatever characters: what can't be parsed is masked, too."""
 
 
 @dataclass(frozen=True, slots=True)

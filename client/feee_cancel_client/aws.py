@@ -13,7 +13,7 @@ CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard",
 
 
 class Clients:
-    """Has a service's client made when it is first asked for; any thread may ask."""
+    """Makes a service's client when it is first asked for; any thread may ask."""
 
     def __init__(self, make: Callable[[str], Any]) -> None:
         self._make = make

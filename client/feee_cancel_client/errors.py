@@ -25,6 +25,6 @@ class ForeignAnswerError(ApiError):
 
 
 def told(error: Exception) -> str:
-    """What botocore says, but not of what it couldn't read: that is a header's token, or an address with a password."""
+    """What botocore says, unless it repeats what it couldn't read: a header's token, or an address with a password."""
     unreadable = type(error) is HTTPClientError and isinstance(error.kwargs.get("error"), ValueError)
     return _UNSENT if unreadable else str(error)

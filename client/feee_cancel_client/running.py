@@ -1,4 +1,4 @@
-"""Where the stack is that `make local` runs, and its secrets: a file of this user's alone, there as long as it runs."""
+"""Where `make local`'s stack is, and its secrets: a file that only this user can read, there as long as it runs."""
 
 import json
 from dataclasses import dataclass

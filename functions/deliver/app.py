@@ -1,6 +1,6 @@
 """The outgoing webhook: settled events, from their queue to the user's own URL."""
 
-import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+import feee_cancel  # noqa: F401 - imported first: it sets how often Python collects garbage during the rest
 
 # isort: split
 import time
@@ -19,9 +19,9 @@ logger = Logger(service="feee_cancel", json_deserializer=str)  # a message is te
 
 
 def create(deliver: Deliver, now: Callable[[], float] = time.time) -> Handler:
-    """The handler over what delivers. It names the messages that stay in the queue.
+    """The handler over `deliver`. Its answer names the messages that stay in the queue.
 
-    It raises UnknownEventError for what isn't of a queue.
+    It raises UnknownEventError for an event that isn't from a queue.
     """
 
     @logger.inject_lambda_context

@@ -1,6 +1,6 @@
 """The table's stream: every cancellation that became final is an event on EventBridge."""
 
-import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+import feee_cancel  # noqa: F401 - imported first: it sets how often Python collects garbage during the rest
 
 # isort: split
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +18,9 @@ logger = Logger(service="feee_cancel", json_deserializer=str)  # a message is te
 
 
 def create(announce: Announce) -> Handler:
-    """The handler over what announces records. It names the record from which on the stream is to deliver again.
+    """The handler over `announce`. Its answer names the record from which the stream is to deliver again.
 
-    It raises UnknownEventError for what isn't of a table's stream.
+    It raises UnknownEventError for an event that isn't from a table's stream.
     """
 
     @logger.inject_lambda_context

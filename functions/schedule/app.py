@@ -1,6 +1,6 @@
 """The stack's own tick and wake-ups (the drain), requests by users' schedules, and the doctor's questions."""
 
-import feee_cancel  # noqa: F401 - first: it sets how often Python looks for garbage meanwhile
+import feee_cancel  # noqa: F401 - imported first: it sets how often Python collects garbage during the rest
 
 # isort: split
 from collections.abc import Callable

@@ -13,7 +13,7 @@ LONGEST_NAMES = {
     "AWS::CloudWatch::Dashboard": ("DashboardName", 255),
     "AWS::Logs::QueryDefinition": ("Name", 255),
 }
-"""What is named by a property that this template sets; CloudFormation shortens the names that it makes itself."""
+"""What gets its name from a property in this template; CloudFormation shortens the names that it makes itself."""
 LONGEST_QUERY, MOST_LOG_GROUPS = 10_000, 50
 LONGEST_DESCRIPTION, LONGEST_VALUE = 4_000, 4_096
 MOST_VARIABLES = 4 * 1024
@@ -49,7 +49,7 @@ LABEL, MOST_LABELS = r"[a-zA-Z0-9+\-_:/@]{1,127}", 10
 
 
 def queues_hide_a_message_while_it_is_worked_on(template: Mapping[str, Any]) -> Iterator[str]:
-    """Lambda refuses a mapping whose queue has less visibility timeout than the function has time.
+    """Lambda refuses a mapping whose queue has a shorter visibility timeout than the function's timeout.
 
     Lambda: creating and configuring an SQS event source mapping; getlift/lift#388.
     """
@@ -60,7 +60,7 @@ def queues_hide_a_message_while_it_is_worked_on(template: Mapping[str, Any]) -> 
 
 
 def saved_queries_are_accepted(template: Mapping[str, Any]) -> Iterator[str]:
-    """A text of 10,000 characters (AWS::Logs::QueryDefinition); 50 log groups (StartQuery)."""
+    """At most 10,000 characters of text (AWS::Logs::QueryDefinition), and 50 log groups (StartQuery)."""
     for name, query in of_type(template, "AWS::Logs::QueryDefinition").items():
         if not 0 < len(query["QueryString"]) <= LONGEST_QUERY:
             yield f"{name} has {len(query['QueryString'])} characters"
@@ -97,7 +97,7 @@ def the_repository_accepts_the_metadata(template: Mapping[str, Any]) -> Iterator
 
 
 def parameters_accept_their_own_defaults(template: Mapping[str, Any]) -> Iterator[str]:
-    """A pattern has to match the whole value, of a list each (Parameters section syntax); 4,000 describe one."""
+    """A pattern has to match each whole value; a description has up to 4,000 characters (Parameters section syntax)."""
     for name, parameter in template.get("Parameters", {}).items():
         default = str(parameter.get("Default", ""))
         each = default.split(",") if parameter["Type"] == "CommaDelimitedList" else [default]
@@ -112,7 +112,7 @@ def parameters_accept_their_own_defaults(template: Mapping[str, Any]) -> Iterato
 def indexes_stay_as_they_are(template: Mapping[str, Any]) -> Iterator[str]:
     """An update can't change an index; it makes or drops one, not both (AWS::DynamoDB::Table GlobalSecondaryIndexes).
 
-    So other attributes take an index of another name beside the old one, and a deployment more to drop that.
+    So other attributes need an index of another name beside the old one, and another deployment to drop the old one.
     """
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
         for index in table.get("GlobalSecondaryIndexes", []):
@@ -122,7 +122,7 @@ def indexes_stay_as_they_are(template: Mapping[str, Any]) -> Iterator[str]:
 
 
 def variables_fit_whatever_is_given(template: Mapping[str, Any]) -> Iterator[str]:
-    """All variables of a function together have 4 KB (Lambda quotas); a parameter may have as much alone."""
+    """All variables of a function together have at most 4 KB (Lambda quotas); one parameter alone may have as much."""
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         variables = function.get("Environment", {}).get("Variables", {})
         length = sum(len(variable) + _longest(template, value) for variable, value in variables.items())

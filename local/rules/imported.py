@@ -137,7 +137,7 @@ def gateway_responses_can_be_customized(template: Mapping[str, Any]) -> Iterator
 
 
 def gateway_responses_are_json(template: Mapping[str, Any]) -> Iterator[str]:
-    """`messageString` alone of the error's variables is quoted by API Gateway ($context variables for errors).
+    """Of the error's variables, API Gateway quotes only `messageString` ($context variables for errors).
 
     `validationErrorString` holds quotes, and nothing documents that they are escaped.
     """
@@ -157,7 +157,7 @@ def _is_json(text: str) -> bool:
 
 
 def the_title_is_the_apis_name(template: Mapping[str, Any]) -> Iterator[str]:
-    """An import may take `info.title` for the name that metrics have as their dimension (terraform-provider-aws#7161).
+    """An import may use `info.title` as the name that is the metrics' dimension (terraform-provider-aws#7161).
 
     So both are the same.
     """

@@ -23,7 +23,7 @@ KEYS = {"aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:SecretARN",
 
 
 def queues_may_be_read(template: Mapping[str, Any]) -> Iterator[str]:
-    """A mapping is refused if its function's role lacks one of three (SQS: configuring a queue to trigger Lambda)."""
+    """A mapping needs three actions in its function's role (SQS: configuring a queue to trigger Lambda)."""
     for queue, function in readers(template):
         for action in sorted(QUEUE_ACTIONS):
             if not _may(template, _role_of(template, function), f"sqs:{action}", {"Fn::GetAtt": [queue, "Arn"]}):
@@ -65,7 +65,7 @@ def readers_of_a_secret_may_decrypt_it(template: Mapping[str, Any]) -> Iterator[
 
 
 def _may_have_a_key(template: Mapping[str, Any], secret: Any) -> bool:
-    """Whether it is given (a parameter), or made with a key: any other is under AWS's own."""
+    """Whether the secret is given (a parameter), or made with a key: any other is encrypted under AWS's own."""
     made = [one["Fn::GetAtt"][0] for one in branches(secret) if "Fn::GetAtt" in one]
     return len(made) < len([*branches(secret)]) or any(
         "KmsKeyId" in template["Resources"][name]["Properties"] for name in made
@@ -94,7 +94,7 @@ def _kept(template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def functions_may_connect_to_their_network(template: Mapping[str, Any]) -> Iterator[str]:
-    """Lambda refuses a VPC if the function's role lacks one of six, on any resource.
+    """Lambda refuses a VPC if the function's role lacks one of six actions, on any resource.
 
     Lambda: giving functions access to resources in a VPC, required IAM permissions. AWSLambdaVPCAccessExecutionRole has
     them since January 2024; AWSLambdaENIManagementAccess has five (AWS managed policy reference).
@@ -106,10 +106,10 @@ def functions_may_connect_to_their_network(template: Mapping[str, Any]) -> Itera
 
 
 def functions_may_leave_their_network(template: Mapping[str, Any]) -> Iterator[str]:
-    """Lambda deletes an interface with the role of the function that it was for, some time after that has left.
+    """Lambda deletes a network interface with its function's role, some time after the function left the VPC.
 
     re:Post: how do I detach or delete an elastic network interface that Lambda created? One that stays keeps its subnet
-    and security group. So the role may do so longer than the function is there.
+    and security group. So the role must keep the permission for longer than the function is in the VPC.
     """
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         match function.get("VpcConfig"), of_type(template, "AWS::IAM::Role")[_role_of(template, name)]:
@@ -118,7 +118,7 @@ def functions_may_leave_their_network(template: Mapping[str, Any]) -> Iterator[s
 
 
 def permissions_name_what_they_can(template: Mapping[str, Any]) -> Iterator[str]:
-    """An action without resource types is allowed on "*" alone; one with them takes no other (service authorization).
+    """An action without resource types needs "*"; one with them applies to these types only (service authorization).
 
     ListStreams is documented both ways: here as in DynamoDB's policy to allow Lambda to access stream records.
     """
@@ -147,7 +147,7 @@ def policies_name_services_and_keys_that_there_are(template: Mapping[str, Any]) 
 
 
 def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every statement of roles, who may assume them included, and of queues, with the resource that it is of."""
+    """Every statement of roles, including who may assume them, and of queues, with the resource that it belongs to."""
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for statement in role["AssumeRolePolicyDocument"]["Statement"] + statements_of(template, name):
             yield name, statement

@@ -94,7 +94,7 @@ def indexes_list_attributes_if_they_include_some(template: Mapping[str, Any]) ->
 def _values(
     template: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, Any, Any]]:
-    """Each value that is set: its resource, its member, itself, and what is wanted of it."""
+    """Each value that is set: its resource, its member, the value, and what it has to be."""
     for kind, members in wanted.items():
         for name, resource in of_type(template, kind).items():
             for member, form in members.items():

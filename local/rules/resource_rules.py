@@ -65,7 +65,7 @@ def access_logs_tell_requests_apart(template: Mapping[str, Any]) -> Iterator[str
 
 
 def access_logs_name_variables_that_there_are(template: Mapping[str, Any]) -> Iterator[str]:
-    """Variables for access logging for API Gateway: for any other, nothing is written."""
+    """For a variable that doesn't exist, nothing is written (Variables for access logging for API Gateway)."""
     for stage in of_type(template, "AWS::ApiGateway::Stage").values():
         named = set(re.findall(r"\$context\.([\w.]+)", stage.get("AccessLogSetting", {}).get("Format", "")))
         for variable in sorted(named - VARIABLES):
@@ -104,7 +104,7 @@ def functions_answer_before_api_gateway_gives_up(template: Mapping[str, Any]) ->
 
 
 def failed_creations_leave_nothing(template: Mapping[str, Any]) -> Iterator[str]:
-    """`Retain` keeps what a creation made that is rolled back (DeletionPolicy attribute; RetainExceptOnCreate)."""
+    """`Retain` also keeps what a rolled-back creation made (DeletionPolicy attribute; RetainExceptOnCreate)."""
     for name, resource in template["Resources"].items():
         if "Retain" in [*branches(resource.get("DeletionPolicy"))] and name not in OUTLIVES_A_FAILED_CREATION:
             yield f"{name} stays behind when its creation is rolled back"

@@ -25,7 +25,7 @@ def read(path: Path) -> Mapping[str, Any]:
 
 
 def transformed(source: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What SAM makes of it, with the names of its transforms; the code is said to be in a bucket."""
+    """What SAM makes of it, with the names of its transforms. SAM is told that the code is in a bucket."""
     template = copy.deepcopy(dict(source))
     for resource in template["Resources"].values():
         for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):

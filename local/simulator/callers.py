@@ -27,7 +27,7 @@ class Access:
     user_agents: frozenset[str] | None = None
 
     def check(self, caller: Caller) -> None:
-        """Refuse a caller that doesn't name a key and a User-Agent, as is documented, or isn't on an allow-list."""
+        """Refuse a caller that doesn't send a key and a User-Agent, as documented, or isn't on an allow-list."""
         if caller.key not in self.keys:
             raise Refused(Refusal.INVALID_KEY)
         if self.addresses is not None and caller.address not in self.addresses:

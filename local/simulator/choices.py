@@ -78,7 +78,7 @@ class Answer:
     http_status: int = 200
 
     def document(self) -> Document:
-        """A refusal has no `data`, and so has a cancel's success if that is chosen."""
+        """A refusal has no `data`, nor has a cancel's success if that is chosen."""
         document: Document = {"code": self.code, "msg": self.msg}
         if self.request_id is not None:
             document["request_id"] = self.request_id
@@ -119,7 +119,7 @@ class Choices:
     def learned(cls, document: object) -> Self:
         """What `./feee-cancel doctor --learn` wrote of the live feee.io, and the defaults for the rest.
 
-        Raises ValueError if it isn't such a file, or holds a choice that there isn't here.
+        Raises ValueError if it isn't such a file, or holds a choice that doesn't exist here.
         """
         match document:
             case {"choices": dict() as told}:

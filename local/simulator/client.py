@@ -102,7 +102,7 @@ class SimulatorClient:
         self._call("DELETE", "/requests")
 
     def reset(self) -> None:
-        """As freshly started: no orders, no requests, the first key, every choice at its default."""
+        """Back to a fresh start: no orders, no requests, the first key, every choice at its default."""
         self._call("POST", "/reset")
 
     def healthy(self) -> bool:

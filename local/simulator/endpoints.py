@@ -60,7 +60,7 @@ def journaled(app: Flask, simulation: Simulation) -> None:
 
 
 def foreign_app(simulation: Simulation) -> Flask:
-    """Takes down whatever reaches it, and answers as if all were well: a trap for a client that follows redirects."""
+    """Records whatever reaches it, and answers as if all were well: a trap for a client that follows redirects."""
     app = Flask(__name__, static_folder=None)
 
     @app.before_request
@@ -74,7 +74,7 @@ def foreign_app(simulation: Simulation) -> Flask:
 
 
 def arrival(now: float) -> Entry:
-    """Reading the whole body here is also what lets the connection live on."""
+    """The request. Reading its whole body here also keeps the connection alive."""
     body = request.get_data().decode(errors="replace")
     return Entry(
         method=request.method,

@@ -1,4 +1,4 @@
-"""How feee.io, or what stands between, may go wrong: a table of kinds, each a small function."""
+"""How feee.io, or what is in between, may go wrong: a table of kinds, each a small function."""
 
 import gzip as gzip_format
 import selectors

@@ -6,7 +6,7 @@ from threading import Lock
 
 @dataclass(slots=True)
 class Entry:
-    """A request. `port` is the client's, so it names the connection. `status` is None until and unless answered."""
+    """A request. `port` is the client's, so it names the connection. `status` is None unless it was answered."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""Werkzeug's threaded server with what it leaves out: connections that are kept alive, and an end at once."""
+"""Werkzeug's threaded server with what it leaves out: connections that are kept alive, and an immediate stop."""
 
 import socket
 import ssl
@@ -45,7 +45,7 @@ class Handler(WSGIRequestHandler):
 class Listener(ThreadedWSGIServer):
     """Listens on the loopback interface only, behind the guard.
 
-    With TLS, the handshake is each connection's own thread's work.
+    With TLS, each connection's own thread makes the handshake.
     """
 
     def __init__(self, app: "WSGIApplication", port: int = 0, tls: ssl.SSLContext | None = None) -> None:

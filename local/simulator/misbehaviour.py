@@ -1,4 +1,4 @@
-"""When something goes wrong: for an order, for an endpoint or for all, so many times, before or after it acted."""
+"""When something goes wrong: for an order, for an endpoint or for all, how often, and before or after it acted."""
 
 import inspect
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Target(StrEnum):
 
 @dataclass(slots=True)
 class Misbehaviour:
-    """`times` calls ahead (None: all) go wrong. `acts`: whether the call takes effect before that."""
+    """The next `times` calls (None: all) go wrong. `acts`: whether the call takes effect before that."""
 
     kind: str
     order_no: str | None = None

@@ -192,7 +192,7 @@ class Orders:
         return sum(each.receive_address == address and each.status not in FILLED | ENDED for each in details)
 
     def _account(self) -> Document:
-        """What /v2/api/query shows. Its allow-lists are documented, and what they are called isn't."""
+        """What /v2/api/query shows. Its allow-lists are documented, but their names aren't."""
         account: Document = {
             "trx_money": self._balance(),
             "trx_address": ACCOUNT,

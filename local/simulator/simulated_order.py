@@ -1,4 +1,4 @@
-"""An order with its future: the statuses that it will enter by itself, and what a cancel sets going."""
+"""An order with its future: the statuses that it will enter by itself, and what a cancel sets in motion."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ class Order:
         return replace(self, detail=detail, steps=tuple(step for step in self.steps if step.at > now))
 
     def cancelled(self, now: float) -> "Order":
-        """A cancel takes effect: what the order would have done by itself, it doesn't do any more."""
+        """The order after a cancel took effect: it no longer does what it would have done by itself."""
         steps = STEPS_OF_REFUND[self.refund](now, self.refund_after)
         return replace(self, steps=steps, accepted_cancels=self.accepted_cancels + 1).at(now)
 

@@ -11,7 +11,7 @@ from local.simulator.order_book import Orders
 class Simulation:
     """The orders, what is to go wrong, and the requests that came, here and at the other host.
 
-    Who has the secret may arrange things, and read what came: requests show the key.
+    Whoever has the secret may arrange things, and read what came: requests show the key.
     """
 
     def __init__(

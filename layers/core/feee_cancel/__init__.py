@@ -2,6 +2,6 @@
 
 import gc
 
-# Nearly all that a cold start makes stays for good, so that looking for garbage among it is time lost: a tenth of it.
-# A start makes some 60,000 objects; a warm call leaves eight to be looked for.
+# Nearly everything that a cold start creates stays for good, so looking for garbage in it wastes a tenth of the start.
+# A start creates some 60,000 objects; a warm call leaves eight to collect.
 gc.set_threshold(100_000, 20, 100)

@@ -21,7 +21,7 @@ DETAIL_TYPE = "Order Cancellation Settled"
 VERSION = "1"
 MOST_EVENTS = 10
 MOST_BYTES = 240_000
-"""EventBridge accepts at most 10 events in one call, whose sizes must sum up to less than 256 KB. The rest is left for
+"""EventBridge accepts at most 10 events in one call, whose sizes must add up to less than 256 KB. The rest is left for
 the characters that its JSON adds (Calculating PutEvents event entry size; PutEvents)."""
 _TIME_BYTES = 14
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Entry(NamedTuple):
-    """What a record of the stream settled. Without an event, it can't be read."""
+    """What a record of the stream settled; `event` is None if the row can't be read."""
 
     sequence: str
     order_no: str = ""
@@ -105,7 +105,7 @@ class Announcer:
         return None
 
     def _put_one_by_one(self, entries: Sequence[_Entry]) -> str | None:
-        """What is refused as a whole may be accepted in parts: one bad event mustn't hold the others up."""
+        """Events that are refused together may be accepted one by one: one bad event mustn't hold the others up."""
         return next((failed for entry in entries if (failed := self._put([entry]))), None)
 
 
@@ -116,7 +116,7 @@ def entry_bytes(event: "PutEventsRequestEntryTypeDef") -> int:
 
 
 def _calls(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
-    """The entries of each call: no more than EventBridge accepts, and of no order two, which would lose their order."""
+    """The entries of each call: no more than EventBridge accepts, and never two of one order, which could swap."""
     call: list[_Entry] = []
     for entry in entries:
         if call and not _fits(entry, call):
@@ -156,7 +156,7 @@ def _is_of_a_stream(record: object) -> bool:
 
 
 def _is_final(change: Mapping[str, Any], image: str) -> bool:
-    """Whether the row was final; in a state that this version doesn't know, it was if it says when it was settled."""
+    """Whether the row was final. If this version doesn't know its state, it was if it has a settlement time."""
     match change.get(image):
         case {"state": {"S": str(state)}, **others}:
             return state in FINAL or (state not in set(State) and "settled_at" in others)

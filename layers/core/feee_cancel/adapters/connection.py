@@ -1,7 +1,7 @@
 """urllib3's connections to one peer: every call is over by its deadline, and none is reused unless it is clean.
 
 urllib3's timeouts hold for one socket operation each, so a peer that sends a byte now and then is never timed out; and
-its pool takes what a peer sends unasked for the next answer (docs/decisions/0020).
+if a peer sends bytes unasked, its pool takes them for the next answer (docs/decisions/0020).
 """
 
 import http.client
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CLOCKS = (time.monotonic, time.time)
 _CONNECT_SECONDS = 2.0
-"""The longest for looking up the name, for connecting to one of its addresses, and for the TLS handshake each."""
+"""The longest that each may take: looking up the name, connecting to one of its addresses, and the TLS handshake."""
 _IDLE_SECONDS = 30.0
 _MAX_RECEIVED = 4 << 20
 _HTTP_1_1 = 11
@@ -50,7 +50,7 @@ class Call:
         return time.monotonic() - self._started
 
     def left(self, most: float = math.inf, *, least: float = 0.0) -> float:
-        """The seconds left, at most so many. Raises TimeoutError if that isn't more than `least`."""
+        """The seconds left, at most `most`. Raises TimeoutError if no more than `least` are left."""
         left = self._deadline - time.monotonic()
         if left <= least:
             raise TimeoutError
@@ -110,11 +110,11 @@ class Response(http.client.HTTPResponse):
         self._interim = False
 
     def begin(self) -> None:
-        """Read the head. Raises HTTPException if it doesn't say, or says twice, how long the body is."""
+        """Read the head. Raises HTTPException if it is ambiguous, above all about how long the body is."""
         super().begin()
         while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
             self._interim = True
-            self.headers = None  # type: ignore[assignment] # to http.client: the head is still to be read
+            self.headers = None  # type: ignore[assignment] # so that http.client reads another head
             super().begin()
         self._check_framing()
 
@@ -163,14 +163,14 @@ class Connection(HTTPConnection):
         self.response_class = partial(Response, call)  # type: ignore[assignment] # http.client only calls it
 
     def answer(self) -> Response:
-        """Send the request. What comes back: not urllib3's response, which would log a head that it can't parse."""
+        """Send the request. Returns a `Response`: urllib3's own would log a head that it can't parse."""
         with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it closed
             self._send_all()
         response: Response = http.client.HTTPConnection.getresponse(self)  # type: ignore[assignment] # by response_class
         return response
 
     def _new_conn(self) -> socket.socket:
-        """urllib3's own way in: connected, within its time, before it is verified within its own."""
+        """A connected socket, as urllib3 asks for. Connecting and the TLS handshake each have their own time limit."""
         addresses = self._resolver.addresses(self._call.left(_CONNECT_SECONDS))
         sock = _connected(addresses, self._call)
         sock.settimeout(self._call.left(_CONNECT_SECONDS))
@@ -187,7 +187,7 @@ class Connection(HTTPConnection):
         super().send(self._unsent)
 
     def rest(self) -> None:
-        """Note since when it isn't used. By two clocks: time that a machine slept through shows on one of them only."""
+        """Note when it was last used, by two clocks: the time that the machine sleeps shows on only one of them."""
         self._rests_since = [clock() for clock in self._clocks]
 
     @property
@@ -208,7 +208,7 @@ class Connection(HTTPConnection):
 
 
 class SecureConnection(Connection, HTTPSConnection):
-    """One that has verified the peer before anything is sent."""
+    """A connection that has verified the peer before anything is sent."""
 
 
 class Connections:
@@ -267,7 +267,7 @@ def _close_all(connections: deque[Connection]) -> None:
 
 
 def _connected(addresses: Sequence[Address], call: Call) -> socket.socket:
-    """A socket connected to the first address that answers. Raises OSError: the last one's."""
+    """A socket connected to the first address that answers. If none does, raises the OSError of the last one."""
     failed: OSError = OSError("the name has no address")
     for family, kind, protocol, _, address in addresses:
         sock = socket.socket(family, kind, protocol)

@@ -24,7 +24,7 @@ _ACCOUNT = "/v2/api/query"
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _ADDRESS, _USER_AGENT = {"ip", "ips"}, {"agent", "agents", "ua", "useragent"}
 _OF_A_VISIT = {"last", "reg", "register", "login"}
-"""Where somebody was seen: feee.io's own pages have `reg_ip` and `last_ip` of a user."""
+"""Parts of names that say where a user was seen, not who may call: feee.io's own pages have `reg_ip` and `last_ip`."""
 _SEPARATED = re.compile(r"[,;|\s]+")
 _LINES = re.compile(r"[,|\r\n]+")
 
@@ -32,9 +32,9 @@ _LINES = re.compile(r"[,|\r\n]+")
 def diagnose(feee: FeeeClient, wanted: object, *, user_agent: str, now: float, deadline: float) -> dict[str, Any]:
     """What feee.io says of the key, by one call. `now` is this function's clock (unix seconds).
 
-    No value of the account's is told but its balance and its rate; of an allow-list its length, and whether the
-    User-Agent that is sent is on it. Instead, an answer can be recorded (`recording`): of the account, or of an order,
-    whose cancel is only called if it ended long ago. Raises InvalidRequestError, and SecretUnavailableError.
+    Of the account, it returns only the balance and the rate; of an allow-list, only its length and whether the
+    User-Agent that is sent is on it. Instead, it can record an answer (`recording`) about the account or an
+    order; cancel is called only if the order ended long ago. Raises InvalidRequestError, and SecretUnavailableError.
     """
     match wanted:
         case {"account": True, **others} if not others:
@@ -66,7 +66,7 @@ def _account(feee: FeeeClient, user_agent: str, deadline: float) -> dict[str, An
 def account_facts(data: object, user_agent: str) -> dict[str, Any]:
     """Balance, calls a second and allow-lists; None for what isn't shown, or can't be understood.
 
-    Only `trx_money` and `qps` are known by name (feee-api); a list is known by what its name speaks of.
+    Only `trx_money` and `qps` are known by name (feee-api); a list is recognised by what its name mentions.
     """
     members = dict(_members(data))
     agents = _lists(members, _USER_AGENT)
@@ -81,7 +81,7 @@ def account_facts(data: object, user_agent: str) -> dict[str, Any]:
 
 
 def _members(data: object) -> Iterator[tuple[str, Any]]:
-    """The account's members, and those of the objects in it: the outer ones win."""
+    """The account's members, and those of the objects in it; if a name occurs twice, the outer one wins."""
     account = data if isinstance(data, dict) else {}
     for inner in account.values():
         yield from inner.items() if isinstance(inner, dict) else ()
@@ -89,7 +89,7 @@ def _members(data: object) -> Iterator[tuple[str, Any]]:
 
 
 def _lists(members: Mapping[str, Any], about: set[str]) -> list[str] | None:
-    """Every text in the lists whose names speak of this; None if there is no such list."""
+    """Every text in the lists whose names mention this; None if there is no such list."""
     named = {name: {part.lower() for part in _PARTS.findall(name)} for name in members}
     found = [members[name] for name, parts in named.items() if parts & about and not parts & _OF_A_VISIT]
     lists = [value for value in found if value is None or isinstance(value, str | list | dict)]

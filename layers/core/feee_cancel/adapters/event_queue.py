@@ -1,4 +1,4 @@
-"""The queue of settled events that are to be delivered, and the one of those that were given up, over SQS."""
+"""The queue of settled events to be delivered, and the queue of those that were given up, over SQS."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class SqsEventQueue:
         self._undelivered = undelivered
 
     def postpone(self, delivery: Delivery, *, seconds: int) -> None:
-        """Show the event again after so many seconds, twelve hours at most (ChangeMessageVisibility)."""
+        """Show the event again after this many seconds, twelve hours at most (ChangeMessageVisibility)."""
         with _translated():
             self._client.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=delivery.receipt, VisibilityTimeout=seconds

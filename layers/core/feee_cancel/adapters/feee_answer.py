@@ -63,9 +63,9 @@ def words(value: object) -> str | None:
 
 
 def kind_of(http_status: int, code: int | None) -> AnswerKind:
-    """The kind by code and status, None if no envelope says that it is feee.io that speaks.
+    """The kind of an answer. `code` is None if no envelope shows that feee.io itself answered.
 
-    `code` 0 is accepted until an order is read.
+    `code` 0 counts as ACCEPTED until an order is read.
     """
     if code in _MISCONFIGURED_CODES:
         return AnswerKind.MISCONFIGURED
@@ -84,7 +84,7 @@ def kind_of(http_status: int, code: int | None) -> AnswerKind:
 def believed_rest(header: str, *, now: float) -> float:
     """Seconds that a `Retry-After` asks to wait (RFC 9110: seconds, or a date); 0 for none, or one that can't be read.
 
-    At most five minutes: whoever asks for more is asked again all the same.
+    At most five minutes, even if it asks for more.
     """
     try:
         seconds = float(header) if _SECONDS.fullmatch(header) else _date(header) - now

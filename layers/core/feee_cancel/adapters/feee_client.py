@@ -41,7 +41,7 @@ class FeeeClient:
 
     They never raise: the answer says what happened. `answered` is called with every answer, on the caller's thread.
     `authorities` is a directory of certificates under the names that OpenSSL looks for; None stands for those of the
-    system. `lookup` looks the host's name up; `clocks` tell how long a connection has rested.
+    system. `lookup` looks the host's name up; `clocks` tell how long a connection has been idle.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class FeeeClient:
         answer = self._answer(outgoing, deadline)
         try:
             self._answered(answer)
-        except Exception as error:  # noqa: BLE001 - the answer isn't lost because it couldn't be counted
+        except Exception as error:  # noqa: BLE001 - an answer that can't be counted mustn't be lost
             _report(error)
         return answer
 
@@ -112,14 +112,14 @@ class FeeeClient:
         return answer
 
     def _read_key(self, *, refresh: bool = False) -> str | Answer:
-        """The key, or what the call comes to without one."""
+        """The key, or, if there is none, the answer that the call ends with."""
         try:
             return self._key(refresh=refresh)
         except SecretUnavailableError as error:
             # Callers and receivers of events see the answer; the secret's name is for the log alone.
             logger.error("feee.io's key can't be used: %s", error)  # noqa: TRY400 - the words say it all
             return Answer(kind=AnswerKind.MISCONFIGURED, detail=_NO_KEY)
-        except Exception as error:  # noqa: BLE001 - no order is lost because of an error that nobody expected
+        except Exception as error:  # noqa: BLE001 - an error that nobody expected mustn't lose an order
             _report(error)
             return Answer(kind=AnswerKind.NOT_SENT, detail=type(error).__name__)
 
@@ -127,7 +127,7 @@ class FeeeClient:
         call = Call(deadline, most=_CALL_SECONDS)
         try:
             answer = self._exchange(outgoing, key, call)
-        except Exception as error:  # noqa: BLE001 - whatever is received: an answer
+        except Exception as error:  # noqa: BLE001 - whatever comes back becomes an answer
             if not isinstance(error, HTTPError | HTTPException | OSError):
                 _report(error)
             kind = AnswerKind.NO_USABLE_ANSWER if call.sent else AnswerKind.NOT_SENT
@@ -146,7 +146,7 @@ class FeeeClient:
             answer = interpret(
                 response.status, body, outgoing.order_no, key, content_type=said, retry=retry, seconds=call.seconds
             )
-            clean = response.clean and answer.kind is AnswerKind.ORDER  # the only answer that is known to be its own
+            clean = response.clean and answer.kind is AnswerKind.ORDER  # only an order is sure to answer this request
             return answer
         finally:
             self._connections.put_back(connection, clean=clean)
@@ -163,7 +163,7 @@ class FeeeClient:
 
 
 def _verifying(authorities: str | None) -> ssl.SSLContext:
-    """What verifies feee.io at every connection. urllib3 would read the authorities for each: 17 ms of a processor."""
+    """What verifies feee.io at every connection. urllib3 would read the authorities for each: 17 ms of CPU time."""
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     if authorities:
         context.load_verify_locations(capath=authorities)

@@ -15,13 +15,13 @@ _MAX_NUMBER = 64
 _MAX_DEPTH = 32
 _MAX_MEMBERS = 16
 _COMPRESSED = (b"\x1f\x8b", b"x")
-"""How gzip and zlib begin, and no JSON does: what the header says of it isn't needed."""
+"""How gzip and zlib data begins, and no JSON does, so no header is needed to recognise it."""
 _GZIP_OR_ZLIB = 47
 _CHINESE = re.compile(r"charset\s*=\s*[\"']?(?:gb2312|gbk|gb18030)\b", re.IGNORECASE)
 _LATIN = re.compile(r"charset\s*=\s*[\"']?(?:iso-?8859-1|latin-?1|windows-1252)\b", re.IGNORECASE)
 _LEFT_OUT = "[nested too deeply]"
 _SURROGATES = re.compile("[\ud800-\udfff]")
-"""Halves of characters: JSON can escape them, and nothing can encode them."""
+"""Halves of characters (surrogates): JSON can escape them, but no encoding can write them."""
 
 
 def parse(body: bytes, key: str, *, content_type: str) -> object:
@@ -68,7 +68,7 @@ def _document(body: bytes, content_type: str) -> tuple[str, object]:
 
 
 def _encodings(body: bytes, content_type: str) -> tuple[str, str]:
-    """What the text may be written in, the likelier first."""
+    """The two encodings that the text may have, the likelier first."""
     own = json.detect_encoding(body)
     if _CHINESE.search(content_type):
         return "gb18030", own
@@ -84,7 +84,7 @@ def _integer(digits: str) -> int | str:
 
 
 def _decimal(written: str) -> Decimal | str:
-    """Exact; as it was written if that is no usable number."""
+    """The exact number; the text as it was written if that is no usable number."""
     try:
         return Decimal(written) if len(written) <= _MAX_NUMBER else written
     except InvalidOperation:
@@ -92,7 +92,7 @@ def _decimal(written: str) -> Decimal | str:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The members of an object; of one that is there several times all its values, unless they are the same."""
+    """The members of an object. One that occurs several times has all its values, unless they are the same."""
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
@@ -123,7 +123,7 @@ def _sound(text: str) -> str:
 
 
 def _is_clean(text: str, clean: Callable[[str], str]) -> bool:
-    """Whether nothing in the document has to be cleaned, as hardly anything has: told by its text, which is quicker.
+    """Whether nothing in the document has to be cleaned, as is usual. It looks at the text alone, which is quicker.
 
     Without a backslash, every string is in the text as it is; with so few brackets, nothing is too deep.
     """

@@ -15,7 +15,7 @@ UNSETTLED = tuple(state for state in State if not state.final)
 _BY_TIME = "state-due_at"
 _BY_LINE = "state-rank"
 _BEGIN, _END = " ", "~"
-"""Come before every rank, and after every time in one."""
+"""These sort before every rank, and after every time within one."""
 
 
 class TableIndex:
@@ -28,8 +28,8 @@ class TableIndex:
     def due(self, *, now: float, until: float, limit: int) -> list[Due]:
         """The rows that become due by `until`, the earliest first.
 
-        Of each state at most `limit`. Only if more wait is the index by line read: of each asker and lane so many as
-        well, and so many of the latest that are due `now` of each asker's first attempts.
+        At most `limit` of each state. The index by line is read only if more are waiting: then also up to `limit` of
+        each asker and lane, and, of each asker's first attempts that are due `now`, up to `limit` of the latest.
         """
         found = {state: self._by_time(state, until, limit) for state in UNSETTLED}
         if len(found[State.WAITING]) == limit:
@@ -40,7 +40,7 @@ class TableIndex:
     def unsettled(self) -> list[int]:
         """When each row that isn't final is due, the earliest of each state first.
 
-        Of each state as many as a page of the index (1 MB) has: some thousands, for 128 read units at most.
+        Of each state, what fits on a page of the index (1 MB): some thousands, for at most 128 read units.
         """
         return [
             floored(item["due_at"]["N"])
@@ -49,9 +49,9 @@ class TableIndex:
         ]
 
     def page(self, state: State, *, limit: int, after: Due | None, period: Period | None = None) -> list[Cancellation]:
-        """At most so many rows of a state, the latest due first, those after `after`.
+        """At most `limit` rows of a state that come after `after`, the latest due first.
 
-        Of a period: those that became final in it, the earliest first. A final row's `due_at` is when it did.
+        With a period: those that became final in it, the earliest first. A final row's `due_at` is when it became so.
         """
         start: Any = {"ExclusiveStartKey": _key(after)} if after else {}
         condition, values = "", dict[str, Any]()
@@ -122,7 +122,7 @@ def _due(item: Item, state: State) -> Due:
 
 
 def _line(item: Item) -> str:
-    """The part of the rank that all of a line have in common."""
+    """The part of the rank that all rows of a line share."""
     return "".join(item["rank"]["S"].rpartition("#")[:2])
 
 

@@ -42,7 +42,7 @@ Decoder = tuple[str, Callable[[Any], Any]]
 
 
 def floored(written: str) -> int:
-    """A number of an item as a whole number, whoever wrote it there with a fraction."""
+    """A number of an item as a whole number, even if somebody wrote it with a fraction."""
     return math.floor(Decimal(written))
 
 
@@ -55,7 +55,7 @@ def _time(written: str) -> int:
 
 
 def decoders(of: type) -> dict[str, Decoder]:
-    """How each field of a row's class is read, by its annotation. Raises TypeError for one that nothing here reads."""
+    """How each field of a row's class is read, by its annotation. Raises TypeError for one that can't be read here."""
     hints = get_type_hints(of, include_extras=True)
     return {one.name: _decoder(hints[one.name]) for one in fields(of) if one.name != "unread"}
 
@@ -87,7 +87,7 @@ _DECODER_OF: Mapping[Any, Decoder] = {
 }
 _OF_A_ROW, _OF_A_REQUEST = decoders(Cancellation), decoders(Requested)
 _OF_WRITES = frozenset({"token", "rank", "postponed"})
-"""Attributes that aren't the row's: each write has its own, or ends them."""
+"""Attributes that aren't part of the row: each write sets its own or removes them."""
 _MISSING = {
     "state": State.read("unreadable"),
     "due_at": UNREADABLE_TIME,
@@ -97,8 +97,8 @@ _MISSING = {
 _DEFAULTS = {one.name: one.default for of in (Requested, Cancellation) for one in fields(of)} | _MISSING
 _UNREADABLE = {name: value for name, value in _DEFAULTS.items() if value is not MISSING}
 _UNREADABLE |= {"in_doubt_after": 0, "seen_at": UNREADABLE_TIME, "paid": True}
-"""What stands in a row for a value that can't be read: then there may be a doubt, the order was seen, and paid. Without
-its number it is no row."""
+"""What a row has in place of a value that can't be read: it counts as in doubt, its order as seen and paid. A row
+without its order number is none."""
 _NOTHING = (None, (), UNREADABLE_TIME)
 
 
@@ -134,7 +134,7 @@ def to_attribute_if_any(value: object) -> dict[str, Any] | None:
 def _written(record: Cancellation | Requested, known: Mapping[str, Decoder]) -> dict[str, Any]:
     """The attributes of what has a value.
 
-    What couldn't be read is as it was, unless this version has set another value since.
+    What couldn't be read stays as it was, unless this version has set another value since.
     """
     values = {name: getattr(record, name) for name in known}
     unread = record.unread.items()
@@ -143,12 +143,12 @@ def _written(record: Cancellation | Requested, known: Mapping[str, Decoder]) -> 
 
 
 def _is_still_unread(name: str, value: object) -> bool:
-    """The count of attempts is written whatever was in its place: a row without it can't be claimed."""
+    """The count of attempts is always written, even over what couldn't be read: a row without it can't be claimed."""
     return value == _UNREADABLE[name] and name != "attempt"
 
 
 def to_row(item: Item) -> Cancellation:
-    """The row of an item. What this version doesn't know or can't read of it is kept beside (`unread`).
+    """The row of an item. What this version doesn't know or can't read of it is kept in `unread`.
 
     Raises TypeError if it has no order number.
     """
@@ -159,7 +159,7 @@ def to_row(item: Item) -> Cancellation:
 
 
 def _is_as_written(attribute: Item, value: object) -> bool:
-    """Whether a condition on this value would find the attribute. What DynamoDB has of numbers is the same number."""
+    """Whether a condition on this value would match the attribute. DynamoDB compares numbers by value, not by text."""
     match attribute:
         case {"N": number}:
             return bool(Decimal(number) == value)

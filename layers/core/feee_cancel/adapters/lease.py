@@ -22,8 +22,8 @@ _STARTING = "woken_at BETWEEN :woken AND :now"
 class TableLease:
     """The lease, for one run of the drain. The item has a holder, the lease's end, and the end that was requested.
 
-    Until a drain that was woken acquires it, the item has besides when that was, and by whom. Each write recognises
-    whose it is, so a write whose answer was lost may be repeated.
+    Until a drain that was woken acquires the lease, the item also says when it was woken, and by whom. Each write
+    recognises an earlier one of its own, so a write whose answer was lost may be repeated.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
@@ -33,7 +33,7 @@ class TableLease:
         self._seen = number(0)
 
     def acquire(self, *, now: float, lease_until: int, until: int) -> int | None:
-        """Acquire the lease. Returns until when others requested the drain to stay.
+        """Acquire the lease. Returns the time until which others requested the drain to stay.
 
         None if another drain has it; that one is then requested to stay until `until`.
         """
@@ -44,7 +44,7 @@ class TableLease:
                 return requested
 
     def extend(self, *, now: float, lease_until: int, until: int) -> int | None:
-        """Extend the lease. Returns until when others requested the drain to stay.
+        """Extend the lease. Returns the time until which others requested the drain to stay.
 
         None if another drain has it by now; that one is then requested to stay until `until`.
         """
@@ -114,17 +114,17 @@ class TableLease:
 
 
 def _held_at(now: float) -> dict[str, Any]:
-    """Between which ends a lease is held now."""
+    """The earliest and the latest end of a lease that is held now."""
     return {":next": number(now + 1), ":longest": number(now + _LONGEST_SECONDS)}
 
 
 def _woken_at(now: float) -> dict[str, Any]:
-    """Between which times a drain was woken that may still be starting now."""
+    """The earliest and the latest time at which a drain was woken that may still be starting now."""
     return {":woken": number(now - _STARTING_SECONDS), ":now": number(now)}
 
 
 def _at_work(item: Mapping[str, Any], now: float) -> bool:
-    """Whether a drain has the lease of this item now, or was just woken: `_HELD` or `_STARTING`, of an item read."""
+    """Whether a drain has the lease of this item now, or was just woken: `_HELD` or `_STARTING` on an item read."""
     lease_until, woken_at = (int(item.get(name, number(0))["N"]) for name in ("lease_until", "woken_at"))
     held = int(now) < lease_until <= int(now) + _LONGEST_SECONDS
     return held or int(now) - _STARTING_SECONDS <= woken_at <= int(now)

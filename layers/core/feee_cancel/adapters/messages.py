@@ -13,7 +13,7 @@ _KEPT_SECONDS = 7 * 86_400
 
 
 class HandledMessages:
-    """Their keys can't be those of orders, which are digits alone."""
+    """Their keys can't be mistaken for those of orders, which are digits only."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client

@@ -107,7 +107,7 @@ def _head(response: Response) -> dict[str, Any]:
 
 
 def _form(answer: dict[str, Any]) -> str:
-    """The form of `request_id`, as the simulator knows forms."""
+    """The form of `request_id`, by the simulator's name for it."""
     if answer.get("request_id") is None:
         return "missing"
     text = str(answer["request_id"])
@@ -124,7 +124,7 @@ def anonymous(text: str) -> str:
 
 
 def shape(value: object, name: str = "") -> Any:
-    """The members and types of a JSON value; of values themselves only those of `_TOLD`."""
+    """The members and types of a JSON value; the values themselves only for the members in `_TOLD`."""
     match value:
         case dict():
             members = [*value.items()][:_MOST_MEMBERS]

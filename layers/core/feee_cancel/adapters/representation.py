@@ -32,7 +32,7 @@ _INTERNAL = frozenset(
 _UNFIT = re.compile(
     "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""Controls that a screen obeys, marks that turn text around or don't show, and halves of characters."""
+"""Control characters that a screen obeys, marks that reverse text or don't show, and halves of characters."""
 _REPRESENTED = tuple(field.name for field in fields(Cancellation) if field.name not in _INTERNAL)
 
 
@@ -77,5 +77,5 @@ def to_json(value: object) -> str:
 
 
 def _fit(unfit: re.Match[str]) -> str:
-    """JSON's escape, but for half a character, which isn't text to most readers of JSON."""
+    """JSON's escape; U+FFFD for half a character, which most readers of JSON don't accept as text."""
     return "\ufffd" if "\ud800" <= unfit[0] <= "\udfff" else json.dumps(unfit[0])[1:-1]

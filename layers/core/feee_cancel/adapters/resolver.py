@@ -33,7 +33,7 @@ def look_up(host: str, port: int) -> Sequence[Address]:
 class Resolver:
     """The addresses of one peer, looked up in a thread: one look-up at a time, however many callers wait for it.
 
-    If the name can't be looked up in time, the addresses that it had last are used: TLS tells whether the peer is
+    If the name can't be looked up in time, the addresses that it had last are used: TLS shows whether the peer is
     still there.
     """
 
@@ -46,7 +46,7 @@ class Resolver:
         self._known: Sequence[Address] = ()
 
     def addresses(self, seconds: float) -> Sequence[Address]:
-        """The addresses, after at most so many seconds. Raises OSError (TimeoutError) if none were ever known."""
+        """The addresses, after at most this many seconds. Raises OSError (TimeoutError) if none were ever known."""
         try:
             self._known = self._looked_up().result(min(seconds, _PATIENCE_SECONDS) if self._known else seconds)
         except OSError:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 _MAX_AGE_SECONDS = 300
 _KEY = re.compile(r"[!#-\[\]-~]{8,256}")
-"""Printable ASCII that stands in a header and in JSON as it is: no space, quote or backslash."""
+"""Printable ASCII that needs no escaping in a header or in JSON: no space, quote or backslash."""
 
 
 class Secret(Generic[T]):
@@ -79,7 +79,7 @@ class SecretKey(Secret[str]):
 
 
 def is_key(value: object) -> TypeGuard[str]:
-    """Whether this can be feee.io's key: it stands in a header as it is."""
+    """Whether this can be feee.io's key, which must fit into a header as it is."""
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_SECRETS = 50
 NAME = re.compile(r"[A-Za-z0-9_-]{1,24}")
-"""A sender's."""
+"""The form of a sender's name."""
 _PREFIX = "whsec_"
 _BYTES = range(24, 65)
 """How many bytes a secret has (Standard Webhooks: 24 to 64)."""

@@ -8,7 +8,7 @@ class SettingError(ValueError):
 
 
 class Settings:
-    """What a user can set; the template's parameters document each. What can be wrong raises SettingError."""
+    """What a user can set; the template's parameters document each. Methods raise SettingError for a wrong value."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -32,7 +32,7 @@ class Settings:
         return int(value)
 
     def drain_function(self) -> str:
-        """The drain's function. It wakes itself under the name that Lambda sets; the others are told its name."""
+        """The name of the drain's function: from the template, or, in the drain itself, the name that Lambda sets."""
         return self.text("DRAIN_FUNCTION" if "DRAIN_FUNCTION" in self._environ else "AWS_LAMBDA_FUNCTION_NAME")
 
     def in_sam_local(self) -> bool:

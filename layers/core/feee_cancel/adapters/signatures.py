@@ -1,7 +1,7 @@
 """Signatures of webhooks, verified over the raw body as Standard Webhooks has it (docs/decisions/0023).
 
 There is one way to write a signed request: one value for each header, plain digits for the time, canonical base64 for
-the signature. Whatever else a header holds is refused before the secret is read, and before anything is hashed.
+the signature. A header of any other form is refused before the secret is read, and before anything is hashed.
 """
 
 import hmac
@@ -89,7 +89,7 @@ def _only(headers: Mapping[str, Sequence[str]], name: str, form: re.Pattern[str]
 
 
 def _signatures(header: str) -> list[str]:
-    """Those that a shared secret made. Between two there may be several blanks."""
+    """The signatures made with a shared secret. Several blanks may separate two."""
     found = [signature for signature in header.split(" ") if signature]
     if not all(_HMAC.fullmatch(signature) or _OTHER.fullmatch(signature) for signature in found):
         raise NotSignedError

@@ -32,8 +32,8 @@ class CancellationTable(TableIndex):
     ) -> tuple[Cancellation, bool]:
         """Write a new cancellation if there is none, or if one ended that may start again (`may_restart`).
 
-        The count of attempts goes on over a restart, so that nothing left of an earlier life can settle this one
-        (`restarted`). That takes a second write; most orders are new, and start with one.
+        A restart continues the count of attempts, so that an attempt from before it can't settle the new cancellation
+        (`restarted`). It takes a second write; most orders are new, and start with one.
         """
         there, started = self._put(row, _IS_NEW)
         if started or not may_restart(there, entry or requests_of(row)[0], rejected_by=rejected_by):
@@ -47,7 +47,7 @@ class CancellationTable(TableIndex):
         """Acquire the lease on a row that is still in that state and due by `due_by`."""
         doubt, values = "in_doubt_after = if_not_exists(in_doubt_after, attempt)", {}
         if state is not State.WAITING:
-            # Of a lease that ran out nobody knows how far it got, nor when: the doubt may be as old as the row.
+            # The lease ran out: nobody knows how far its attempt got, nor when. The doubt may be as old as the row.
             doubt = "in_doubt_after = if_not_exists(in_doubt_after, :none), in_doubt_until = :latest"
             values = {":none": number(0), ":latest": number(lease_until + ON_ITS_WAY_SECONDS)}
         claimed = "#state = :claimed, due_at = :lease_until, #token = :token"
@@ -85,14 +85,14 @@ class CancellationTable(TableIndex):
     def reschedule(
         self, row: Cancellation, *, due_at: int, requests: Sequence[Requested] = ()
     ) -> tuple[Cancellation, bool]:
-        """Write a waiting row whose `due_at` and `requests` were these, unless it changed meanwhile."""
+        """Write a waiting row, unless its `due_at` or `requests` are no longer these."""
         as_read, values = _as_read(row, attempt=row.attempt, due_at=due_at, requests=tuple(requests))
         return self._put(row, f"#state = :waiting AND {as_read}", {":waiting": {"S": State.WAITING}, **values})
 
     def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
-        """Let a row wait until then, and count it, whatever else is in the row.
+        """Let a row wait until `until`, and count that, whatever else is in the row.
 
-        One without a number of attempts, which can't be claimed, has been attempted once for all that is known.
+        A row whose count of attempts is no number can't be claimed, so the count is set to 1.
         """
         with translated(f"order {due.order_no}"):
             self._update_as_seen(
@@ -115,7 +115,7 @@ class CancellationTable(TableIndex):
             )
 
     def give_up(self, due: Due, *, lease_until: int, now: float, kept_for: int) -> bool:
-        """Fail a row whose time is up, whatever else is in it. Returns whether it was."""
+        """Fail a row if its time is up, whatever else is in it. Returns whether it did."""
         settled_at = math.ceil(now)
         expires = ", expires_at = :expires_at" if kept_for else ""
         with translated(f"order {due.order_no}") as found:
@@ -135,9 +135,9 @@ class CancellationTable(TableIndex):
         return not found
 
     def _update_as_seen(self, due: Due, lease_until: int, update: str, values: Item, condition: str = "") -> None:
-        """Only if the row is as the index showed it, or as it was claimed since."""
+        """Update the row only if it is as the index showed it, or as it was claimed since."""
         states = {f":{state}": {"S": state} for state in UNSETTLED}
-        at_that_time = "due_at = :lease OR (due_at >= :seen AND due_at < :after)"  # whoever wrote it with a fraction
+        at_that_time = "due_at = :lease OR (due_at >= :seen AND due_at < :after)"  # even if written with a fraction
         as_seen = f"({at_that_time}) AND #state IN ({', '.join(states)})"
         times = {":seen": number(due.due_at), ":after": number(due.due_at + 1), ":lease": number(lease_until)}
         self._client.update_item(
@@ -178,9 +178,9 @@ class CancellationTable(TableIndex):
     ) -> tuple[Item, bool]:
         """Make a conditional write with this token. Returns what it gave, or what it found; and whether it was made.
 
-        botocore repeats a write whose answer was lost, and the repeated one finds the first: by its token it is ours.
-        If no answer came at all, the row is read. Raises UnknownWriteError if it doesn't show that; a row that is there
-        shows it of a write that was to be made only `if_new`.
+        botocore repeats a write whose answer was lost. The repetition finds the first write, whose token shows that it
+        is ours. If no answer came at all, the row is read. Raises UnknownWriteError if the row doesn't show whether the
+        write was made; for a write that was to be made only `if_new`, any row shows that.
         """
         try:
             with translated(f"order {order_no}") as found:
@@ -206,7 +206,7 @@ class CancellationTable(TableIndex):
 
 
 def _as_read(row: Cancellation, **values: object) -> tuple[str, dict[str, Any]]:
-    """The condition that these attributes are as they were when they were read as these values, and its own values."""
+    """The condition that these attributes are unchanged since they were read as these values, and its own values."""
     conditions, wanted = [], {}
     for name, value in values.items():
         absent = f"attribute_not_exists({name})"
@@ -219,5 +219,5 @@ def _as_read(row: Cancellation, **values: object) -> tuple[str, dict[str, Any]]:
 
 
 def _new_token() -> dict[str, str]:
-    """What a write is known by, afterwards: no other has it."""
+    """What identifies a write afterwards: no other write has it."""
     return {"S": token_hex(8)}

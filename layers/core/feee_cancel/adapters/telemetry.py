@@ -18,7 +18,7 @@ _WRITE_SECONDS = 10
 """A drain works for minutes; its metrics are written this often, so that alarms are in time."""
 
 _TRX: Any = "None"
-"""CloudWatch has no such unit."""
+"""CloudWatch has no unit for TRX."""
 _REJECTED = {
     StateReason.FILLED: "RejectedFilled",
     StateReason.NEVER_PAID: "RejectedNeverPaid",
@@ -107,7 +107,7 @@ class EmbeddedMetrics:
         return self._now() - since >= self._refund_missing_after
 
     def _add(self, name: str, unit: MetricUnit, value: float) -> None:
-        """Powertools writes by itself, and begins again, when a metric has 100 values: as many as CloudWatch takes."""
+        """Powertools writes by itself, and starts over, at 100 values of a metric, the most that CloudWatch takes."""
         with self._lock:
             self._metrics.add_metric(name=name, unit=unit, value=value)
             if self._now() - self._written_at >= _WRITE_SECONDS:

@@ -24,7 +24,7 @@ class TuningError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Each wait, of which at most `jitter_percent` is added to it; `drain_pace` is in calls a second."""
+    """The waits, to each of which up to `jitter_percent` of it is added; `drain_pace` is in calls a second."""
 
     policy: Policy
     jitter_percent: int = 20
@@ -43,7 +43,7 @@ POLICY: Mapping[str, tuple[str, int, int]] = {
     "RejectAnywayAfterSeconds": ("refused_alone_for", 0, _DAY),
     "RestartAfterSeconds": ("restarts_after", 0, _DAY),
 }
-"""The policy's fields, with the least and the most of each."""
+"""The policy's fields, with the least and the greatest value of each."""
 OTHERS: Mapping[str, tuple[str, int, int]] = {
     "JitterPercent": ("jitter_percent", 0, 100),
     "DrainPace": ("drain_pace", 1, 10),
@@ -57,7 +57,7 @@ BACKOFFS: Mapping[str, tuple[StateReason, ...]] = {
     "MisconfiguredBackoff": (StateReason.MISCONFIGURED,),
     "RateExceededBackoff": (StateReason.RATE_EXCEEDED,),
 }
-"""Seconds until the next try, from the first, doubling, to the second: why what waits."""
+"""The reasons to wait that each name is for. Its value is in seconds: the first wait, doubling up to the second."""
 
 
 def tuned(settings: Settings) -> Tuning:

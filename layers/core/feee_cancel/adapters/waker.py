@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Waker:
-    """`client` is made when it is first needed: most invocations wake nobody, and a client costs a cold start time."""
+    """`client` is made when it is first needed: making it slows down a cold start, and most invocations wake nobody."""
 
     def __init__(self, lease: TableLease, client: "Callable[[], LambdaClient]", function: str) -> None:
         self._lease = lease

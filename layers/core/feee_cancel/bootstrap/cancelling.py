@@ -56,7 +56,7 @@ def bootstrap(environ: Mapping[str, str] = os.environ) -> Service:
 def _diagnose(
     feee: FeeeClient, user_agent: str, now: Callable[[], float], wanted: object, *, deadline: float
 ) -> dict[str, Any]:
-    """See `diagnose`; nobody's cold start pays for what is asked for once in a while."""
+    """See `diagnose`, which is imported only here: it is rarely asked for, so no cold start should pay for it."""
     from feee_cancel.adapters.diagnosis import diagnose  # noqa: PLC0415 - as the docstring says
 
     return diagnose(feee, wanted, user_agent=user_agent, now=now(), deadline=deadline)

@@ -15,7 +15,7 @@ from feee_cancel.domain.times import Time
 class State(OpenEnum):
     """Where a cancellation stands. The last four are final: only a new request changes them.
 
-    Of a state that this version doesn't know nothing is concluded, and nothing changes its row.
+    Nothing is concluded from a state that this version doesn't know, and nothing changes its row.
     """
 
     WAITING = "waiting"
@@ -34,13 +34,13 @@ class State(OpenEnum):
 
 FINAL = frozenset({State.CANCELLED, State.REJECTED, State.WITHDRAWN, State.FAILED})
 UNDER_WAY = frozenset({State.CANCELLING, State.REFUNDING})
-"""A cancel may have been sent, and feee.io may carry it out, at any time."""
+"""A cancel may have been sent, and feee.io may carry it out at any moment."""
 RESTARTABLE = FINAL - {State.CANCELLED}
 """A new request starts these again, `rejected` after a while; `cancelled` is answered from the table."""
 
 
 class StateReason(OpenEnum):
-    """Why a cancellation is in its state; each tells which state that is."""
+    """Why a cancellation is in its state; each reason belongs to one state."""
 
     QUEUED = "queued"
     """waiting: enqueued for the drain, which was woken."""
@@ -81,11 +81,11 @@ class StateReason(OpenEnum):
 TROUBLED = frozenset(
     {StateReason.MISCONFIGURED, StateReason.RATE_EXCEEDED, StateReason.UNREACHABLE, StateReason.OUTCOME_UNKNOWN}
 )
-"""Waits after attempts that feee.io didn't serve."""
+"""The reasons to wait after an attempt that feee.io didn't serve."""
 
 ON_ITS_WAY_SECONDS = 300 + 10
-"""So long after a cancel that feee.io didn't answer it may still be carried out: well over what servers and proxies
-give a request, a minute or two. Ten seconds of it are for clocks that differ."""
+"""For how long a cancel that feee.io didn't answer may still be carried out: well over the minute or two that servers
+and proxies give a request. Ten seconds of it allow for clocks that differ."""
 
 UNREADABLE_TIME = 253_402_300_799
 """Stands for a time that can't be read: the last second that has a date."""
@@ -93,7 +93,7 @@ UNREADABLE_TIME = 253_402_300_799
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requested:
-    """One request on a row's record, when it was made by a message's own time if it has one. `unread` as in a row."""
+    """One request on a row's record. `requested_at` is a message's own time if it has one; `unread` is as in a row."""
 
     requested_by: str | None = None
     asker: str | None = None
@@ -109,19 +109,21 @@ class Cancellation:
 
     `due_at` is when the next step is due; during an attempt it is the end of its lease, and on a final row the time
     it became final. `attempt` counts claims over the row's whole life and never goes back. During an attempt
-    `state_reason` is still that of the wait before it; `tries` and `since` count the attempts in a row that ended
-    with this reason and these refusals. `asker` is who has a share of the drain, if `requested_by` alone doesn't tell.
+    `state_reason` is still that of the wait before it; `tries` counts the attempts in a row that ended with
+    this reason and these refusals, since `since`. `asker` is whose share of the drain it uses, if `requested_by` alone
+    doesn't say.
 
-    `requests` is the record of who asked, empty if one did, whose request the row's own fields tell; `not_before` is
-    what they come to. `ended_before` is when the cancellation ended that this one is a fresh start of.
+    `requests` is the record of who asked. It is empty if there was one request, which the row's own fields hold;
+    `not_before` is what all requests come to. `ended_before` is when the earlier cancellation ended, if this is a
+    restart of one.
 
-    `seen_at` is when feee.io first showed the order; `paid` that it ever showed it as paid.
+    `seen_at` is when feee.io first showed the order; `paid` says that it once showed it as paid.
 
     `in_doubt_after` is the number of attempts after which the doubt began: a later one may have sent a cancel that took
-    effect, and no order was seen since that says whether it did. Every claim begins it; None: there is no doubt.
+    effect, and no order was seen since that says whether it did. Every claim begins a doubt; None: there is none.
     Until `in_doubt_until` a cancel may still be on its way, although the order looks open; None: nobody knows.
 
-    `unread` has what this version doesn't know or can't read of the row, as it is in the table: written back with it.
+    `unread` has what this version doesn't know or can't read of the row, as it is in the table; it is written back.
     """
 
     order_no: str
@@ -165,13 +167,13 @@ class Cancellation:
     def in_doubt(self) -> bool:
         """Whether a cancel may have taken effect unseen. Nothing withdraws such a row, or delays a look at it.
 
-        A row of a version that kept no doubt says so by its reason.
+        A row of a version that recorded no doubt shows it by its reason.
         """
         return self.in_doubt_after is not None or self.state_reason is StateReason.OUTCOME_UNKNOWN
 
 
 def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
-    """The new row of an order that has one which ended: its attempts go on, what was seen and what is in doubt stay.
+    """The new row of an order whose cancellation ended. It keeps the count of attempts, what was seen, and any doubt.
 
     An order in doubt is due at once, whatever time was asked for.
     """
@@ -199,8 +201,8 @@ class Due:
     """A row as far as the index shows it.
 
     `postponed` counts its attempts in a row that crashed or weren't written. While it waits, `asker` and `lane` say
-    where it stands in line; `latest` that it comes from the end of a line that is too long to be read; and `troubled`
-    that feee.io didn't serve its last attempt.
+    where it stands in line; `latest` says that it comes from the end of a line that is too long to be read, and
+    `troubled` that feee.io didn't serve its last attempt.
     """
 
     order_no: str

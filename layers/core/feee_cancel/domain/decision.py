@@ -44,7 +44,7 @@ class Policy:
     min_age: int = 300
     margin: int = 5
     cancels_again_after: int = 60
-    """A cancel that was accepted, and the order still looks open so long after it."""
+    """How long after an accepted cancel an order that still looks open is cancelled again."""
     gives_up_after: int = 86_400
     kept_for: int = 400 * 86_400
     """How long a final row is kept; 0 keeps it forever."""
@@ -58,7 +58,7 @@ class Policy:
     refund_missing_after: int = 1_200
     """A metric reports a refund that takes longer; feee.io refunds by itself within 15 minutes (feee-api)."""
     backoff: Mapping[StateReason, Backoff] = field(default_factory=lambda: BACKOFF)
-    """How long each kind of wait is."""
+    """How long to wait, by the reason."""
 
     def eligible_at(self, order: Order, *, seen_at: float) -> int:
         """From when feee.io accepts a cancel of this order, which was first seen at `seen_at`.
@@ -75,7 +75,7 @@ class Policy:
         return min(eligible_at or 0, math.floor(now) + self.min_age + self.margin)
 
     def ends_by(self, row: Cancellation, *, now: float) -> int:
-        """The latest that `gives_up_at` can be; no request is made later than now, whatever its row says."""
+        """The latest that `gives_up_at` can be; no request was made later than now, whatever its row says."""
         return (
             max(min(row.requested_at, math.floor(now)), row.not_before or 0)
             + self.min_age
@@ -95,7 +95,7 @@ class Step:
 
 
 _LONGER_IN_DOUBT = 60
-"""So many times as long an order is refused before that is for good, if an earlier cancel may have taken effect."""
+"""How many times as long an order must be refused before that is final, if an earlier cancel may have taken effect."""
 _REFUNDING = Step(State.REFUNDING, StateReason.REFUND_PENDING)
 
 
@@ -111,7 +111,7 @@ def decide(
 ) -> Cancellation:
     """What `row` becomes after an attempt that asked `cancel`, `query`, or both (None: wasn't asked).
 
-    `others_shown`: feee.io shows other orders to this key while it refuses this one; it matters if `hinges_on_others`.
+    `others_shown`: feee.io shows other orders to this key while it refuses this one; see `hinges_on_others`.
 
     Guarantees: final only if an order was seen that says so, or after repeated refusals of both calls, or when its
     time is up; and a row that isn't final is due again, at the latest when its time is up.
@@ -145,7 +145,7 @@ def decide(
 def hinges_on_others(
     row: Cancellation, cancel: Answer | None, query: Answer | None, *, now: float, policy: Policy
 ) -> int | None:
-    """Since when the order has been refused, if it is refused for good in case feee.io has shown others since then."""
+    """When the refusals began, if they are final only if feee.io has shown other orders since then; None otherwise."""
     step = _from_answers(cancel, query)
     with_others, without = (
         _refused_for_good(row, step, others_shown=shown, now=now, policy=policy) for shown in (True, False)
@@ -161,7 +161,7 @@ def _count(row: Cancellation, step: Step, now: float) -> tuple[int, int]:
 
 
 def _refused_for_good(row: Cancellation, step: Step, *, others_shown: bool, now: float, policy: Policy) -> bool:
-    """Whether refusals alone end it: feee.io has never shown this order, and it isn't feee.io that is in trouble."""
+    """Whether refusals alone end it: feee.io has never shown this order, and feee.io itself isn't in trouble."""
     tries, since = _count(row, step, now)
     if step.refusals is None or row.seen_at is not None or row.status is not None or tries < policy.refusals:
         return False
@@ -170,7 +170,7 @@ def _refused_for_good(row: Cancellation, step: Step, *, others_shown: bool, now:
 
 
 def _doubted_before(row: Cancellation, tries: int) -> bool:
-    """Whether a cancel before these refusals may have taken effect: then a code may as well say that it has."""
+    """Whether a cancel before these refusals may have taken effect: then a code may just as well mean that it has."""
     return row.in_doubt_after is not None and row.in_doubt_after < row.attempt - tries
 
 
@@ -243,7 +243,7 @@ def _settle(
     jitter: float,
     at_least: float,
 ) -> Cancellation:
-    """The row as it is after this step; it waits for as many seconds as feee.io asks for, `at_least`."""
+    """The row after this step. It waits for at least `at_least` seconds, which feee.io asks for."""
     if not step.state.final and now >= row.gives_up_at:
         step = Step(State.FAILED, StateReason.GAVE_UP)
     changes |= {"state": step.state, "state_reason": step.reason, "refusals": step.refusals}
@@ -260,7 +260,7 @@ def _settle(
 
 
 def settled(row: Cancellation, *, now: float, policy: Policy, **changes: Any) -> Cancellation:
-    """The final row, so changed: when it became so, and until when it is kept."""
+    """The row with these changes, made final: it notes when that was, and until when the row is kept."""
     settled_at = math.ceil(now)
     return replace(
         row,

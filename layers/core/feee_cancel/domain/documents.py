@@ -46,7 +46,7 @@ Asked = CancellationRequest | InvalidRequestError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRequest:
-    """What an event asks for. `execution_id` is its schedule's, `scheduled_at` the unix seconds that it ends in."""
+    """What an event asks for. `execution_id` is its schedule's, `scheduled_at` the time in that id (unix seconds)."""
 
     asked: Sequence[Asked]
     execution_id: str | None = None
@@ -82,9 +82,9 @@ def parse_batch(document: object, *, now: float, earliest: float | None = None) 
 def parse_event(document: object, *, now: float, earliest: float | None = None) -> EventRequest:
     """The requests of an event, one or a batch, and the `execution_id` that its schedule gave it.
 
-    The id is the same for each delivery of one run of a schedule, where Lambda's request id isn't. Raises
-    InvalidRequestError if the fault isn't in one order number of a batch, PastTimeError for a time that was past
-    already when the event was due.
+    Unlike Lambda's request id, this id is the same for each delivery of one run of a schedule. Raises
+    InvalidRequestError if the fault isn't in one order number of a batch, PastTimeError for a time that was already
+    past when the event was due.
     """
     if not isinstance(document, dict) or not document.keys() & {"order_no", "order_nos"}:
         raise InvalidRequestError(None, f"is {kind(document)}, and has neither order_no nor order_nos")
@@ -103,7 +103,7 @@ def parse_event(document: object, *, now: float, earliest: float | None = None) 
 def unless_past(parse: Callable[[float | None], T], repeats: Callable[[T], bool], earliest: float | None = None) -> T:
     """Read a document, whose time may be no earlier than `earliest` (None: as `parse` has it).
 
-    Raises PastTimeError for an earlier time, but not if what is asked for repeats what was accepted.
+    Raises PastTimeError for an earlier time, unless the document repeats a request that was accepted.
     """
     try:
         return parse(earliest)
@@ -161,7 +161,7 @@ def _common(members: dict[str, Any], now: float, earliest: float | None) -> dict
 
 
 def _execution_id(value: object) -> str | None:
-    """Without the brackets of a keyword that nobody replaced: it would be every execution's id."""
+    """The id. Angle brackets are refused: a keyword in them that nobody replaced would be every execution's id."""
     if value is None or (isinstance(value, str) and _EXECUTION_ID.fullmatch(value)):
         return value
     raise InvalidRequestError(

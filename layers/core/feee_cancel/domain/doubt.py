@@ -10,27 +10,27 @@ NO_DOUBT: Mapping[str, int | None] = {"in_doubt_after": None, "in_doubt_until": 
 
 
 def doubt_left(row: Cancellation, cancel: Answer | None, *, seen_open: bool, now: float) -> Mapping[str, int | None]:
-    """The fields that tell the doubt after an attempt that left the order open, or didn't see it.
+    """The fields that hold the doubt after an attempt that left the order open, or didn't see it.
 
     `seen_open`: an order was seen, and it is neither over nor ending.
     """
     claimed_after = row.attempt - 1
     since = claimed_after if row.in_doubt_after is None else row.in_doubt_after
-    # An earlier doubt has its time, whatever was lost of the count of attempts; a row that is taken over gets one.
+    # An earlier doubt has `in_doubt_until`, even if the count of attempts was lost; taking over a row sets it.
     is_own = since == claimed_after and row.in_doubt_until is None
     sent = None if cancel is None or _was_not_carried_out(cancel) else cancel
     if is_own and not sent:
         return NO_DOUBT
     until, latest = now if is_own else row.in_doubt_until, now + ON_ITS_WAY_SECONDS
-    # Of an attempt that wasn't settled nobody knows when it called, but that it was before now.
+    # Nobody knows when an attempt that wasn't settled called feee.io, only that it was before now.
     until = latest if until is None or (sent and sent.kind is not AnswerKind.REFUSED) else min(until, latest)
     return NO_DOUBT if seen_open and now >= until else {"in_doubt_after": since, "in_doubt_until": math.ceil(until)}
 
 
 def _was_not_carried_out(cancel: Answer) -> bool:
-    """Nothing was sent, or feee.io itself (there is a code) says that it didn't look at the order.
+    """Whether nothing was sent, or feee.io itself (there is a code) says that it didn't look at the order.
 
-    Another refusal doesn't count: its code may as well say that something broke after the order was cancelled.
+    Another refusal doesn't count: its code may just as well mean that something broke after the order was cancelled.
     """
     if cancel.kind is AnswerKind.NOT_SENT:
         return True

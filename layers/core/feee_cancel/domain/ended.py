@@ -13,7 +13,7 @@ _OVER = frozenset({None, BusinessStatus.FINISHED, BusinessStatus.CLOSED})
 
 
 def open_because(data: object, order_no: str, *, now: float) -> str:
-    """Why this order, as feee.io shows it, may still change; "" if neither it nor a part of it can. In doubt it may."""
+    """Why this order, as feee.io shows it, may still change; "" if neither it nor a part can. In doubt, it may."""
     try:
         orders = [*_with_parts(data)]
     except MalformedOrderError as error:
@@ -31,7 +31,7 @@ def open_because(data: object, order_no: str, *, now: float) -> str:
 
 
 def _with_parts(data: Any) -> Iterator[Order]:
-    """The order, its parts, and theirs. Raises MalformedOrderError for what isn't shown, or can't be read, of one."""
+    """The order, its parts, and theirs. Raises MalformedOrderError if any of it isn't shown or can't be read."""
     order = Order.parse(data)
     for name in _TELLING:
         if getattr(order, name) is None and data.get(name) not in (None, ""):

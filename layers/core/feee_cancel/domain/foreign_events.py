@@ -1,4 +1,4 @@
-"""Events that a function isn't for, named for people: who wires or tests it reads what came instead."""
+"""Events that a function isn't for, in words: whoever wires or tests the function reads what came instead."""
 
 
 class UnknownEventError(ValueError):

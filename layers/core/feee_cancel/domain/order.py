@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,80}(\.[0-9]{1,80})?([eE][+-]?[0-9]{1,3})?")
 _EXACT = Context(prec=200, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _MAX_WHOLE = 10**15
 _MAX_DIGITS = 38
-"""What DynamoDB keeps of a number."""
+"""How many digits of a number DynamoDB keeps."""
 _MAX_WRITTEN = 80
 _MAX_BITS = 256
 
@@ -79,9 +79,9 @@ class Order:
 
     A field that feee.io left out, or sent in a form that can't be read without doubt, is None; so is a number that is
     an empty string. The fields that a cancellation is decided on are stricter: `order_no` and `status` must be there,
-    and `pay_amount` and `refund_amount` must be readable if they are there. `text` is all of what feee.io sent, as JSON
-    that fits in a row: an order too large for it goes without its parts, or else with the fields decided on, as they
-    were read.
+    and `pay_amount` and `refund_amount` must be readable if they are there. `text` is all that feee.io sent, as JSON
+    that fits in a row: an order that is too large goes without its parts, or, if need be, with only the fields that are
+    decided on, as they were read.
     """
 
     order_no: str
@@ -139,9 +139,9 @@ class Order:
 
 
 def digits(value: object) -> str:
-    """A string without blanks around it, or a JSON integer as one: so an order number looks as a number.
+    """A string without the blanks around it, or a JSON integer as a string: an order number may be sent as either.
 
-    This reader and the next two raise TypeError for what isn't unambiguously such a value: a number is judged by its
+    This reader and the next two raise TypeError for a value that isn't unambiguous: a number is judged by its
     digits and exponent, not by its text.
     """
     if isinstance(value, str | int):

@@ -11,11 +11,11 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9:/+=,.@_-]")
 _SESSION = re.compile(r"(:assumed-role/.+)/[^/]+")
 _DIGITS = 12
 MESSAGES = {"webhook:": "webhook", "event:": "schedule"}
-"""Who sends messages, by how they begin: each has an id of its own, which tells nobody apart."""
+"""The asker of a message, by how `requested_by` begins: its id is new for each message, so it identifies nobody."""
 
 
 def rank(row: Cancellation) -> str | None:
-    """The range key of a waiting row: all of an asker's lane stand together, the earliest due first."""
+    """The range key of a waiting row: an asker's rows of one lane stand together, the earliest due first."""
     return f"{line(asker(row), lane(row))}{due(row.due_at)}" if row.state is State.WAITING else None
 
 
@@ -30,12 +30,12 @@ def is_of(which: str, lane: Lane) -> bool:
 
 
 def due(at: float) -> str:
-    """A time within a rank: as text in the order of times."""
+    """A time as text in a rank, padded so that texts sort as times do."""
     return f"{max(0, int(at)):0{_DIGITS}}"
 
 
 def read(ranked: str) -> tuple[str, Lane]:
-    """The asker and the lane of a rank; a lane that this version doesn't know is one of known orders."""
+    """The asker and the lane of a rank; a lane that this version doesn't know counts as KNOWN."""
     whose, _, rest = ranked.partition("#")
     which = rest.partition("#")[0]
     return whose, Lane(which) if which in set(Lane) else Lane.KNOWN

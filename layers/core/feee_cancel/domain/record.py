@@ -8,12 +8,12 @@ from feee_cancel.domain import rank
 from feee_cancel.domain.cancellation import RESTARTABLE, Cancellation, Requested, State
 
 MOST = 8
-"""So many requests are kept of a cancellation."""
+"""At most this many requests are kept of a cancellation."""
 _RUN = re.compile(r" \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
 
 
 def requests_of(row: Cancellation) -> tuple[Requested, ...]:
-    """The requests on record, the first one first. A row that was asked for once has it in its own fields."""
+    """The requests on record, the first one first. If there was only one, the row's own fields hold it."""
     first = Requested(
         requested_by=row.requested_by,
         asker=row.asker,
@@ -33,14 +33,14 @@ def who(entry: Requested) -> str:
 
 
 def may_restart(there: Cancellation, entry: Requested, *, rejected_by: float) -> bool:
-    """Whether a request starts again a cancellation that ended: not one that is older than its end."""
+    """Whether a request restarts a cancellation that ended. A request that is older than this end doesn't."""
     if there.state not in RESTARTABLE or changes_nothing(there, entry):
         return False
     return there.state is not State.REJECTED or there.due_at <= int(rejected_by)
 
 
 def changes_nothing(row: Cancellation, entry: Requested) -> bool:
-    """Whether it is a message that is on record, or older than the end of the cancellation, or of the one before.
+    """Whether it is a message already on record, or one older than the end of this cancellation, or of the one before.
 
     Callers of the API have no messages: each of their requests is made now.
     """
@@ -53,9 +53,9 @@ def changes_nothing(row: Cancellation, entry: Requested) -> bool:
 
 
 def noted(row: Cancellation, entry: Requested) -> Cancellation:
-    """The row with the request on record, and with the time and the reason that it comes to.
+    """The row with the request on record, and with the time and the reason that its requests come to.
 
-    Each asker's last request counts, and the earliest time that one asks for; the reason is the first asker's.
+    Each asker's last request counts, and of these the earliest time; the reason is the first asker's.
     """
     known = requests_of(row)
     own = [one for one in known if who(one) == who(entry)]
@@ -72,7 +72,7 @@ def _is_message(entry: Requested) -> bool:
 
 
 def _says_no_more(entry: Requested, before: Requested) -> bool:
-    """Messages are always put on record, so that they are known again."""
+    """Whether it adds nothing. A message always goes on record, so that it is recognised when it comes again."""
     same = (entry.not_before, entry.reason or before.reason) == (before.not_before, before.reason)
     return same and not _is_message(entry)
 
@@ -88,9 +88,9 @@ def _last_of_each(requests: Sequence[Requested]) -> list[Requested]:
 
 
 def _bounded(requests: tuple[Requested, ...]) -> tuple[Requested, ...]:
-    """Without the oldest that its asker changed since, or else without the latest time.
+    """Without the oldest one that its asker has changed since; if there is none, without the one with the latest time.
 
-    Never without the first or the last, nor without what the first one's asker has changed it to.
+    The first and the last always stay, and so does what the first one's asker has changed it to.
     """
     if len(requests) <= MOST:
         return requests

@@ -7,7 +7,7 @@ from typing import Annotated
 from feee_cancel.domain.faults import InvalidRequestError, PastTimeError
 
 CLOCKS_DIFFER = 60
-"""So many seconds a time may be past, for clocks that differ and requests under way."""
+"""How many seconds a time may be past, for clocks that differ and requests under way."""
 SENT_AGAIN = 600
 """The same for messages, which are sent again when they couldn't be accepted: by Lambda after one minute and after two
 more (its guide, asynchronous invocation), by senders of webhooks after five seconds and five minutes (the example in
@@ -17,7 +17,7 @@ _MAX_AHEAD = 30 * 86_400
 EARLIEST, LATEST = 10**9, 10**11
 """A time before 2001 is a date without its dashes, one after 5138 isn't in seconds."""
 Time = Annotated[int, "unix seconds"]
-"""A time of which the table may have anything: one before `EARLIEST` or from `LATEST` on can't be read."""
+"""A time for which the table may hold anything: one before `EARLIEST` or from `LATEST` on can't be read."""
 _SCHEDULED_AT = re.compile(r".* (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z")
 
 

@@ -17,7 +17,7 @@ from feee_cancel.usecases.errors import UnknownWriteError
 
 MAX_BATCH_DOCUMENT = 16_384
 _MAX_WAIT = 31 * 86_400
-"""No `not_before` is further ahead."""
+"""No `not_before` is further ahead than this."""
 
 _REJECTED = {
     StateReason.FILLED: "The order was filled: the energy was delegated, so it can't be cancelled any more.",
@@ -54,7 +54,7 @@ _NO_ORDER = {
 
 
 def document(request: Request, *, most: int = MAX_DOCUMENT) -> object:
-    """The JSON document in the body, of at most so many bytes. Raises ProblemError (413, 415), InvalidRequestError."""
+    """The JSON document in the body, of at most `most` bytes. Raises ProblemError (413, 415), InvalidRequestError."""
     content_type = [*request.headers.get("content-type", ()), ""][0]
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send application/json.")
@@ -144,7 +144,7 @@ def _there(row: Cancellation | None) -> Cancellation:
 
 
 def _check_state(row: Cancellation) -> None:
-    """Raises ProblemError (409) for a state of which nothing is known, so nothing was changed."""
+    """Raises ProblemError (409) for a state that this version doesn't know; nothing was changed then."""
     if not row.state.is_known:
         raise _conflict("unknown-state", f"{_UNKNOWN_STATE.format(row.state)} Nothing was changed.", row)
 

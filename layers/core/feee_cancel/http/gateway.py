@@ -77,7 +77,7 @@ class Request:
 
     @cached_property
     def headers(self) -> Mapping[str, Sequence[str]]:
-        """Every value of every header; names in lower case, those that differ in case are one."""
+        """Every value of every header; names are in lower case, so those that differ only in case are one."""
         headers: dict[str, list[str]] = {}
         for name, values in _values(self._event.get("multiValueHeaders") or self._event.get("headers")).items():
             headers.setdefault(name.lower(), []).extend(values)
@@ -90,11 +90,11 @@ class Request:
 
     @property
     def seconds_left(self) -> float:
-        """Of the invocation."""
+        """The seconds left of the invocation."""
         return self._context.get_remaining_time_in_millis() / 1000
 
     def body(self, most: int) -> bytes | None:
-        """The body as it was sent; None if it has more bytes than this, which are then not decoded.
+        """The body as it was sent; None if it has more than `most` bytes, which are then not decoded.
 
         Raises ValueError if the event doesn't hold it.
         """

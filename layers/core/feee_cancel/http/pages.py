@@ -20,7 +20,7 @@ _DEFAULT_PAGE = 25
 _DIGITS = re.compile(r"[1-9][0-9]{0,2}")
 _TIME = re.compile(r"[0-9]{1,12}")
 _MAX_TIME = 10**15
-"""Beyond any time that a row has had, sensible or not."""
+"""Later than any time that a row can have, sensible or not."""
 _ORDER = (
     State.CANCELLING,
     State.WAITING,

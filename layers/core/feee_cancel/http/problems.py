@@ -38,7 +38,7 @@ class ProblemError(Exception):
 
 
 def reply_to_error(error: Exception) -> Reply:
-    """The answer to an error: one table. Errors that aren't the caller's are logged."""
+    """The answer to an error, by one table. Errors that aren't the caller's are logged."""
     match error:
         case ProblemError():
             return _problem(error)

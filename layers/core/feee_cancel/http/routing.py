@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def respond(event: object, context: Context, routes: Routes, *, demands_caller: bool) -> dict[str, Any]:
-    """Answer a request of API Gateway's REST API. Raises UnknownEventError for records, which an answer would lose.
+    """Answer a request of API Gateway's REST API. Raises UnknownEventError for records: an answer would lose them.
 
     `demands_caller`: whether a request that nobody signed is refused here, too, a second lock behind API Gateway's.
     """
@@ -29,7 +29,7 @@ def respond(event: object, context: Context, routes: Routes, *, demands_caller: 
         return reply_to_error(ProblemError(HTTPStatus.BAD_REQUEST, "unknown-event", str(error))).to_event()
     try:
         reply = _route(request, routes, demands_caller=demands_caller)(request)
-    except Exception as error:  # noqa: BLE001 - the table tells those that are expected from a fault of ours
+    except Exception as error:  # noqa: BLE001 - the table of problems tells expected errors from a fault of ours
         reply = reply_to_error(error)
     return reply.to_event()
 

@@ -1,6 +1,6 @@
 """One attempt: ask feee.io, decide, settle. The row was claimed before; its lease outlives the attempt.
 
-Whatever an attempt comes to, the others go on: what it raises is logged, counted and left.
+Whatever an attempt comes to, the others go on: what it raises is logged and counted, and goes no further.
 """
 
 import logging
@@ -20,13 +20,13 @@ ATTEMPT_SECONDS = 16.0
 LEASE_SECONDS = 30
 """From the claim until another attempt may take over: an attempt, and ample time for its settling write."""
 POSTPONED = Backoff(30, 900)
-"""How long a row waits whose attempt crashed or couldn't be written."""
+"""How long a row waits if its attempt crashed or couldn't be written."""
 
 _TELLS_ALL = frozenset({AnswerKind.ORDER, AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
 """After these a query would add nothing, or be refused too."""
 
 _LOOKS_EVERY = 4
-"""Of attempts in a row that feee.io didn't serve every fourth only looks: the order may have ended by itself."""
+"""Of the attempts in a row that feee.io didn't serve, every fourth only queries: the order may have ended by itself."""
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def lease_until(now: float) -> int:
 
 
 def only_looks(row: Cancellation, now: float) -> bool:
-    """Whether the attempt is for the doubt alone: the order isn't to be cancelled yet."""
+    """Whether the attempt only queries, to resolve the doubt: the order isn't to be cancelled yet."""
     return row.state is State.CANCELLING and row.not_before is not None and row.not_before > now
 
 
@@ -61,10 +61,10 @@ def attempt(row: Cancellation, ports: Ports, *, deadline: float) -> Cancellation
 
 
 def contained_attempt(due: Due, ports: Ports) -> Cancellation | None:
-    """Claim the row and make an attempt. Returns the row that it ended with; None if it didn't, or was another's.
+    """Claim the row and make an attempt. Returns the row that it ended with; None if it didn't end, or another had it.
 
-    Never raises but what ends the process. A row whose attempt crashes, or can't be written, waits longer each time;
-    it fails when its time is up, which takes no attempt that works, not even a row that can be read.
+    Raises nothing but what ends the process. A row whose attempt crashes, or can't be written, waits longer each time;
+    when its time is up it fails, even if no attempt works and the row can't be read.
     """
     now, deadline = ports.now(), ports.monotonic() + ATTEMPT_SECONDS
     until = lease_until(now)
@@ -120,7 +120,7 @@ def _told(row: Cancellation) -> dict[str, object]:
 def _others_shown(
     row: Cancellation, cancel: Answer | None, query: Answer | None, ports: Ports, deadline: float
 ) -> bool:
-    """Whether feee.io shows others while it refuses this one; False if that decides nothing."""
+    """Whether feee.io shows other orders while it refuses this one; False if that decides nothing."""
     now = ports.now()
     if any(answer and answer.order for answer in (cancel, query)):
         ports.control.saw(now)
@@ -142,9 +142,9 @@ def _ask(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer | Non
 
 
 def _try(row: Cancellation, ports: Ports, deadline: float) -> tuple[Answer, Answer | None]:
-    """Cancel, and after any answer but an order, query, unless feee.io asks not to be called for a while.
+    """Cancel; then query, unless the answer tells all (`_TELLS_ALL`) or feee.io asks not to be called for a while.
 
-    A rest that a refusal asks for is for the next cancel: what became of the order has to be seen.
+    If a refusal asks for a rest, only the next cancel waits: the query has to show what became of the order.
     """
     cancel = _cancel(ports.feee, row.order_no, deadline)
     rests = cancel.retry_after and cancel.kind is not AnswerKind.REFUSED

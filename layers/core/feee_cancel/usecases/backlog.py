@@ -13,7 +13,7 @@ _LATEST_SECONDS = 31 * 86_400
 """Nothing is due later: a request is for 30 days ahead at most, and no wait is as long."""
 _AT_A_TIME = 10
 _ALL_ARE_READ = 1_000
-"""Of so few rows each one's time is read; of more, the latest may be missing."""
+"""With fewer rows than this, each one's time is read; with more, the latest may be missing."""
 
 
 def report_backlog(intake: Intake) -> Sequence[int]:
@@ -28,9 +28,9 @@ def report_backlog(intake: Intake) -> Sequence[int]:
 
 
 def recall_what_is_due_too_late(ports: Ports, backlog: Sequence[int]) -> None:
-    """Let be due now what somebody wrote with a time that can't be, in milliseconds, say. Raises TableUnavailableError.
+    """Make rows due now whose time can't be right (in milliseconds, say). Raises TableUnavailableError.
 
-    So many of each state at a time. It looks for them only if the backlog shows one, or may have one unread.
+    At most ten of each state at a time. It looks for them only if the backlog shows one, or wasn't read in full.
     """
     now = math.floor(ports.now())
     if len(backlog) < _ALL_ARE_READ and max(backlog, default=now) <= now + _LATEST_SECONDS:

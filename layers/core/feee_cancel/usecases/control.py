@@ -11,12 +11,12 @@ FRESH_SECONDS = 60
 """How long an order that feee.io showed proves that feee.io works. At most one call is made in this time to see one."""
 
 _SHOWN = {StateReason.REFUNDED, StateReason.NOTHING_PAID, StateReason.FILLED, StateReason.NEVER_PAID}
-"""What rows end with only if feee.io showed their order."""
+"""The reasons that a row ends with only if feee.io showed its order."""
 _PAGE = 10
 
 
 class ShownOrders:
-    """Remembers in this process when feee.io last showed an order, from whichever thread it was told."""
+    """Remembers in this process when feee.io last showed an order, whichever thread notes it."""
 
     def __init__(self) -> None:
         self._shown_at = -math.inf
@@ -33,7 +33,7 @@ class ShownOrders:
     ) -> bool:
         """Whether feee.io showed an order since then, and within the last minute.
 
-        If no attempt saw one, the order of a cancellation that ended is asked for, once a minute.
+        If no attempt saw one, it queries the order of a cancellation that ended, at most once a minute.
         """
         since = max(since, now - FRESH_SECONDS)
         self._forget_what_is_ahead_of(now)
@@ -44,7 +44,7 @@ class ShownOrders:
         return self._shown_at > since
 
     def _forget_what_is_ahead_of(self, now: float) -> None:
-        """Of a clock that was set back nothing is known."""
+        """If the clock was set back, what was noted before no longer counts."""
         with self._lock:
             if max(self._shown_at, self._asked_at) > now + FRESH_SECONDS:
                 self._shown_at = self._asked_at = -math.inf
@@ -58,7 +58,7 @@ class ShownOrders:
 
 
 def _ended(cancellations: Cancellations) -> str | None:
-    """The order that feee.io showed last of those whose cancellation ended; None if there is none."""
+    """Of the orders that feee.io showed at their end, the one whose cancellation ended last; None if there is none."""
     try:
         rows = [
             row

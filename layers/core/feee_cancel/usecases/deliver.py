@@ -38,10 +38,10 @@ class Delivery:
 
 
 class EventQueue(Protocol):
-    """The queue of events to be delivered. Each method raises QueueUnavailableError; then the event comes again."""
+    """The queue of events to be delivered. Each method may raise QueueUnavailableError; then the event comes again."""
 
     def postpone(self, delivery: Delivery, *, seconds: int) -> None:
-        """Show the event again after so many seconds."""
+        """Show the event again after this many seconds."""
         ...
 
     def give_up(self, delivery: Delivery, why: str) -> None:

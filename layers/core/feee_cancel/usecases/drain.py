@@ -19,28 +19,28 @@ from feee_cancel.usecases.rota import Rota, queue
 HORIZON_SECONDS = TICK_SECONDS + 5
 """A drain stays for what becomes due before the next tick has surely begun."""
 LEASE_SECONDS = 10
-"""Extended well before; a drain that is killed holds the next one up for so long."""
+"""The lease is extended well before its end; a drain that is killed holds the next one up for this long."""
 REST_SECONDS = 30
 """How long the drain rests once feee.io seems to be down."""
 
 _PATIENCE_SECONDS = 10
-"""A rest that feee.io asks for and that is longer ends the drain."""
+"""If feee.io asks for a longer rest, the drain ends."""
 _MOST_REST_SECONDS = 100
-"""A lease that ends much later would look like one of a clock that is wrong."""
+"""A lease that ends much later would look as if a wrong clock had written it."""
 
 _SCAN_SECONDS = 1.0
 _EXTEND_SECONDS = 3.0
 _AHEAD = 10
-"""How many more of each line are read than can begin before the next look."""
+"""How many rows of each line are read beyond those that can begin before the next look."""
 _LAG_SECONDS = 5.0
 """How long the index may show a row as it was before its attempt began."""
 _LEAST_SECONDS = 0.001
 """A shorter sleep may not advance a clock."""
 _FAILURES = 3
 _SECONDS_OF_WORK = 4
-"""At most this many seconds' worth of calls are under way: enough if each takes feee.io as long."""
+"""At most this many seconds' worth of calls are under way: enough even if feee.io takes that long for each."""
 _ROOM_BESIDES = 1.5
-"""So many times as many attempts at most, for those that have none under way."""
+"""How many times as many attempts may be under way, if the others are of lines that have none."""
 
 _NOT_SERVED = frozenset({AnswerKind.MISCONFIGURED, AnswerKind.RATE_EXCEEDED, AnswerKind.NOT_SENT})
 """With any other order the call would have failed too. NO_USABLE_ANSWER counts only if no envelope came."""
@@ -52,11 +52,11 @@ class Drain:
     """One run of the drain.
 
     `pace` is in calls a second, `deadline` a reading of `ports.monotonic` after which no attempt is begun; attempts run
-    in `executor`. An attempt begins shortly before the place of its first call, when it is chosen (`Rota`); calls of
-    attempts under way have their places before. Whoever has none under way finds room besides, so that nobody waits for
-    what feee.io is slow about. Until feee.io has given one usable answer three at most are under way, or five so,
-    and after three in a row without one the drain ends and leaves its lease to run out, so that an outage costs feee.io
-    and us a few calls a minute.
+    in `executor`. An attempt is chosen (`Rota`) and begins shortly before the place of its first call; calls of
+    attempts under way have earlier places. A line with nothing under way finds room beside the others, so that nobody
+    waits for what feee.io is slow about. Until feee.io has given one usable answer, at most three attempts are under
+    way, five with that extra room. After three in a row without a usable answer, the drain ends and leaves its lease to
+    run out, so that an outage costs feee.io and us only a few calls a minute.
     """
 
     def __init__(self, ports: Ports, lease: DrainLease, executor: Executor, *, pace: float, deadline: float) -> None:
@@ -85,8 +85,8 @@ class Drain:
     def run(self, *, until: int) -> None:
         """Drain until nothing is due within the horizon and nobody requests more, or until the deadline.
 
-        `until`: somebody knows of a row that is due then and that the index may not show yet; 0 for none. Raises
-        TableUnavailableError, which leaves leases that end.
+        `until` is when a row is due that the index may not show yet; 0 if nobody knows of one. Raises
+        TableUnavailableError; the leases then run out by themselves.
         """
         self._stay(until)
         if until or self._due():
@@ -117,7 +117,7 @@ class Drain:
             else:
                 look_in = _SCAN_SECONDS if self._look else self._look_at - self._elapsed()
                 self._pause(min(look_in, self._opens_in(may_begin)))
-        self._look = None  # once it is over, no wait for an attempt would last
+        self._look = None  # a look that is done would end each wait for an attempt at once
         while self._running:
             self._collect(_SCAN_SECONDS)
         return True
@@ -131,7 +131,7 @@ class Drain:
         return self._failures >= _FAILURES or self._pace.rests_for() > _PATIENCE_SECONDS
 
     def _begin_look(self) -> None:
-        """Look beside the attempts: while an answer of the table is lost, what was seen before goes on."""
+        """Read the index beside the attempts: if the table's answer is lost, what was seen before goes on meanwhile."""
         self._look_at, self._alone = self._elapsed() + _SCAN_SECONDS, not self._running
         self._look = self._executor.submit(self._looking())
 
@@ -142,7 +142,7 @@ class Drain:
         return partial(self._ports.cancellations.due, now=now, until=now + HORIZON_SECONDS, limit=limit)
 
     def _unbegun(self, found: list[Due]) -> list[Due]:
-        """What of it wasn't begun in this run: the index may still show it as it was."""
+        """Those that weren't begun in this run: the index may still show a row as it was before its attempt."""
         return [row for row in found if row not in self._begun]
 
     def _due(self) -> list[Due]:
@@ -171,7 +171,7 @@ class Drain:
         self._running[self._executor.submit(contained_attempt, row, paced)] = row
 
     def _pause(self, seconds: float) -> None:
-        """Wait so long, or until an attempt or a look ends."""
+        """Wait this long, or until an attempt or a look ends."""
         seconds = max(_LEAST_SECONDS, seconds)
         if self._running or self._look:
             self._collect(seconds)
@@ -179,7 +179,7 @@ class Drain:
             self._ports.sleep(seconds)
 
     def _collect(self, seconds: float) -> None:
-        """Take the results of the attempts that ended; wait at most so long for one, or for a look."""
+        """Take the results of the attempts that ended; wait at most this long for one, or for a look."""
         self._extend_lease()
         awaited: list[Future[Any]] = [*self._running, *([self._look] if self._look else [])]
         ended, _ = wait(awaited, seconds, FIRST_COMPLETED)

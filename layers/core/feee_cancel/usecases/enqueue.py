@@ -49,7 +49,7 @@ def enqueue_all(
     requested_by: str | None,
     sent_at: float | None = None,
 ) -> list[Enqueued]:
-    """Enqueue each, side by side, and wake the drain. Returns what became of each, in order."""
+    """Enqueue all of them in parallel, and wake the drain. Returns what became of each, in order."""
 
     def _one(one: Asked) -> Enqueued:
         if isinstance(one, InvalidRequestError):
@@ -66,9 +66,9 @@ def enqueue_all(
 
 
 def of_known_state(row: Cancellation) -> Cancellation:
-    """The row that a message came to. Raises RowBusyError if this version doesn't know its state.
+    """The row that a message led to. Raises RowBusyError if this version doesn't know its state.
 
-    Nothing was changed then, and a message that is sent again mustn't be remembered as done.
+    Nothing was changed then, so the message mustn't be remembered as done: it is sent again.
     """
     if not row.state.is_known:
         raise RowBusyError(f"a newer version wrote the state of order {row.order_no}, {row.state}")
@@ -76,7 +76,7 @@ def of_known_state(row: Cancellation) -> Cancellation:
 
 
 def deduplicate(message: str, intake: Intake, work: Callable[[], T]) -> T | None:
-    """Do the work of a message unless it was done before (None). What fails isn't remembered."""
+    """Do the work of a message unless it was done before; then returns None. Work that fails isn't remembered."""
     if intake.messages.seen(message):
         return None
     done = work()

@@ -1,4 +1,4 @@
-"""What the ports raise, apart from them: what only reads rows or secrets needn't import the rest."""
+"""What the ports raise, in a module of its own: code that only reads rows or secrets needn't import the ports."""
 
 
 class TableUnavailableError(Exception):
@@ -10,7 +10,7 @@ class UnknownWriteError(TableUnavailableError):
 
 
 class RowBusyError(TableUnavailableError):
-    """The table answers, and the row can't be changed as it stands; the message says why, for callers. Nothing was."""
+    """The table answers, but the row can't be changed as it stands, and wasn't. The message tells callers why."""
 
 
 class SecretUnavailableError(Exception):

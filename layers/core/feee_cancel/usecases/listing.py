@@ -18,7 +18,7 @@ def list_page(
 ) -> tuple[list[Cancellation], Due | None]:
     """The next rows of these states, one state after the other; and where to go on.
 
-    Each state the latest due first; of a period, the rows that became final in it, the earliest first.
+    Within a state, the latest due come first; for a period, the rows that became final in it, the earliest first.
     Raises TableUnavailableError.
     """
     rows: list[Cancellation] = []

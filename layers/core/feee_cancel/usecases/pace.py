@@ -1,4 +1,4 @@
-"""The pace toward feee.io: it counts calls, not orders. An attempt has its first call's place before it begins."""
+"""The pace toward feee.io: it counts calls, not orders. An attempt reserves its first call's place before it begins."""
 
 import threading
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class Pace:
         return at
 
     def wait(self, at: float) -> None:
-        """Wait for a place that was reserved, or for as long as the calls before take."""
+        """Wait for a place that was reserved, or longer if the call before it was late."""
         with self._lock:
             now = self._monotonic()
             self._called_at = max(at, now, self._called_at + self._interval)

@@ -66,10 +66,10 @@ class Cancellations(Protocol):
     ) -> tuple[Cancellation, bool]:
         """Write a new cancellation if there is none, or if one ended that may start again.
 
-        One that was rejected starts again only if that was by `rejected_by`; none does for an `entry` that is older
-        than its end (`may_restart`; None: the row's own). Returns the row as it now stands, and whether it was
-        written: its attempts are those of the row that was there, and `row.attempt`, which is 1 if it is claimed by
-        this. Starting again takes a second write, on the condition that the row is as it was found.
+        A rejected one starts again only if it was rejected by `rejected_by`; none does for an `entry` older than its
+        end (`may_restart`; None stands for the row's own request). Returns the row as it now stands, and whether it
+        was written. Its count of attempts is that of the row that was there plus `row.attempt`, which is 1 if this
+        write claims it. Starting again takes a second write, on the condition that the row is as it was found.
         """
         ...
 
@@ -83,7 +83,7 @@ class Cancellations(Protocol):
     def reschedule(
         self, row: Cancellation, *, due_at: int, requests: Sequence[Requested] = ()
     ) -> tuple[Cancellation, bool]:
-        """Write a waiting row whose `due_at` and `requests` were these, unless it changed.
+        """Write a waiting row, unless its `due_at` or `requests` are no longer these.
 
         Returns the row as it now stands, and whether it was written.
         """
@@ -92,13 +92,14 @@ class Cancellations(Protocol):
     def due(self, *, now: float, until: float, limit: int) -> list[Due]:
         """The rows that become due by `until`, the earliest first, perhaps a moment behind the writes.
 
-        Of each state at most `limit`. If more wait: of each asker and lane so many as well, and so many of the latest
-        that are due `now` of each asker's first attempts, so that no line hides another, nor its own end.
+        At most `limit` of each state. If more are waiting: also up to `limit` of each asker and lane, and, of each
+        asker's first attempts that are due `now`, up to `limit` of the latest, so that no line hides another, nor its
+        own end.
         """
         ...
 
     def unsettled(self) -> list[int]:
-        """When each row that isn't final is due, perhaps a moment behind the writes; at most thousands."""
+        """When each row that isn't final is due, perhaps a moment behind the writes; at most some thousands of them."""
         ...
 
     def settle(self, row: Cancellation) -> Cancellation:
@@ -106,14 +107,14 @@ class Cancellations(Protocol):
         ...
 
     def postpone(self, due: Due, *, lease_until: int, until: int) -> None:
-        """Let a row wait until then, and count it, whatever else is in the row.
+        """Let a row wait until `until`, and count that, whatever else is in the row.
 
         Only if it is still as the index showed it, or as it was claimed with this end of the lease.
         """
         ...
 
     def give_up(self, due: Due, *, lease_until: int, now: float, kept_for: int) -> bool:
-        """Fail a row whose time is up, on the same condition and whatever else is in it. Returns whether it was."""
+        """Fail a row if its time is up, on the same condition and whatever else is in it. Returns whether it did."""
         ...
 
     def find(self, order_no: str) -> Cancellation | None:
@@ -121,9 +122,9 @@ class Cancellations(Protocol):
         ...
 
     def page(self, state: State, *, limit: int, after: Due | None, period: Period | None = None) -> list[Cancellation]:
-        """At most so many rows of a state, the latest due first, those after `after`.
+        """At most `limit` rows of a state that come after `after`, the latest due first.
 
-        Of a final state and a period: those that became final in it, the earliest first; `after` must be one of them.
+        With a final state and a period: those that became final in it, the earliest first; `after` must be one of them.
         As the index shows them: perhaps a moment behind the writes, without feee.io's answer and the order.
         """
         ...
@@ -171,7 +172,7 @@ class Telemetry(Protocol):
         ...
 
     def backlog(self, unsettled: int, *, overdue: float) -> None:
-        """So many rows aren't final, and the oldest of them has been due for so many seconds."""
+        """`unsettled` rows aren't final, and the oldest of them has been due for `overdue` seconds."""
         ...
 
 
@@ -187,7 +188,7 @@ class DrainLease(Protocol):
     """The drain's lease: one drain at a time. Each method raises TableUnavailableError."""
 
     def acquire(self, *, now: float, lease_until: int, until: int) -> int | None:
-        """Acquire the lease. Returns until when others requested the drain to stay.
+        """Acquire the lease. Returns the time until which others requested the drain to stay.
 
         None if another drain has it; that one is then requested to stay until `until`.
         """

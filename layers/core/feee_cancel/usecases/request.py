@@ -25,9 +25,9 @@ TICK_SECONDS = 120
 """The longest time between two of the drain's ticks: EventBridge Scheduler starts each some time within its minute
 (Schedule types in EventBridge Scheduler). The tick takes care of what becomes due later than this."""
 _INDEX_SECONDS = 2
-"""How many seconds after the write the index may still not show a row."""
+"""For how many seconds after the write the index may not show a row yet."""
 _TRIES = 5
-"""So often a row is found changed before a request for it is refused."""
+"""How often a row may be found changed before a request for it is refused."""
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def start(
 ) -> tuple[Cancellation, bool]:
     """Write a new cancellation if there may be one: waiting, or claimed until `lease_until` if it is due.
 
-    Returns the row as it now stands, and whether it is this one.
+    Returns the row as it now stands, and whether this call wrote it.
     """
     due_at = max(math.floor(now), asked.not_before or 0)
     gives_up_at = due_at + intake.policy.gives_up_after
@@ -114,9 +114,9 @@ def entry_of(
 def reschedule(row: Cancellation, entry: Requested, intake: Intake, *, now: float) -> Cancellation:
     """Put a request for a waiting row on record, and reschedule the row to what all requests come to.
 
-    Returns the row as it now stands, which may be another's work. Raises TableUnavailableError; RowBusyError for a row
-    that others keep changing, and for one that doesn't wait if the attempt under way won't do what is asked for, and
-    would write over it.
+    Returns the row as it now stands, which may be another's work. Raises TableUnavailableError; RowBusyError if others
+    keep changing the row, or if an attempt is under way that won't do what is asked for and would write over the
+    request.
     """
     for _ in range(_TRIES):
         if changes_nothing(row, entry):
@@ -137,9 +137,9 @@ def reschedule(row: Cancellation, entry: Requested, intake: Intake, *, now: floa
 def _rescheduled(
     row: Cancellation, wanted: Cancellation, entry: Requested, policy: Policy, *, now: float
 ) -> Cancellation:
-    """The row as it is due when it is asked for, or when feee.io allows.
+    """The row with its new due time: the time asked for, or when feee.io allows if that is later.
 
-    A later time than what holds puts nothing off. An order in doubt is still looked at when it was due, if that is
+    A time later than the current one delays nothing. An order in doubt is still looked at when it was due, if that is
     sooner.
     """
     starts = _starts_at(wanted, policy, now=now)
@@ -180,7 +180,7 @@ def are_asked(asked: Iterable[Asked], intake: Intake) -> bool:
 
 
 def _is_asked(asked: CancellationRequest, intake: Intake) -> bool:
-    """A row that ended, and that a request would start again, is none."""
+    """Whether this order has; a row that ended and that a request may restart doesn't count."""
     there = intake.cancellations.find(asked.order_no)
     if there is None or there.state in RESTARTABLE:
         return False
@@ -197,7 +197,7 @@ def _ask_again(row: Cancellation, entry: Requested, ports: Ports, *, now: float)
             if waits or row.state is not State.WAITING or row.due_at > now:
                 return row, False
         return _claim(row, ports, now=now, due_by=max(now, row.due_at))
-    reschedule(row, entry, ports, now=now)  # unless it would be lost
+    reschedule(row, entry, ports, now=now)  # or raise, if the request would be lost
     if row.state in UNDER_WAY and row.due_at <= now:
         return _claim(row, ports, now=now, due_by=now)
     return row, False

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from feee_cancel.domain.cancellation import Due, Lane, State
 
 REFUSED_SHARE = 8
-"""While anything else is due, one attempt of so many is for an order that feee.io refused."""
+"""While anything else is due, one attempt in this many is for an order that feee.io refused."""
 _LONG = 10
-"""An asker who has so many due shares every other attempt with all who have."""
+"""All askers who have this many due share every other attempt."""
 
 
 class Rota:
     """Chooses what is attempted next.
 
-    Each asker comes in turn, as do the refunds that are looked for and the leases that ended; of an asker each lane,
-    and of a lane that is too long to be read, both ends; of these the earliest due. While some have few orders due and
-    some many, both have every other attempt: so an order of somebody who hasn't sent many waits for two attempts and
-    those under way, however many are noisy; and a new order of one with a long line for a turn of all who are.
+    Askers take turns, and so do refund checks and leases that ran out. Within an asker the lanes take turns, and within
+    a lane that is too long to be read, its two ends. There the earliest due comes first, at the far end the latest.
+    While some askers have few orders due and some many, each of the two groups gets every other attempt. So an order of
+    somebody who hasn't sent many waits for two attempts and those under way, however many askers are noisy; and a new
+    order of an asker with a long line waits for one turn of all such askers.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class Rota:
         self._few_had_it = False
 
     def choose(self, ready: Sequence[Due], *, suspicious: bool) -> Due:
-        """The next of what is due. If feee.io may be down (`suspicious`), one that it served last time."""
+        """The next of what is due. If feee.io may be down (`suspicious`), preferably one that it served last time."""
         refused = [row for row in ready if row.lane is Lane.REFUSED]
         others = [row for row in ready if row.lane is not Lane.REFUSED]
         first = refused if refused and self._since_refused >= REFUSED_SHARE - 1 else others or refused
@@ -35,13 +36,13 @@ class Rota:
         return min(self._of_few_or_many(witnesses or first), key=self._place)
 
     def begun(self, row: Due) -> None:
-        """Let its asker and its lane stand last in line."""
+        """Move its asker and its lane to the end of the line."""
         self._turn += 1
         self._served_at[_asker(row)] = self._served_at[queue(row)] = self._turn
         self._since_refused = 0 if row.lane is Lane.REFUSED else self._since_refused + 1
 
     def _of_few_or_many(self, rows: Sequence[Due]) -> Sequence[Due]:
-        """Those of askers with few orders, or else those of askers with many, by turns."""
+        """By turns, the rows of askers with few orders and those of askers with many."""
         due = Counter(map(_asker, rows))
         few = [row for row in rows if due[_asker(row)] < _LONG]
         many = [row for row in rows if due[_asker(row)] >= _LONG]

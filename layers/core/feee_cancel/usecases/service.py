@@ -33,7 +33,7 @@ from feee_cancel.usecases.withdraw import withdraw
 _MOST_SIDE_BY_SIDE = 64
 _WRITES_SIDE_BY_SIDE = 10
 _RESERVE_SECONDS = 4.0
-"""Left of an invocation for the settling write and the answer, when the calls to feee.io must be over."""
+"""What must be left of an invocation when the calls to feee.io end: for the settling write and the answer."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 class Service:
     """What the functions call. Every method may raise TableUnavailableError: nothing was accepted, or nobody knows.
 
-    `published` wraps a handler, so that its metrics are written; `count` counts one of a metric.
+    `published` wraps a handler, so that its metrics are written; `count` adds one to a metric.
     `new_lease` gives a drain its lease; its pace is in calls to feee.io a second. `demands_caller` is False only if
     nothing in front of the API verifies signatures: in SAM CLI's containers.
     """
@@ -81,7 +81,7 @@ class Service:
     def enqueue_event(self, document: object, *, invocation: str) -> None:
         """Enqueue the request or the batch of an event for the drain, once for each run of its schedule.
 
-        An event without an `execution_id` is known by its `invocation`. Raises InvalidRequestError if anything in
+        An event without an `execution_id` is recognised by its `invocation`. Raises InvalidRequestError if anything in
         it is at fault; its good orders were accepted all the same.
         """
 
