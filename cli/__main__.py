@@ -174,7 +174,7 @@ def _ask(question: Words) -> bool:
     try:
         return agrees(question)
     except BrokenPipeError:
-        raise TroubleError("The question can't be shown, for nobody reads. Nothing was changed.") from None
+        raise TroubleError("The question can't be shown, because the output is closed. Nothing was changed.") from None
 
 
 if __name__ == "__main__":

@@ -107,9 +107,11 @@ def parser(*, now: float) -> argparse.ArgumentParser:
         "--limit", type=_count, default=_LIMIT, metavar="N", help=f"how many to list at most ({_LIMIT})"
     )
     listed.add_argument(
-        "--reason", metavar="TEXT", help="only those of this reason, or with this in the reason that was given"
+        "--reason",
+        metavar="TEXT",
+        help="only those with this state reason, or with this text in the given reason",
     )
-    listed.add_argument("--by", metavar="TEXT", help="only those asked for by somebody with this in the name")
+    listed.add_argument("--by", metavar="TEXT", help="only those whose asker's name contains this")
     listed.add_argument("--older", type=_age, metavar="AGE", help="only those asked for so long ago: 30m, 2h, 3d")
     listed.add_argument("--newer", type=_age, metavar="AGE", help="only those asked for since: 30m, 2h, 3d")
     listed.add_argument(
@@ -121,7 +123,11 @@ def parser(*, now: float) -> argparse.ArgumentParser:
     add("lookup", "ask feee.io what a cancel would do now; changes nothing")
     watch = add("watch", "follow a cancellation, or all that aren't final, until they are", order=False)
     watch.add_argument(
-        "order_no", type=_order_no, nargs="?", metavar="ORDER_NO", help="feee.io's order number; without: all of them"
+        "order_no",
+        type=_order_no,
+        nargs="?",
+        metavar="ORDER_NO",
+        help="feee.io's order number; if left out: all of them",
     )
     watch.add_argument("--timeout", type=_count, metavar="SECONDS", help="stop watching after this time, with status 3")
     _add_records(add, now)

@@ -18,7 +18,7 @@ from feee_cancel.domain.documents import MAX_BATCH
 
 _APART_SECONDS = 1.0
 """Between batches: their throttle is one a second."""
-_DOUBT = "asked for, and not answered: it may be accepted"
+_DOUBT = "asked for, but not answered: it may have been accepted"
 _ROUNDS = 8
 _SHOWN = 10
 

@@ -130,7 +130,7 @@ def follow(
     except KeyboardInterrupt:
         return _ended(fleet, Exit.INTERRUPTED, "Stopped watching")
     except BrokenPipeError:
-        return _ended(fleet, Exit.PENDING, "Nobody reads any more")
+        return _ended(fleet, Exit.PENDING, "The output was closed")
     return _ended(fleet, _exit(fleet), "Done")
 
 

@@ -164,7 +164,8 @@ def _hand_over(stack: Stack, records: Sequence[str]) -> None:
     answer = stack.client("lambda").invoke(FunctionName=function, Payload=payload.encode())
     said = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer or not (isinstance(said, dict) and "batchItemFailures" in said):
-        why = said.get("errorMessage", "") if isinstance(said, dict) and said else "it answered nothing that is known"
+        unknown = "its answer isn't one that this version knows"
+        why = said.get("errorMessage", "") if isinstance(said, dict) and said else unknown
         raise LeftError(f"the function that announces failed: {why}")
     if said["batchItemFailures"]:
         raise LeftError("the bus rejected an event; the log of the function that announces says why")
@@ -202,7 +203,7 @@ def _is_settled_event(_: Stack, message: Message, __: float) -> str:
         order_no, state = parse_order_no(event["order_no"]), State(event["state"])
     except ValueError:
         raise LeftError("not a settled event") from None
-    why = clipped(message.attributes.get("why", "the function that delivers failed on it"), _SHOWN)
+    why = clipped(message.attributes.get("why", "the function that delivers it failed"), _SHOWN)
     return f"{order_no} {state}, settled at {clipped(str(event['settled_at']), _ID)}: {_which(message)}, {why}"
 
 

@@ -81,7 +81,8 @@ def _words(found: Mapping[str, Any], file: Path) -> list[str]:
         about = f"{answer['about']} {number - 1}" if answer["about"] == "an order" else answer["about"]
         lines += [f"{one['call']} of {about}: {_told(one)}" for one in answer["recorded"]]
         lines += [f"no cancel of {about}: {why}" for why in [answer.get("not_cancelled")] if why]
-    lines += ["", "As the simulator has it." if not found["differences"] else "Otherwise than the simulator has it:"]
+    differs = "Different from what the simulator assumes:" if found["differences"] else "As the simulator assumes."
+    lines += ["", differs]
     lines += [f"  {difference}" for difference in found["differences"]]
     written = f"Written to {file}: look through it, and attach it to an issue. No key, order or address is in it."
     return [*lines, "", written]

@@ -104,7 +104,7 @@ def _changed(answer: Answer) -> Iterator[str]:
     """Whether an order looked different after its cancel: that would be news."""
     recorded = answer["recorded"]
     if len(recorded) > len(("query", "cancel")) and _data(recorded[0]) != _data(recorded[-1]):
-        yield "an order was shown otherwise after the cancel"
+        yield "an order looked different after the cancel"
 
 
 def _data(one: Answer) -> Answer:

@@ -187,7 +187,8 @@ def _have(found: Mapping[str, Any], names: Sequence[str], kind: Any) -> bool:
 
 
 def _foreign(answer: ApiAnswer) -> ForeignAnswerError:
-    return ForeignAnswerError(f"HTTP status {answer.status}, and nothing that is known", status=answer.status)
+    said = f"HTTP status {answer.status}, and no answer that this command knows"
+    return ForeignAnswerError(said, status=answer.status)
 
 
 def refused(answer: ApiAnswer) -> Outcome:

@@ -28,8 +28,9 @@ class Document:
             document = None
         if not isinstance(document, dict):
             raise TroubleError(
-                f"Secret {self._arn} holds something that isn't a JSON object, and was left as it is. Is it another "
-                "program's? Empty it first: aws secretsmanager put-secret-value --secret-id ... --secret-string '{}'"
+                f"Secret {self._arn} holds something that isn't a JSON object, and was left as it is. Does it "
+                "belong to another program? Empty it first: aws secretsmanager put-secret-value --secret-id ... "
+                "--secret-string '{}'"
             )
         return document
 

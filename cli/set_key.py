@@ -22,7 +22,7 @@ _FORM = (
 )
 _AT_ONCE = "It counts at once; what waits for it is tried again within a minute."
 _SOON = (
-    "It counts within five minutes, or at once where feee.io refuses the one before; what waits for it is tried again "
+    "It counts within five minutes, or at once if feee.io refuses the previous one; what waits for it is tried again "
     "within a minute."
 )
 

@@ -111,5 +111,6 @@ def _words(secret: str | None, earlier: int, again: str, *, outgoing: bool) -> W
         return f"{earlier - 1} dropped. Within five minutes only the newest is valid."
     lines = [Copied(secret), "", _WHEN_OUTGOING if outgoing else _WHEN]
     if earlier:
-        lines += [f"{earlier} earlier still count. Once the new one is in use, drop them:", Copied(again)]
+        still = "1 earlier secret is still valid" if earlier == 1 else f"{earlier} earlier secrets are still valid"
+        lines += [f"{still}. Once the new one is in use, drop {'it' if earlier == 1 else 'them'}:", Copied(again)]
     return lines

@@ -151,8 +151,8 @@ def credentials_of(session: boto3.Session) -> Credentials:
         raise TroubleError("This profile asks for an MFA code, and there is no terminal to ask at.") from None
     except Exception as error:
         raise TroubleError(
-            f"The AWS credentials can't be had ({type(error).__name__}: {error}). Choose others (--profile), or repair "
-            "what ~/.aws/config or the environment says of them."
+            f"The AWS credentials can't be obtained ({type(error).__name__}: {error}). Choose others (--profile), or "
+            "fix what ~/.aws/config or the environment says about them."
         ) from error
     raise NoCredentialsError
 

@@ -25,12 +25,12 @@ from feee_cancel_client.errors import told
 
 EXPECTED = (TroubleError, BotoCoreError, ClientError, ResponseParserError, ApiError)
 
-NOT_AWS = "What answered isn't AWS. Is there a proxy in between that wants something?"
+NOT_AWS = "What answered isn't AWS. Is there a proxy in between that needs a login?"
 _FIX: dict[type[Exception], str] = {
     NoCredentialsError: "There are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "choose a profile (--profile), or sign in (aws configure, aws sso login).",
     PartialCredentialsError: "Part of the AWS credentials is missing.",
-    CredentialRetrievalError: "Choose other credentials (--profile), or repair these in ~/.aws/config.",
+    CredentialRetrievalError: "Choose other credentials (--profile), or fix these in ~/.aws/config.",
     ProfileNotFound: "Choose another (--profile, AWS_PROFILE); aws configure list-profiles names them.",
     InvalidRegionError: "Give a region of AWS, such as us-east-1: --region, AWS_REGION or AWS_DEFAULT_REGION.",
     NoRegionError: "No AWS region is set. Give --region, or set AWS_REGION or AWS_DEFAULT_REGION.",
@@ -39,7 +39,7 @@ _FIX: dict[type[Exception], str] = {
     ProxyConnectionError: "The proxy is that of HTTPS_PROXY or HTTP_PROXY; what needs none stands in NO_PROXY.",
     SSLError: "If a proxy of your company ends TLS, name its certificate: AWS_CA_BUNDLE.",
     ResponseParserError: NOT_AWS,
-    ForeignAnswerError: "What answered isn't this API. Is there a proxy in between that wants something?",
+    ForeignAnswerError: "What answered isn't this API. Is there a proxy in between that needs a login?",
     NoAnswerError: "The API can't be reached. Is this machine online? Does the stack still exist?",
 }
 _WRONG_CREDENTIALS = "AWS doesn't accept these credentials. Are they mistyped, expired, or without their session token?"
@@ -69,7 +69,7 @@ def unexpected(error: Exception) -> Words:
     where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
     return [
         f"Something unexpected: {type(error).__name__}: {error} ({where}).",
-        "Whether it was done isn't known: look again. If it stays so, report it with this line.",
+        "Whether it was done isn't known: look again. If it happens again, report it with this line.",
     ]
 
 

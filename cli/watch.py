@@ -62,7 +62,7 @@ def watch(
     except KeyboardInterrupt:
         return Outcome(Exit.INTERRUPTED, seen.row, "Stopped watching. The cancellation goes on by itself.")
     except BrokenPipeError:
-        return Outcome(Exit.PENDING, seen.row, "Nobody reads any more. The cancellation goes on by itself.")
+        return Outcome(Exit.PENDING, seen.row, "The output was closed. The cancellation goes on by itself.")
     return Outcome(Exit.PENDING, seen.row, f"{order_no} isn't final yet. The cancellation goes on by itself.")
 
 

@@ -24,7 +24,7 @@ WHY: Mapping[str, str] = {
     StateReason.NEVER_PAID: "the order closed without a payment",
     StateReason.REFUSED: "feee.io refused again and again to cancel the order or to show it",
     StateReason.TAKEN_BACK: "the request was withdrawn",
-    StateReason.GAVE_UP: "it wasn't settled in time, and isn't tried any more",
+    StateReason.GAVE_UP: "it wasn't settled in time and won't be tried again",
 }
 WHY_NOT: Mapping[str, str] = {
     "too_early": "feee.io cancels orders older than five minutes only",
@@ -103,7 +103,7 @@ def lookup(body: Mapping[str, Any], *, now: float) -> str:
     if body["cancellable"]:
         return f"{body['order_no']} can be cancelled, since {at(body['since'])}."
     why = body.get("why_not", "")
-    later = f". It can be from {at(body['from'])} ({until(body['from'], now=now)})" if "from" in body else ""
+    later = f". It can be cancelled from {at(body['from'])} ({until(body['from'], now=now)})" if "from" in body else ""
     return f"{body['order_no']} can't be cancelled now: {WHY_NOT.get(why, why)}{later}."
 
 
@@ -112,7 +112,7 @@ def at(seconds: float, *, zone: str = " %z") -> str:
     try:
         return datetime.fromtimestamp(seconds).astimezone().strftime(f"%Y-%m-%d %H:%M:%S{zone}")
     except (OverflowError, ValueError, OSError):
-        return "in no year"
+        return "an impossible time"
 
 
 def until(seconds: float, *, now: float) -> str:

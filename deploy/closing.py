@@ -25,8 +25,8 @@ Next:
   Callers without AWS credentials sign webhooks:  ./feee-cancel set-webhook-secret NAME {options}
   If feee.io's key has a User-Agent allow-list, enter there:
     {user_agent}
-  Be mailed when something is wrong:  make deploy PARAMETERS=Alarms=you@example.com{variables}
-  How it does:  ./feee-cancel doctor {options}
+  Get mail when something is wrong:  make deploy PARAMETERS=Alarms=you@example.com{variables}
+  Check its health:  ./feee-cancel doctor {options}
   The same command again updates the stack; make undeploy{variables} removes it. docs/deploy.md has the rest.
 """
 _EXPORT = """

@@ -95,7 +95,7 @@ def main() -> int:
     except (TroubleError, LocalError) as error:
         print(error, file=sys.stderr)
         return Exit.TROUBLE
-    print(f"Written: {to.relative_to(ROOT)}; its INSTALL.md says how it is installed and published.")
+    print(f"Written: {to.relative_to(ROOT)}; its INSTALL.md says how to install and publish it.")
     return Exit.DONE
 
 

@@ -49,7 +49,7 @@ class DeployedStack:
             self._show(f"An earlier deployment failed ({status}). What is left of it is removed first.")
             self.delete()
         elif status == "UPDATE_ROLLBACK_FAILED":
-            self._show("An earlier update failed, and so did the way back; that is finished first.")
+            self._show("An earlier update failed, and so did its rollback; that is finished first.")
             self._client.continue_update_rollback(StackName=self._name)
             self.settle()
             self._is_now("UPDATE_ROLLBACK_COMPLETE")
@@ -62,7 +62,7 @@ class DeployedStack:
         if stack.get("EnableTerminationProtection"):
             unprotect = ("update-termination-protection", "--no-enable-termination-protection")
             command = self._where.aws("cloudformation", *unprotect, "--stack-name", self._name)
-            said = f"Stack {self._name} is protected from being deleted. Nothing was changed. To end that:"
+            said = f"Stack {self._name} is protected from being deleted. Nothing was changed. To remove the protection:"
             raise TroubleError([said, Copied(command)])
         events = Events(self._client, stack["StackId"])
         self._client.delete_stack(StackName=self._name)

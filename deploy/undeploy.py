@@ -32,7 +32,7 @@ def undeploy(asked: Wanted, console: Console) -> None:
     stack.settle()
     there = stack.now()
     if there is None:
-        show(f"There is no stack {asked.stack} in {session.region_name}. Nothing is to be removed.")
+        show(f"There is no stack {asked.stack} in {session.region_name}. There is nothing to remove.")
         return
     if not is_ours(there):
         raise TroubleError(f"Stack {asked.stack} isn't this project's. Nothing was changed.")
@@ -61,7 +61,7 @@ def _says(session: Any, stack: str) -> Iterator[str]:
             yield f"  table {table}: {_table_costs(session, table)}"
         for secret in secrets:
             yield f"  secret {secret}: ${_SECRET_DOLLARS:.2f} a month"
-        yield "A new deployment makes its own; docs/deploy.md says how it takes these up, and how they are deleted."
+        yield "A new deployment creates its own; docs/deploy.md says how to reuse these, and how to delete them."
     yield "API Gateway's role for logs stays too, as it is the account's; it costs nothing. So does what SAM uploaded."
 
 

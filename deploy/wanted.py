@@ -72,7 +72,7 @@ def _parameter(word: str) -> tuple[str, str]:
     if name not in known:
         close = difflib.get_close_matches(name, known, 1)
         meant = f" Is {close[0]} meant?" if close else ""
-        raise TroubleError(f"PARAMETERS names one that there isn't.{meant} docs/settings.md has them all.")
+        raise TroubleError(f"PARAMETERS names a parameter that doesn't exist.{meant} docs/settings.md has them all.")
     if name == "Tuning":
         _can_be_tuned(value)
     return name, value

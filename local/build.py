@@ -50,7 +50,7 @@ def _make(built: Path, compiler: str) -> None:
     fresh = built.with_name("new")
     sam_build(fresh)
     if _fingerprint(compiler) != built.name:
-        raise LocalError("a source was changed while it was built; once more, please")
+        raise LocalError("a source changed during the build; run it again")
     fresh.rename(built)
 
 

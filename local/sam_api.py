@@ -15,7 +15,7 @@ from local.task import task
 FOLDER = ROOT / ".local"
 _PORT = 3000
 _USAGE = """
-The API, in containers, is at {url}; it takes unsigned requests, unlike on AWS.
+The API, in containers, is at {url}; it accepts unsigned requests, unlike on AWS.
 Simulated feee.io is at {simulator}; its control API is below /control.
 
 Try it in another terminal, here: make an order that is ten minutes old, and cancel it.

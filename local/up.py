@@ -16,7 +16,7 @@ Table           {table}
 feee.io         {simulator}   (simulated; its control API is below /control)
 AWS endpoint    {endpoint}
 
-Each wants the secrets of this run. In another terminal, here:
+Each needs this run's secrets. In another terminal, here:
 
   . {shell}
 

@@ -80,7 +80,8 @@ def unseen(check: str, error: Exception) -> Finding:
         return warning(check, f"couldn't be looked at: {words}", "Examine with credentials that may read this.")
     if code in _GONE:
         fix = "Was it deleted by hand? See docs/doctor.md#what-was-deleted-by-hand."
-        return wrong(check, f"something isn't there any more: {words}", fix)
+        return wrong(check, f"something no longer exists: {words}", fix)
     if fix:
         return wrong(check, words, fix)
-    return warning(check, f"couldn't be looked at: {words}", "Examine again; if it stays, see AWS's Health Dashboard.")
+    fix = "Run the doctor again; if it persists, see AWS's Health Dashboard."
+    return warning(check, f"couldn't be looked at: {words}", fix)

@@ -62,7 +62,7 @@ def unsigned_requests_are_refused(there: Deployment) -> Iterator[Finding]:
     }
     served = [f"{which} ({status})" for which, status in answered.items() if status not in _REFUSED]
     if served:
-        yield wrong(name, f"answered otherwise: {', '.join(served)}", _AGAIN)
+        yield wrong(name, f"gave another answer: {', '.join(served)}", _AGAIN)
     else:
         yield ok(name, f"{len(answered)} of {len(answered)} answered 401 or 403")
 
@@ -81,7 +81,8 @@ def a_header_changes_no_method(there: Deployment) -> Iterator[Finding]:
     if own in _REFUSED or reader is None:
         yield warning(
             name,
-            f"{OVERRIDE} may be obeyed (a GET was answered {own}), and whose permission it takes couldn't be seen",
+            f"{OVERRIDE} may be obeyed (a GET was answered {own}), and it couldn't be seen which method's permission "
+            "applies",
             "Examine with the credentials of an IAM user that may GET /cancellations: a role can't narrow its own.",
         )
         return

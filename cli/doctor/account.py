@@ -23,7 +23,7 @@ def the_credentials_are_accepted(there: Deployment) -> Iterator[Finding]:
 def the_clock_is_right(there: Deployment) -> Iterator[Finding]:
     """AWS has the same time as this machine."""
     answered = there.client("sts").get_caller_identity()["ResponseMetadata"]
-    yield clock(answered, now=there.now()) or warning(_CLOCK, "AWS didn't say what time it has", "Examine again.")
+    yield clock(answered, now=there.now()) or warning(_CLOCK, "AWS's answer had no time", "Run the doctor again.")
 
 
 def clock(answered: Mapping[str, Any], *, now: float) -> Finding | None:

@@ -44,11 +44,11 @@ def alarms_are_on(there: Deployment) -> Iterator[Finding]:
         yield warning(name, f"these are switched off: {', '.join(off)}", "Switch them on.", command)
     if to_nobody:
         again = "Give each the stack's topic (its output AlarmTopicArn) as its action again, in CloudWatch's console."
-        yield warning(name, f"these tell nobody: {', '.join(to_nobody)}", again)
+        yield warning(name, f"these notify nobody: {', '.join(to_nobody)}", again)
     if ringing:
         yield wrong(name, f"in alarm: {', '.join(ringing)}", "See docs/runbook.md: each has its section.")
     if not (off or to_nobody or ringing):
-        yield ok(name, f"{len(found)} alarms, none of which rings")
+        yield ok(name, f"{len(found)} alarms, none of them in alarm")
 
 
 def _missing(metric: _Metric) -> Finding:
@@ -56,7 +56,8 @@ def _missing(metric: _Metric) -> Finding:
     return warning(
         _NAME,
         f"there is no {metric[1]} of {dimensions}, although {ALWAYS[metric[1]]}",
-        "Examine a new stack again in a quarter of an hour. If it is still so, its alarm can't ring: report it.",
+        "If the stack is new, run the doctor again in a quarter of an hour. If it is still so, its alarm can't ring: "
+        "report it.",
     )
 
 

@@ -24,17 +24,17 @@ def the_stack_is_deployed(there: Deployment) -> Iterator[Finding]:
         yield ok(_NAME, f"{there.name}: {status}")
     elif status in _AS_BEFORE:
         words = f"{status}: the last update failed, and the version before it runs"
-        yield warning(_NAME, words + _cause(there), "Put the cause right, and deploy again: make deploy.")
+        yield warning(_NAME, words + _cause(there), "Fix the cause, and deploy again: make deploy.")
     elif status.endswith("_IN_PROGRESS"):
-        yield warning(_NAME, f"{status}: it is being changed just now", "Examine again when that is done.")
+        yield warning(_NAME, f"{status}: it is being changed just now", "Run the doctor again when that is done.")
     elif status in _STUCK:
         command = there.where.aws("cloudformation", "continue-update-rollback", "--stack-name", there.name)
-        words = f"{status}: the last update failed, and so did going back{_cause(there)}"
-        yield wrong(_NAME, words, "Put the cause right, then go back.", command)
+        words = f"{status}: the last update failed, and so did the rollback{_cause(there)}"
+        yield wrong(_NAME, words, "Fix the cause, then continue the rollback.", command)
     else:
         command = there.where.aws("cloudformation", "delete-stack", "--stack-name", there.name)
         words = f"{status}: it doesn't work{_cause(there)}"
-        yield wrong(_NAME, words, "Put the cause right, delete the stack, and deploy it again: make deploy.", command)
+        yield wrong(_NAME, words, "Fix the cause, delete the stack, and deploy it again: make deploy.", command)
 
 
 def _cause(there: Deployment) -> str:
@@ -59,7 +59,7 @@ def nothing_was_changed_by_hand(there: Deployment) -> Iterator[Finding]:
     detection = client.detect_stack_drift(StackName=there.name)["StackDriftDetectionId"]
     found = _detected(there, client, detection)
     if found["DetectionStatus"] == "DETECTION_IN_PROGRESS":
-        yield warning(_DRIFT, "CloudFormation is still comparing after two minutes", "Examine again.")
+        yield warning(_DRIFT, "CloudFormation is still comparing after two minutes", "Run the doctor again.")
         return
     drifted = client.describe_stack_resource_drifts(
         StackName=there.name, StackResourceDriftStatusFilters=["MODIFIED", "DELETED"]
@@ -88,5 +88,5 @@ def _drifted(one: Mapping[str, Any]) -> Finding:
         fix = "CloudFormation doesn't make it again by itself: see docs/doctor.md#what-was-deleted-by-hand."
         return wrong(_DRIFT, f"{which} was deleted", fix)
     paths = [difference["PropertyPath"] for difference in one.get("PropertyDifferences", [])]
-    fix = "Set it back, or change the template: the same template doesn't set it back by being deployed again."
+    fix = "Set it back, or change the template: deploying the same template again doesn't restore it."
     return warning(_DRIFT, f"{which} was changed at {', '.join(paths) or 'a property'}", fix)

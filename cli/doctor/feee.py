@@ -58,10 +58,10 @@ def _refusal(there: Deployment, answer: Mapping[str, Any], user_agent: str) -> F
         case "misconfigured":
             return _misconfigured(there, code, said, user_agent)
         case "no_key":
-            words = f"the function has none: {answer.get('detail')}"
+            words = f"the function has no usable key: {answer.get('detail')}"
             return wrong(_KEY, words, _SET_KEY, there.where.command("set-key"))
         case "rate_exceeded":
-            fix = "Examine again. If it stays: stop what else uses this key, or lower ApiRateLimit."
+            fix = "Run the doctor again. If it persists: stop what else uses this key, or lower ApiRateLimit."
             return warning(_KEY, f"too many calls with this key just now ({said})", fix)
         case "not_sent":
             route = (

@@ -46,7 +46,7 @@ def queues_of_failures_are_empty(there: Deployment) -> Iterator[Finding]:
         held = _length(sqs, there.output(output))
         if held:
             command = there.where.command("redrive", kind)
-            yield wrong(name, f"{held} in {kind}", "Look at them, and do them again.", command)
+            yield wrong(name, f"{held} in {kind}", "Look at them, and process them again.", command)
         else:
             yield ok(name, f"{kind}: 0")
     if there.posts_events:
@@ -99,7 +99,8 @@ def the_drain_ran(there: Deployment) -> Iterator[Finding]:
             return
     created = there.described.get("CreationTime")
     if created and there.now() - created.timestamp() < _WINDOWS[0][0]:
-        yield warning(_RAN, "not yet: the stack is new", "Its first tick comes within a minute: examine again then.")
+        again = "Its first tick comes within a minute: run the doctor again then."
+        yield warning(_RAN, "not yet: the stack is new", again)
     else:
         yield wrong(_RAN, "not in the last day", fix)
 

@@ -3,8 +3,8 @@
 from botocore.exceptions import HTTPClientError
 
 _UNSENT = (
-    "The request can't be sent. Is HTTPS_PROXY or HTTP_PROXY the address of a proxy, and are the AWS credentials "
-    "without blanks and line ends?"
+    "The request can't be sent. Is HTTPS_PROXY or HTTP_PROXY the address of a proxy? Do the AWS credentials contain "
+    "blanks or line ends?"
 )
 
 

@@ -129,7 +129,7 @@ def permissions_name_what_they_can(template: Mapping[str, Any]) -> Iterator[str]
             if known is None:
                 yield f"{name} names {action}, which isn't there"
             elif "Resource" in statement and not known.get("Resources") and listed(statement["Resource"]) != ["*"]:
-                yield f"{name} allows {action} on what it doesn't take"
+                yield f"{name} allows {action} on a resource that it doesn't apply to"
 
 
 def policies_name_services_and_keys_that_there_are(template: Mapping[str, Any]) -> Iterator[str]:

@@ -187,7 +187,7 @@ def a_function_that_invokes_itself_is_allowed_to(template: Mapping[str, Any]) ->
         role = function["Role"]["Fn::GetAtt"][0]
         itself = {"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": {"Fn::GetAtt": [name, "Arn"]}}
         if itself in statements_of(template, role) and function.get("RecursiveLoop") != "Allow":
-            yield f"{name} invokes itself, and is stopped for it"
+            yield f"{name} invokes itself, and Lambda would stop it"
 
 
 def indexes_project_no_more_than_dynamodb_allows(template: Mapping[str, Any]) -> Iterator[str]:

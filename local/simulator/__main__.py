@@ -17,7 +17,7 @@ In another terminal:
 
   export FEEE={url} CONTROL={control} CONTROL_SECRET={secret}
 
-docs/simulator.md says how orders are made, and how each misbehaviour is had. Ctrl-C stops it.
+docs/simulator.md says how to make orders, and how to get each misbehaviour. Ctrl-C stops it.
 """
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     access = {"key": options.key, "rate_limit": options.rate_limit}
     with running(**access, port=options.port, tls=tls, choices=choices) as simulator:
         print(f"feee.io simulator: {simulator.url}")
-        print(f"its control API wants: Authorization: Bearer {simulator.secret}", flush=True)
+        print(f"its control API needs: Authorization: Bearer {simulator.secret}", flush=True)
         if sys.stdout.isatty():
             print(
                 _NEXT.format(

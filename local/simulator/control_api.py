@@ -25,7 +25,7 @@ def control_api(simulation: Simulation) -> Blueprint:
         told = request.headers.get("Authorization", "").encode()
         if hmac.compare_digest(told, f"Bearer {simulation.secret}".encode()):
             return None
-        return _reply({"error": "the control API wants the header Authorization: Bearer, with this run's secret"}, 401)
+        return _reply({"error": "the control API needs the header Authorization: Bearer, with this run's secret"}, 401)
 
     _orders(api, simulation)
     _behaviour(api, simulation)

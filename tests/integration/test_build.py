@@ -95,5 +95,5 @@ def test_a_build_that_fails_leaves_none_and_the_next_one_is_fresh(checkout: Path
 
 def test_a_source_that_changes_meanwhile_isnt_taken_for_what_was_there_before(checkout: Path) -> None:
     uses(checkout, fails=f"echo '# new' >>{checkout}/functions/api/app.py")
-    assert builds(checkout) == ["a source was changed while it was built; once more, please"]
+    assert builds(checkout) == ["a source changed during the build; run it again"]
     assert [path.name for path in (checkout / ".local/builds").iterdir()] == ["new"]

@@ -79,11 +79,11 @@ SOMEBODY = "[profile it]\nregion = us-east-1\n"
     [
         ("credential_process = /bin/false\n", "custom-process"),
         ("credential_process = /nonexistent/tool\n", "/nonexistent/tool"),
-        ("credential_process = echo nothing\n", "credentials can't be had"),
+        ("credential_process = echo nothing\n", "credentials can't be obtained"),
         ('credential_process = echo {"Version":1}\n', "AWS"),
         (
             'credential_process = echo {"Version":1,"AccessKeyId":1,"SecretAccessKey":2}\n',
-            "credentials can't be had",
+            "credentials can't be obtained",
         ),
         ("web_identity_token_file = /nonexistent/token\nrole_arn = arn:aws:iam::1:role/x\n", "/nonexistent/token"),
         ("role_arn = arn:aws:iam::1:role/x\ncredential_source = EcsContainer\n", "EcsContainer"),

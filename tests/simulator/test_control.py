@@ -125,6 +125,6 @@ def test_without_the_secret_nothing_is_arranged_and_nothing_told(simulator: Runn
         with SimulatorClient(simulator.url, secret) as client:
             assert not client.healthy()
             for call in (client.create_order, client.requests, client.reset):
-                with pytest.raises(ControlError, match="wants the header Authorization"):
+                with pytest.raises(ControlError, match="needs the header Authorization"):
                     call()
     assert len(simulator.client.requests()) == 1

@@ -222,8 +222,8 @@ def test_a_long_body_is_a_413() -> None:
 @pytest.mark.parametrize(
     ("name", "trouble", "words"),
     [
-        ("api-request", "start", "it isn't known whether the request was recorded. Ask again"),
-        ("api-withdraw", "reschedule", "it isn't known whether the request was recorded. Ask again"),
+        ("api-request", "start", "it is unknown whether the request was recorded. Ask again"),
+        ("api-withdraw", "reschedule", "it is unknown whether the request was recorded. Ask again"),
         ("api-withdraw", "find", "nothing was changed"),
         ("api-get", "find", "nothing was changed"),
         ("api-list", "page", "nothing was changed"),

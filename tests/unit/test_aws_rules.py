@@ -437,7 +437,7 @@ def test_a_name_fits_a_stack_with_a_long_one(name: str, member: str) -> None:
 
 @pytest.mark.parametrize(
     ("action", "words"),
-    [("sqs:SendMesage", "isn't there"), ("xray:PutTraceSegments", "doesn't take"), ("s3:ListAllMyBuckets", "take")],
+    [("sqs:SendMesage", "isn't there"), ("xray:PutTraceSegments", "doesn't apply"), ("s3:ListAllMyBuckets", "apply")],
 )
 def test_a_permission_names_what_it_can(action: str, words: str) -> None:
     """Service authorization reference: actions, and the resource types that each takes."""

@@ -249,7 +249,7 @@ def test_an_undelivered_event_goes_back_to_be_delivered_as_it_was(sqs: FakeQueue
     (question,) = asked.questions
     assert question.startswith("2304170329503866885309 cancelled, settled at 1724319451: sent ")
     assert "(message-1), not accepted for three days\n" in question
-    assert "the function that delivers failed on it" in question
+    assert "the function that delivers it failed" in question
 
 
 ELSEWHERE = [

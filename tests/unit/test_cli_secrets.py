@@ -187,9 +187,12 @@ def test_a_senders_earlier_secret_counts_until_it_is_dropped() -> None:
     secrets = secret_of('{"secrets": {"shop": "whsec_a"}}')
     outcome = ask(secrets, "shop", new="whsec_b")
     assert secrets.holds("arn:webhook") == {"secrets": {"shop": ["whsec_b", "whsec_a"]}}
+    assert outcome.words[-2] == "1 earlier secret is still valid. Once the new one is in use, drop it:"
     assert outcome.words[-1] == "./feee-cancel set-webhook-secret --drop-old shop"
+    third = ask(secrets, "shop", new="whsec_c")
+    assert third.words[-2] == "2 earlier secrets are still valid. Once the new one is in use, drop them:"
     dropped = ask(secrets, "shop", drop_old=True)
-    assert secrets.holds("arn:webhook") == {"secrets": {"shop": "whsec_b"}}
+    assert secrets.holds("arn:webhook") == {"secrets": {"shop": "whsec_c"}}
     assert "whsec_" not in str(dropped)
 
 

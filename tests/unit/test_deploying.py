@@ -599,7 +599,7 @@ def test_undeploy_has_nothing_to_do_once_another_has_removed_the_stack(
     monkeypatch.setattr(undeploy, "signed_in", lambda *_: FakeAccount([], cloudformation))
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     undeploy.undeploy(Wanted("feee-cancel", None, None, {}), Console())
-    assert "There is no stack feee-cancel in eu-west-1. Nothing is to be removed." in capsys.readouterr().out
+    assert "There is no stack feee-cancel in eu-west-1. There is nothing to remove." in capsys.readouterr().out
     assert cloudformation.done == []
 
 
@@ -669,7 +669,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
     [
         (
             {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/x"},
-            "can't be had",
+            "can't be obtained",
         ),
         (KEYS | {"AWS_ENDPOINT_URL": "localhost:4566"}, "is no address"),
         (KEYS | {"AWS_ENDPOINT_URL": "http://h:port"}, "is no address"),

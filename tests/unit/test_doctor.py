@@ -227,7 +227,7 @@ def test_a_stack_without_alarms_is_told() -> None:
 def test_the_alarms_of_a_stack_whose_name_begins_with_this_ones_are_that_ones() -> None:
     ringing = {"AlarmName": "feee-cancel-two-drain-late", "ActionsEnabled": False, "StateValue": "ALARM"}
     other = {**alarm("FeeeCancel", "Failed", service="feee-cancel-two"), **ringing, "AlarmActions": []}
-    assert "3 alarms, none of which rings" in told(alarms.alarms_are_on(there(others_alarms=[other])))
+    assert "3 alarms, none of them in alarm" in told(alarms.alarms_are_on(there(others_alarms=[other])))
     assert "3 of 3 are there" in told(alarms.alarms_have_their_metrics(there(others_alarms=[other])))
 
 

@@ -145,7 +145,7 @@ FAULTS: dict[str, Fault] = {
         {"alarms_off": {"Failed"}}, WARNING, "switched off: feee-cancel-cancel", "enable-alarm-actions"
     ),
     "alarm without an action": Fault(
-        {"alarms_to_nobody": {"Failed"}}, WARNING, "tell nobody: feee-cancel-cancel", "AlarmTopicArn"
+        {"alarms_to_nobody": {"Failed"}}, WARNING, "notify nobody: feee-cancel-cancel", "AlarmTopicArn"
     ),
     "alarm rings": Fault({"alarms_ringing": {"Failed"}}, WRONG, "in alarm: feee-cancel-cancel", "docs/runbook.md"),
     "dead-letter": Fault({"held": {"ticks": 1}}, WRONG, "1 in UndeliveredTicks", "redrive UndeliveredTicks"),
@@ -177,21 +177,21 @@ FAULTS: dict[str, Fault] = {
     "clock a minute behind": Fault(
         {"date": formatdate(NOW + 60, usegmt=True)}, WARNING, "60 s behind", "Set the clock"
     ),
-    "no time from AWS": Fault({"date": None}, WARNING, "didn't say", "Examine again"),
+    "no time from AWS": Fault({"date": None}, WARNING, "had no time", "Run the doctor again"),
     "update rolled back": Fault(
         {"status": "UPDATE_ROLLBACK_COMPLETE", "events": CAUSES},
         WARNING,
         "the version before it runs. Webhook: 10 must be unreserved",
         "deploy again",
     ),
-    "rollback stuck": Fault({"status": "UPDATE_ROLLBACK_FAILED"}, WRONG, "going back", "continue-update-rollback"),
+    "rollback stuck": Fault({"status": "UPDATE_ROLLBACK_FAILED"}, WRONG, "the rollback", "continue-update-rollback"),
     "stack in ROLLBACK": Fault(
         {"status": "ROLLBACK_COMPLETE", "events": CAUSES}, WRONG, "Webhook: 10 must be unreserved", "delete-stack"
     ),
-    "stack being changed": Fault({"status": "UPDATE_IN_PROGRESS"}, WARNING, "just now", "Examine again"),
+    "stack being changed": Fault({"status": "UPDATE_IN_PROGRESS"}, WARNING, "just now", "Run the doctor again"),
     "deleted by hand": Fault({"drifted": [DELETED]}, WRONG, "Tick (T) was deleted", "#what-was-deleted-by-hand"),
     "changed by hand": Fault({"drifted": [MODIFIED]}, WARNING, "changed at /Timeout", "change the template"),
-    "comparison that lasts": Fault({"drift": ["DETECTION_IN_PROGRESS"]}, WARNING, "two minutes", "Examine again"),
+    "comparison that lasts": Fault({"drift": ["DETECTION_IN_PROGRESS"]}, WARNING, "two minutes", "Run the doctor"),
     "comparison in part": Fault({"drift": ["DETECTION_FAILED"]}, WARNING, "not all could be compared", "may read all"),
 }
 
@@ -272,16 +272,16 @@ def test_the_permissions_that_are_looked_for_are_the_templates() -> None:
 @pytest.mark.parametrize(
     ("operation", "code", "verdict", "words"),
     [
-        ("describe_table", "ResourceNotFoundException", WRONG, "isn't there any more"),
-        ("get_queue_attributes", "QueueDoesNotExist", WRONG, "isn't there any more"),
-        ("invoke", "ResourceNotFoundException", WRONG, "isn't there any more"),
+        ("describe_table", "ResourceNotFoundException", WRONG, "no longer exists"),
+        ("get_queue_attributes", "QueueDoesNotExist", WRONG, "no longer exists"),
+        ("invoke", "ResourceNotFoundException", WRONG, "no longer exists"),
         ("invoke", "TooManyRequestsException", WRONG, "throttled"),
         ("invoke", "AccessDeniedException", WARNING, "may read this"),
         ("detect_stack_drift", "AccessDenied", WARNING, "couldn't be looked at"),
         ("query", "ThrottlingException", WARNING, "Health Dashboard"),
         ("get_caller_identity", "ExpiredToken", WRONG, "Sign in again"),
-        ("get_secret_value", "ResourceNotFoundException", WRONG, "isn't there any more"),
-        ("list_subscriptions_by_topic", "NotFound", WRONG, "isn't there any more"),
+        ("get_secret_value", "ResourceNotFoundException", WRONG, "no longer exists"),
+        ("list_subscriptions_by_topic", "NotFound", WRONG, "no longer exists"),
     ],
 )
 def test_what_aws_refuses_is_told_and_the_rest_goes_on(operation: str, code: str, verdict: Verdict, words: str) -> None:

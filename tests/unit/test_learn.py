@@ -157,7 +157,7 @@ def test_without_an_answer_nothing_is_learned(simulator: RunningSimulator, tmp_p
 def test_an_order_that_was_changed_by_its_cancel_would_be_told() -> None:
     before, after = ({"members": {"data": {"status": f"whole number {status}"}}} for status in (9, 12))
     recorded = [before, {"detail": "TimeoutError"}, after]
-    assert "an order was shown otherwise after the cancel" in differences([{"about": "an order", "recorded": recorded}])
+    assert "an order looked different after the cancel" in differences([{"about": "an order", "recorded": recorded}])
     odd: list[Any] = [{"members": None}, {"members": {"data": [1]}}, {"members": {"data": {"a": {}}}}]
     for one in odd:
         assert choices([{"about": "account", "recorded": [one]}]).keys() <= {"address_list", "user_agent_list"}

@@ -30,7 +30,7 @@ NOT_SIGNED = {
     "type": "urn:feee-cancel:problem:not-signed",
     "title": "Unauthorized",
     "status": 401,
-    "detail": "The request carries no valid signature (Standard Webhooks) of the last five minutes.",
+    "detail": "The request has no valid signature (Standard Webhooks) made in the last five minutes.",
 }
 
 
@@ -216,7 +216,7 @@ def test_a_message_that_cannot_be_written_is_a_503() -> None:
     case.table.trouble = {"start"}
     status, problem = case.send()
     assert (status, problem["type"]) == (503, "urn:feee-cancel:problem:unavailable")
-    assert "it isn't known whether the request was recorded" in problem["detail"]
+    assert "it is unknown whether the request was recorded" in problem["detail"]
 
 
 @pytest.mark.parametrize(

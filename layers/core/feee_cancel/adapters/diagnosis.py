@@ -42,7 +42,7 @@ def diagnose(feee: FeeeClient, wanted: object, *, user_agent: str, now: float, d
         case {"order_no": number, **others} if not others or (others.keys() == {"cancel"} and others["cancel"] is True):
             return record(feee, parse_order_no(number), cancel=bool(others), now=now, deadline=deadline)
     if wanted is not True:
-        raise InvalidRequestError("diagnose", "must be true, or say what is to be recorded")
+        raise InvalidRequestError("diagnose", "must be true, or an object that says what to record")
     return {"now": int(now), "user_agent": user_agent, "feee": _account(feee, user_agent, deadline)}
 
 

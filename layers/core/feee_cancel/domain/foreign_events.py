@@ -5,7 +5,7 @@ class UnknownEventError(ValueError):
     """The event has none of the shapes that the function is for; the message names both."""
 
     def __init__(self, expected: str, event: object) -> None:
-        super().__init__(f"This function is for {expected}. What came is {kind(event)}.")
+        super().__init__(f"This function is for {expected}. It received {kind(event)}.")
 
 
 def kind(event: object) -> str:

@@ -74,7 +74,7 @@ def requested(row: Cancellation, request: Request, *, now: float) -> Reply:
     _check_state(row)
     if row.state.final:
         reason = row.state_reason or StateReason.GAVE_UP
-        detail = _REJECTED.get(reason, f"The cancellation is {row.state}: {reason}, and isn't tried any more.")
+        detail = _REJECTED.get(reason, f"The cancellation is {row.state}: {reason}, and won't be tried again.")
         raise _conflict(reason.replace("_", "-"), detail, row)
     wait = RETRY_SECONDS if row.state is State.CANCELLING else min(max(1, row.due_at - int(now) + 1), _MAX_WAIT)
     location = f"{request.url_path}/{row.order_no}"

@@ -108,7 +108,7 @@ def _final(states: Sequence[State]) -> Sequence[State]:
     final = [state for state in states if state.final]
     if not final:
         raise InvalidRequestError(
-            "state", "must be a final one beside since and until, which go by when it became final"
+            "state", "must be a final state if since or until is given: they compare when it became final"
         )
     return final
 

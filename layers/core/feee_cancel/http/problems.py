@@ -17,7 +17,7 @@ from feee_cancel.usecases.errors import (
 _TYPE = "urn:feee-cancel:problem:"
 RETRY_SECONDS = 2
 NOT_KNOWN = (
-    "The table gave no answer, so it isn't known whether the request was recorded. Ask again: asking again is safe."
+    "The table gave no answer, so it is unknown whether the request was recorded. Ask again: asking again is safe."
 )
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def reply_to_error(error: Exception) -> Reply:
         case InvalidRequestError():
             return _problem(_invalid(error))
         case NotSignedError():
-            detail = "The request carries no valid signature (Standard Webhooks) of the last five minutes."
+            detail = "The request has no valid signature (Standard Webhooks) made in the last five minutes."
             return _problem(ProblemError(HTTPStatus.UNAUTHORIZED, "not-signed", detail))
         case TableUnavailableError() | SecretUnavailableError():
             return _problem(_unavailable(error))
