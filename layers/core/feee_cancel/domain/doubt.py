@@ -30,7 +30,8 @@ def doubt_left(row: Cancellation, cancel: Answer | None, *, seen_open: bool, now
 def _was_not_carried_out(cancel: Answer) -> bool:
     """Whether nothing was sent, or feee.io itself (there is a code) says that it didn't look at the order.
 
-    Another refusal doesn't count: its code may just as well mean that something broke after the order was cancelled.
+    Nothing was sent either if we had no usable key (there is no HTTP status). Another refusal doesn't count: its code
+    may just as well mean that something broke after the order was cancelled.
     """
     if cancel.kind is AnswerKind.NOT_SENT:
         return True
