@@ -94,4 +94,5 @@ def words_of(error: Exception) -> Words:
 
 
 def _joined(wrong: str, fix: str) -> str:
-    return f"{wrong.rstrip('.')}. {fix}".rstrip()
+    sentence = wrong if wrong.endswith("?") else f"{wrong.rstrip('.')}."
+    return f"{sentence} {fix}".rstrip()

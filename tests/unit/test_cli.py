@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import (
     BotoCoreError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
@@ -103,11 +104,13 @@ def test_a_wrong_command_line_ends_with_2(line: str, words: str, capsys: pytest.
         (EndpointConnectionError(endpoint_url="https://x"), "https://x"),
         (BotoCoreError(), "unspecified"),
         (unreachable(), "The API can't be reached."),
+        (HTTPClientError(error=ValueError("Invalid header value")), "blanks or line ends?"),
         (TroubleError("The stack has none."), "The stack has none."),
     ],
 )
-def test_trouble_is_said_with_what_mends_it(error: Exception, words: str) -> None:
+def test_trouble_is_said_with_what_fixes_it(error: Exception, words: str) -> None:
     assert words in said(error)
+    assert "?." not in said(error)
 
 
 def test_an_output_that_isnt_there_is_named() -> None:
