@@ -77,7 +77,7 @@ def unseen(check: str, error: Exception) -> Finding:
     words, fix = parts(error)
     code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else ""
     if code in _DENIED:
-        return warning(check, f"couldn't be looked at: {words}", "Examine with credentials that may read this.")
+        return warning(check, f"couldn't be looked at: {words}", "Run the doctor with credentials that may read this.")
     if code in _GONE:
         fix = "Was it deleted by hand? See docs/doctor.md#what-was-deleted-by-hand."
         return wrong(check, f"something no longer exists: {words}", fix)

@@ -83,7 +83,7 @@ def a_header_changes_no_method(there: Deployment) -> Iterator[Finding]:
             name,
             f"{OVERRIDE} may be obeyed (a GET was answered {own}), and it couldn't be seen which method's permission "
             "applies",
-            "Examine with the credentials of an IAM user that may GET /cancellations: a role can't narrow its own.",
+            "Run the doctor as an IAM user that may GET /cancellations: a role can't narrow its own credentials.",
         )
         return
     theirs = _overridden(there, reader)

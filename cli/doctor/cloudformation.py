@@ -67,7 +67,9 @@ def nothing_was_changed_by_hand(there: Deployment) -> Iterator[Finding]:
     yield from map(_drifted, drifted)
     if found["DetectionStatus"] == "DETECTION_FAILED":
         said = found.get("DetectionStatusReason", "CloudFormation doesn't say why")
-        yield warning(_DRIFT, f"not all could be compared: {said}", "Examine with credentials that may read all of it.")
+        yield warning(
+            _DRIFT, f"not all could be compared: {said}", "Run the doctor with credentials that may read it all."
+        )
     elif not drifted:
         yield ok(_DRIFT, "every resource that CloudFormation can compare is as in the template")
 

@@ -61,7 +61,7 @@ class Policy:
     """How long to wait, by the reason."""
 
     def eligible_at(self, order: Order, *, seen_at: float) -> int:
-        """From when feee.io accepts a cancel of this order, which was first seen at `seen_at`.
+        """The time from which feee.io accepts a cancel of this order, which was first seen at `seen_at`.
 
         An order that was seen existed by then, whatever `create_time` says (milliseconds, another zone's time), or
         doesn't say.
