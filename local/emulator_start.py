@@ -217,7 +217,7 @@ def let_logs_be_read_in_pages() -> None:
 
 
 class Unpacked(zipfile.ZipFile):
-    """Functions and layers, each unpacked once for all environments of a run, which can only read them, as on AWS.
+    """Functions and layers, each unpacked once for all environments of a run: Python's, none of which writes there.
 
     So a start finds the bytecode of an earlier one. MiniStack itself unpacks, and Python compiles, for each start.
     """
@@ -230,7 +230,7 @@ class Unpacked(zipfile.ZipFile):
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
         """Replaces the empty folder at `path` with a link to the one copy."""
-        held = repr([(member.filename, member.CRC, member.external_attr) for member in self.infolist()])
+        held = repr([(member.filename, member.CRC, member.file_size) for member in self.infolist()])
         copy = Path(tempfile.gettempdir()) / f"unpacked-{hashlib.sha256(held.encode()).hexdigest()}"
         with self._at_a_time:
             if not copy.exists():

@@ -1,7 +1,8 @@
 """A test that leaves something open fails: a socket, a file or a process that nobody closed.
 
 Python reports these when it collects the object, which may be many tests later. So everything is collected after each
-test: what was there before it only at the end of its folder, since that takes a second.
+test. What was there before it, such as a fixture's, is collected at the end of its folder, since that takes a second;
+to find whose it is, run the folder's files one by one.
 `PYTHONTRACEMALLOC=25` adds where the object was made.
 """
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from local.identity import CREDENTIALS, REGION
@@ -32,6 +33,7 @@ sys.exit(cli.__main__.main([*sys.argv[1:], "--local", *(["--yes"] if "redrive" i
 """
 
 
+@cache
 def sections() -> dict[str, list[str]]:
     """The commands of each section, by its heading, in their order; what is defined at the top isn't one of them."""
     parts = re.split(r"^#+ (.+)\n", RUNBOOK, flags=re.MULTILINE)[1:]

@@ -123,7 +123,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[
 
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
+    """Somebody who has built before: tests/e2e/test_deploy.py builds in a fresh clone."""
+    build()
     with somebody(tmp_path) as found:
+        shutil.copytree(BUILDS, tmp_path / "feee-cancel" / BUILDS.relative_to(ROOT))
         yield found
 
 

@@ -75,6 +75,7 @@ def test_environments_share_an_unpacked_copy_and_new_code_has_its_own(tmp_path: 
             (first, one), (second, other) = pool.map(answer, range(2))
         assert (first, second, one != other) == (1, 1, True)
         assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/app.py"))) == 1
+        assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/__pycache__/app.*.pyc"))) == 1
         client("lambda").update_function_code(FunctionName="twice", ZipFile=archive_of(source.format(2)))
         assert wait_for(answer, lambda seen: seen[0] == 2)
         assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/app.py"))) == 2

@@ -362,7 +362,13 @@ def drained(api: HandlerApi) -> Callable[[float], None]:
 
 @pytest.mark.parametrize(
     ("count", "terminal"),
-    [(1, False), (100, False), (1_000, True), pytest.param(10_000, True, marks=pytest.mark.long)],
+    [
+        (1, False),
+        (100, True),
+        (100, False),
+        pytest.param(1_000, True, marks=pytest.mark.thorough),
+        pytest.param(10_000, True, marks=pytest.mark.long),
+    ],
 )
 def test_all_are_followed_until_the_drain_has_settled_them(count: int, *, terminal: bool) -> None:
     clock, feee = Clock(), Orders()

@@ -192,7 +192,9 @@ FAULTS: dict[str, Fault] = {
     "deleted by hand": Fault({"drifted": [DELETED]}, WRONG, "Tick (T) was deleted", "#what-was-deleted-by-hand"),
     "changed by hand": Fault({"drifted": [MODIFIED]}, WARNING, "changed at /Timeout", "change the template"),
     "comparison that lasts": Fault({"drift": ["DETECTION_IN_PROGRESS"]}, WARNING, "two minutes", "Run the doctor"),
-    "comparison in part": Fault({"drift": ["DETECTION_FAILED"]}, WARNING, "not all could be compared", "may read all"),
+    "comparison in part": Fault(
+        {"drift": ["DETECTION_FAILED"]}, WARNING, "not all could be compared", "may read it all"
+    ),
 }
 
 
