@@ -63,6 +63,18 @@ def test_an_order_that_was_seen_paid_does_not_end_as_unpaid(
     assert after(there, None, BACK).state_reason is StateReason.REFUNDED
 
 
+@pytest.mark.parametrize("unpaid", UNPAID)
+@pytest.mark.parametrize("status", [2, 12, 14])
+@pytest.mark.parametrize("state", [State.CANCELLING, State.REFUNDING])
+def test_nor_does_one_that_was_seen_paid_in_the_same_attempt(unpaid: dict[str, Any], status: int, state: State) -> None:
+    """The query before a second cancel shows the order, and so does that cancel."""
+    ended = shown(status=status, refund_amount=0, **unpaid)
+    for seen in ((ended, PAID), (PAID, ended)):
+        there = after(row(state=state), *seen)
+        assert (there.state, there.state_reason) == (State.REFUNDING, StateReason.REFUND_PENDING)
+        assert after(there, None, ended).state is State.REFUNDING
+
+
 @pytest.mark.parametrize("first", [shown(status=1, pay_time=0), shown(status=3, pay_amount=0), shown(status=1)])
 def test_one_that_was_only_to_be_paid_does(first: Answer) -> None:
     there = replace(after(row(), refused(), first), state=State.CANCELLING)

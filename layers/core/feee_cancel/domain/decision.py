@@ -116,7 +116,9 @@ def decide(
     Guarantees: final only if an order was seen that says so, or after repeated refusals of both calls, or when its
     time is up; and a row that isn't final is due again, at the latest when its time is up.
     """
-    order = next((answer.order for answer in (cancel, query) if answer and answer.order), None)
+    orders = [answer.order for answer in (cancel, query) if answer and answer.order]
+    order = orders[0] if orders else None
+    paid = row.paid or any(seen.paid for seen in orders)
     accepted = row.state is State.REFUNDING or (
         cancel is not None and cancel.kind in {AnswerKind.ORDER, AnswerKind.ACCEPTED}
     )
@@ -125,8 +127,8 @@ def decide(
         seen_at = math.floor(now) if row.seen_at is None else min(row.seen_at, math.floor(now))
         eligible_at = policy.eligible_at(order, seen_at=seen_at)
         changes |= {"seen_at": seen_at, "eligible_at": eligible_at}
-        step = _from_order(order, row, cancel, accepted=accepted, eligible_at=eligible_at, now=now)
-        changes["paid"] = row.paid or order.paid
+        step = _from_order(order, row, cancel, accepted=accepted, was_paid=paid, eligible_at=eligible_at, now=now)
+        changes["paid"] = paid
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
     seen_open = order is not None and step.state is State.WAITING
@@ -187,9 +189,16 @@ def _telling(cancel: Answer | None, query: Answer | None) -> Answer:
 
 
 def _from_order(
-    order: Order, row: Cancellation, cancel: Answer | None, *, accepted: bool, eligible_at: int, now: float
+    order: Order,
+    row: Cancellation,
+    cancel: Answer | None,
+    *,
+    accepted: bool,
+    was_paid: bool,
+    eligible_at: int,
+    now: float,
 ) -> Step:
-    if ended := over(order, was_paid=bool(row.paid)):
+    if ended := over(order, was_paid=was_paid):
         return ended
     if accepted or not order.unfinished:
         return _REFUNDING
