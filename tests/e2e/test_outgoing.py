@@ -89,11 +89,13 @@ def undelivered(stack: LocalStack) -> list[dict[str, Any]]:
 
 def test_a_settled_event_comes_signed_and_as_the_schema_says(wallet: Wallet, cancel: Callable[[], str]) -> None:
     order_no = cancel()
-    ((headers, body),) = wait_for(lambda: wallet.about(order_no))
-    Webhook(wallet.secret).verify(body, {name.lower(): value for name, value in headers.items()})
-    detail = json.loads(body)
-    SCHEMA.validate(detail)
-    assert (detail["state"], detail["refund_amount"]) == ("cancelled", 3.92)
+    came = wait_for(lambda: wallet.about(order_no))  # at least once: a busy machine may answer too late
+    for headers, body in came:
+        Webhook(wallet.secret).verify(body, {name.lower(): value for name, value in headers.items()})
+        detail = json.loads(body)
+        SCHEMA.validate(detail)
+        assert (detail["state"], detail["refund_amount"]) == ("cancelled", 3.92)
+    assert len({headers["Webhook-Id"] for headers, _ in came}) == 1
 
 
 def test_the_doctor_finds_role_secret_and_function_well(deployed_with_url: LocalStack) -> None:
@@ -114,7 +116,7 @@ def test_an_event_that_a_broken_receiver_missed_comes_again_under_the_same_id_wh
     order_no = cancel()
     wait_for(lambda: wallet.about(order_no))
     deployed_with_url.update(SettledWebhookUrl=wallet.url, RetentionDays="401")
-    wait_for(lambda: wallet.about(order_no), lambda came: len(came) == 3)
+    wait_for(lambda: wallet.about(order_no), lambda came: len(came) >= 3)
     assert len({headers["Webhook-Id"] for headers, _ in wallet.about(order_no)}) == 1
 
 
