@@ -1,14 +1,19 @@
 """`make deploy` and `make undeploy`, typed in a terminal, with the emulator as the AWS account."""
 
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.stack import KEY
 from tests.e2e.user import ORDER, User, somebody
+from tests.e2e.waiting import wait_for
 
 STACK = "feee-cancel"
 
@@ -24,14 +29,34 @@ def outputs(user: User) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def test_it_goes_on_where_it_was_interrupted(user: User) -> None:
-    """Ctrl-C in the midst of it, wherever that is; without a terminal nobody is asked for the key."""
+def test_it_goes_on_where_it_was_interrupted(user: User, tmp_path: Path) -> None:
+    """Ctrl-C while the stack is created; without a terminal nobody is asked for the key."""
     parameters = f"STACK=interrupted PARAMETERS=FeeeBaseUrl={user.stack.simulator.url}"
-    user.types(f"! timeout --foreground -s INT 12 make deploy {parameters}")
+    process = tmp_path / "process"
+    with ThreadPoolExecutor(1) as another:
+        interrupted = another.submit(interrupt, user, process)
+        user.types(
+            f"""! bash -c 'echo $$ >"{process}"; exec timeout --foreground -s INT 600 make deploy {parameters}'"""
+        )
+    interrupted.result()
     seen = user.types(f"make deploy {parameters} </dev/null")
     assert "./feee-cancel set-key --stack interrupted" in seen
     assert "The API is at " in seen
     user.types("YES=1 make undeploy STACK=interrupted")
+
+
+def interrupt(user: User, process: Path) -> None:
+    """Let the time of `timeout` be up as soon as the stack is being created."""
+
+    def status() -> str:
+        try:
+            (stack,) = user.stack.client("cloudformation").describe_stacks(StackName="interrupted")["Stacks"]
+        except ClientError as error:
+            return str(error)
+        return stack["StackStatus"]
+
+    wait_for(status, lambda status: "IN_PROGRESS" in status, interval=0.1)
+    os.kill(int(process.read_text()), signal.SIGALRM)
 
 
 def written_by(user: User) -> str:
