@@ -53,7 +53,7 @@ def interrupt(user: User, process: Path) -> None:
             (stack,) = user.stack.client("cloudformation").describe_stacks(StackName="interrupted")["Stacks"]
         except ClientError as error:
             return str(error)
-        return stack["StackStatus"]
+        return str(stack["StackStatus"])
 
     wait_for(status, lambda status: "IN_PROGRESS" in status, interval=0.1)
     os.kill(int(process.read_text()), signal.SIGALRM)
