@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.usecases.pace import Pace, PacedFeee
 from tests.builders import NOW
@@ -44,3 +46,31 @@ def test_calls_that_miss_their_places_are_no_closer_to_each_other() -> None:
     assert feee.calls == [5, 5.25, 5.5, 5.75]
     PacedFeee(feee, pace).cancel("1", deadline=9)
     assert all(later - earlier >= 0.25 for earlier, later in pairwise(feee.calls))
+
+
+def test_a_call_that_overslept_keeps_its_distance_from_the_next() -> None:
+    """A function with a part of a processor wakes late: feee.io counts the calls that come, not those that were due."""
+    clock = Clock()
+    late = iter([0.35])
+    pace = Pace(0.25, monotonic=clock, sleep=lambda seconds: clock.sleep(seconds + next(late, 0)))
+    feee = TimedFeee(clock)
+    for attempt in [PacedFeee(feee, pace) for _ in range(4)]:
+        attempt.cancel("1", deadline=9)
+    assert feee.calls == pytest.approx([0.6, 0.85, 1.1, 1.35], abs=1e-6)
+
+
+def test_of_two_that_wake_at_once_one_waits_on() -> None:
+    clock = Clock()
+    late = iter([1])
+
+    def sleep(seconds: float) -> None:
+        if too_long := next(late, 0):
+            clock.sleep(too_long)
+            second.cancel("2", deadline=9)
+        else:
+            clock.sleep(seconds)
+
+    pace, feee = Pace(0.25, monotonic=clock, sleep=sleep), TimedFeee(clock)
+    first, second = PacedFeee(feee, pace), PacedFeee(feee, pace)
+    first.cancel("1", deadline=9)
+    assert feee.calls == [1, 1.25]

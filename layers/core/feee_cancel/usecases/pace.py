@@ -49,12 +49,18 @@ class Pace:
         return at
 
     def wait(self, at: float) -> None:
-        """Wait for a place that was reserved, or longer if the call before it was late."""
+        """Wait for a place that was reserved, or longer if the call before it was late, even by having overslept."""
+        while (seconds := self._called_in(at)) > 0:
+            self._sleep(seconds)
+
+    def _called_in(self, at: float) -> float:
+        """Seconds until a call may be made whose place this is. If none are left, it counts as made now."""
         with self._lock:
             now = self._monotonic()
-            self._called_at = max(at, now, self._called_at + self._interval)
-            seconds = self._called_at - now
-        self._sleep(seconds)
+            seconds = max(at, self._called_at + self._interval) - now
+            if seconds <= 0:
+                self._called_at = now
+        return seconds
 
 
 class PacedFeee:
