@@ -1,8 +1,8 @@
 """A test that leaves something open fails: a socket, a file or a process that nobody closed.
 
-Python reports these when it collects the object, which may be many tests later. So everything is collected after each
-test. What was there before it, such as a fixture's, is collected at the end of its folder, since that takes a second;
-to find whose it is, run the folder's files one by one.
+Python reports these when it collects the object, which may be many tests later. So what was made since the file began
+is collected after each test. What is left at the file's end is put aside, since a collection takes longer the more
+there is, and is collected once more at the end of the session.
 `PYTHONTRACEMALLOC=25` adds where the object was made.
 """
 
@@ -20,8 +20,9 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Pytest's own hook, which makes errors of what a collection reports, has run by now: so it is called again."""
-    if nextitem is None or nextitem.path.parent != item.path.parent:
+    if nextitem is None:
         gc.unfreeze()
     gc.collect()
-    gc.freeze()
+    if nextitem is None or nextitem.path != item.path:
+        gc.freeze()
     item.config.pluginmanager.getplugin("unraisableexception").pytest_runtest_teardown(item)
