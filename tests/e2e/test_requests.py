@@ -85,7 +85,7 @@ def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(stack: Loca
     stack.simulator.client.misbehave("delay", order_no=order.order_no, seconds=1.0)
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: stack.api.cancel(order.order_no), range(50)))
-    assert {answer.status for answer in answers} <= {200, 202, 503}  # on a busy machine the table may be too late
+    assert {answer.status for answer in answers} <= {200, 202}
     assert [answer.status for answer in answers].count(200) >= 1
     requests = stack.simulator.client.requests(order.order_no)
     assert len(requests) == 1, [(one.method, one.path, one.at, one.code) for one in requests]

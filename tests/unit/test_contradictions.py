@@ -3,8 +3,8 @@
 import json
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Self
@@ -19,7 +19,7 @@ from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy, decide
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.order import Order
-from feee_cancel.usecases.attempt import attempt, contained_attempt
+from feee_cancel.usecases.attempt import attempt, contained_attempt, only_looks
 from feee_cancel.usecases.control import FRESH_SECONDS, ShownOrders
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import RowBusyError
@@ -382,10 +382,10 @@ class Days:
         asked = CancellationRequest(order_no=ORDER_NO, not_before=now + 4_000 if act == "ask later" else None)
         match act:
             case "ask" | "ask later":
-                with suppress(RowBusyError):  # an attempt that crashed still holds the row
+                with self.unless_looked_at():
                     request_cancellation(asked, self.ports, requested_by="me", deadline=now + 20)
             case "send":
-                with suppress(RowBusyError):
+                with self.unless_looked_at():
                     enqueue(asked, self.ports, requested_by=f"webhook:{len(self.feee.calls)}", sent_at=now)
             case "withdraw":
                 withdraw(ORDER_NO, self.ports)
@@ -394,6 +394,17 @@ class Days:
             case _:
                 self.clock.time += {"wait": 900, "set back": -120}[act]
         self.check()
+
+    @contextmanager
+    def unless_looked_at(self) -> Iterator[None]:
+        """A request may be refused while an attempt, here one that crashed, has a row that it would write over."""
+        before = self.there
+        try:
+            yield
+        except RowBusyError:
+            assert before
+            assert before == self.there
+            assert only_looks(before, self.clock())
 
     def drain(self) -> None:
         if self.there and not self.there.state.final:
