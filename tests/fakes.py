@@ -11,15 +11,14 @@ from feee_cancel.domain.cancellation import (
     ON_ITS_WAY_SECONDS,
     TROUBLED,
     Cancellation,
-    Due,
-    Lane,
-    Period,
     Requested,
     State,
     StateReason,
     restarted,
 )
 from feee_cancel.domain.decision import Policy, settled
+from feee_cancel.domain.due import Due, Period
+from feee_cancel.domain.rank import Lane
 from feee_cancel.domain.record import may_restart, requests_of
 from feee_cancel.usecases.control import ShownOrders
 from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError

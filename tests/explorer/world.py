@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import EndpointConnectionError
 
 from feee_cancel.adapters.announcer import Announcer
 from feee_cancel.adapters.items import to_item
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.usecases.attempt import LEASE_SECONDS, contained_attempt
 from feee_cancel.usecases.deliver import Delivery, PostResult, QueueUnavailableError, deliver
 from feee_cancel.usecases.errors import TableUnavailableError
@@ -20,6 +20,9 @@ from feee_cancel.usecases.ports import Ports
 from tests.builders import NOW, ORDER_NO, answer, refused, shown
 from tests.explorer.scheduler import Death, Fault, Plan, Step, called, play, stepped
 from tests.fakes import Clock, FakeMessages, FakeTable, ports
+
+if TYPE_CHECKING:
+    from feee_cancel.domain.due import Due
 
 _TABLE = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_BEFORE, Fault.DIES_AFTER)
 _QUERY = (Fault.FAILS_BEFORE, Fault.FAILS_AFTER, Fault.DIES_AFTER, Fault.REFUSED)

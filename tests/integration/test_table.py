@@ -21,17 +21,10 @@ from feee_cancel.adapters.lease import TableLease
 from feee_cancel.adapters.messages import HandledMessages
 from feee_cancel.adapters.table import CancellationTable
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import (
-    ON_ITS_WAY_SECONDS,
-    Cancellation,
-    Due,
-    Lane,
-    Period,
-    Requested,
-    State,
-    StateReason,
-)
+from feee_cancel.domain.cancellation import ON_ITS_WAY_SECONDS, Cancellation, Requested, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
+from feee_cancel.domain.due import Due, Period
+from feee_cancel.domain.rank import Lane
 from feee_cancel.usecases.attempt import contained_attempt
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
+from feee_cancel.domain.due import Due
 from feee_cancel.usecases.drain import Drain
 from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.request import request_cancellation

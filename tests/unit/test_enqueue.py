@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import CancellationRequest, parse_batch
+from feee_cancel.domain.due import Due
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.outlook import Outlook, outlook
 from feee_cancel.usecases.enqueue import enqueue, enqueue_all

@@ -14,9 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from feee_cancel.adapters.feee_answer import interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due, State, StateReason
+from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.decision import Policy
 from feee_cancel.domain.documents import CancellationRequest
+from feee_cancel.domain.due import Due
 from feee_cancel.domain.order import FILLED
 from feee_cancel.usecases.drain import HORIZON_SECONDS, Drain
 from feee_cancel.usecases.enqueue import enqueue

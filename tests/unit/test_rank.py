@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feee_cancel.domain import rank
-from feee_cancel.domain.cancellation import Lane, State, StateReason
+from feee_cancel.domain.cancellation import State, StateReason
+from feee_cancel.domain.rank import Lane
 from tests.builders import NOW, row
 
 ROLE = "arn:aws:sts::123456789012:assumed-role/shop"

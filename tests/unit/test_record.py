@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,13 +13,16 @@ from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.record import MOST, noted, requests_of, who
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import RowBusyError
-from feee_cancel.usecases.ports import Ports, SignedMessage
+from feee_cancel.usecases.receiver import SignedMessage
 from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from functions.api.app import create
 from tests.builders import NOW, ORDER_NO, refused, row, shown
 from tests.events import Context, sample
 from tests.fakes import Clock, FakeFeee, FakeMessages, FakeTable, ports, service
+
+if TYPE_CHECKING:
+    from feee_cancel.usecases.ports import Ports
 
 SHOP = "arn:aws:sts::123456789012:assumed-role/shop/session-1"
 TREASURY = "arn:aws:iam::123456789012:user/treasury"

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from feee_cancel.domain.cancellation import Due, Lane, State
+from feee_cancel.domain.cancellation import State
+from feee_cancel.domain.due import Due
+from feee_cancel.domain.rank import Lane
 from feee_cancel.usecases.rota import REFUSED_SHARE, Rota
 
 FIRST: dict[str, Any] = {"asker": "a", "lane": Lane.FIRST}

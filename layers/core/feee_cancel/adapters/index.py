@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from feee_cancel.adapters.items import Item, floored, number, to_row, translated
 from feee_cancel.domain import rank
-from feee_cancel.domain.cancellation import TROUBLED, Cancellation, Due, Lane, Period, State
+from feee_cancel.domain.cancellation import TROUBLED, Cancellation, State
+from feee_cancel.domain.due import Due, Period
+from feee_cancel.domain.rank import Lane
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from feee_cancel.adapters.senders import Sender, SenderSecret
 from feee_cancel.usecases.errors import NotSignedError, SecretUnavailableError
-from feee_cancel.usecases.ports import SignedMessage
+from feee_cancel.usecases.receiver import SignedMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

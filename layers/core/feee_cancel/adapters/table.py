@@ -8,15 +8,8 @@ from typing import Any
 from feee_cancel.adapters.index import UNSETTLED, TableIndex
 from feee_cancel.adapters.items import Item, number, to_attribute_if_any, to_item, to_row, translated
 from feee_cancel.domain import rank
-from feee_cancel.domain.cancellation import (
-    ON_ITS_WAY_SECONDS,
-    Cancellation,
-    Due,
-    Requested,
-    State,
-    StateReason,
-    restarted,
-)
+from feee_cancel.domain.cancellation import ON_ITS_WAY_SECONDS, Cancellation, Requested, State, StateReason, restarted
+from feee_cancel.domain.due import Due
 from feee_cancel.domain.record import may_restart, requests_of
 from feee_cancel.usecases.errors import TableUnavailableError, UnknownWriteError
 

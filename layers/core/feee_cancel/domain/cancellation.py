@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from feee_cancel.domain.answer import Answer, AnswerKind
@@ -183,48 +182,6 @@ def restarted(row: Cancellation, there: Cancellation) -> Cancellation:
     unread = {name: raw for name, raw in there.unread.items() if name != "attempt"}
     row = replace(row, seen_at=there.seen_at, paid=there.paid, ended_before=there.settled_at, unread=unread)
     return replace(row, due_at=row.requested_at) if row.state is State.WAITING and row.in_doubt else row
-
-
-class Lane(StrEnum):
-    """What is known of the order of a waiting row."""
-
-    FIRST = "first"
-    """Nothing: it was never attempted, or feee.io never said anything about it."""
-    KNOWN = "known"
-    """feee.io showed it, or a cancel may have taken effect."""
-    REFUSED = "refused"
-    """feee.io has never shown it and refused it last: a number that is mistyped, somebody else's, or made up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A row as far as the index shows it.
-
-    `postponed` counts its attempts in a row that crashed or weren't written. While it waits, `asker` and `lane` say
-    where it stands in line; `latest` says that it comes from the end of a line that is too long to be read, and
-    `troubled` that feee.io didn't serve its last attempt.
-    """
-
-    order_no: str
-    state: State
-    due_at: int
-    postponed: int = field(default=0, compare=False)
-    asker: str = field(default="", compare=False)
-    lane: Lane = field(default=Lane.KNOWN, compare=False)
-    latest: bool = field(default=False, compare=False)
-    troubled: bool = field(default=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """When cancellations became final, in unix seconds: from `since` on, and before `until`."""
-
-    since: int
-    until: int
-
-    def has(self, at: int) -> bool:
-        """Whether a time is in it."""
-        return self.since <= at < self.until
 
 
 def facts(answer: Answer, order: Order | None) -> dict[str, Any]:

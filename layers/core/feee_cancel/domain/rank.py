@@ -2,8 +2,9 @@
 
 import hashlib
 import re
+from enum import StrEnum
 
-from feee_cancel.domain.cancellation import Cancellation, Lane, State
+from feee_cancel.domain.cancellation import Cancellation, State
 
 _MOST = 80
 _KEPT = 60
@@ -12,6 +13,17 @@ _SESSION = re.compile(r"(:assumed-role/.+)/[^/]+")
 _DIGITS = 12
 MESSAGES = {"webhook:": "webhook", "event:": "schedule"}
 """The asker of a message, by how `requested_by` begins: its id is new for each message, so it identifies nobody."""
+
+
+class Lane(StrEnum):
+    """What is known of the order of a waiting row."""
+
+    FIRST = "first"
+    """Nothing: it was never attempted, or feee.io never said anything about it."""
+    KNOWN = "known"
+    """feee.io showed it, or a cancel may have taken effect."""
+    REFUSED = "refused"
+    """feee.io has never shown it and refused it last: a number that is mistyped, somebody else's, or made up."""
 
 
 def rank(row: Cancellation) -> str | None:

@@ -9,8 +9,9 @@ from http import HTTPStatus
 from typing import Any, Self
 
 from feee_cancel.adapters.representation import represent
-from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
+from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import parse_order_no
+from feee_cancel.domain.due import Due, Period
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.http.gateway import Reply
 from feee_cancel.usecases.listing import MAX_PAGE

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from feee_cancel.domain.answer import Answer, AnswerKind
-from feee_cancel.domain.cancellation import TROUBLED, Cancellation, Due, State
+from feee_cancel.domain.cancellation import TROUBLED, Cancellation, State
 from feee_cancel.domain.decision import Backoff, decide, hinges_on_others, must_cancel_again
+from feee_cancel.domain.due import Due
 from feee_cancel.usecases.errors import TableUnavailableError
 from feee_cancel.usecases.ports import Feee, Ports
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from feee_cancel.domain import rank
-from feee_cancel.domain.cancellation import Cancellation, Due, State
+from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.due import Due
 from feee_cancel.usecases.attempt import contained
 from feee_cancel.usecases.ports import Intake, Ports
 

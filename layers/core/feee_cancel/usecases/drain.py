@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from feee_cancel.domain.answer import AnswerKind
-from feee_cancel.domain.cancellation import Cancellation, Due
+from feee_cancel.domain.cancellation import Cancellation
+from feee_cancel.domain.due import Due
 from feee_cancel.usecases.attempt import contained_attempt
 from feee_cancel.usecases.pace import Pace, PacedFeee
 from feee_cancel.usecases.ports import DrainLease, Ports

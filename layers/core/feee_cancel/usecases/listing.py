@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
+from feee_cancel.domain.cancellation import Cancellation, State
+from feee_cancel.domain.due import Due, Period
 from feee_cancel.usecases.ports import Cancellations
 
 MAX_PAGE = 100

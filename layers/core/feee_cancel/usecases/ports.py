@@ -5,37 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import Cancellation, Due, Period, Requested, State
+from feee_cancel.domain.cancellation import Cancellation, Requested, State
 from feee_cancel.domain.decision import Policy
+from feee_cancel.domain.due import Due, Period
 
 Handler = Callable[[Any, Any], Any]
 """A function's entry point: what it answers to an event and its context."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedMessage:
-    """A webhook's message: who signed it (None: a sender without a name), its id, and when it was sent (unix seconds).
-
-    A message that is sent again has the same id, and the time at which it was sent again.
-    """
-
-    sender: str | None
-    id: str
-    sent_at: int
-
-    @property
-    def requested_by(self) -> str:
-        """The sender and the message, as the row keeps them."""
-        return f"webhook:{self.sender}:{self.id}" if self.sender else f"webhook:{self.id}"
-
-    @property
-    def asker(self) -> str | None:
-        """Whose share of the drain it uses, if the message's id alone doesn't say: an id may look like a sender."""
-        return f"webhook:{self.sender}" if self.sender else None
-
-    def identity(self, order_no: str) -> str:
-        """The same for two deliveries of it, different for two messages: ids are unique to a sender at best."""
-        return f"webhook:{self.sender or ''}:{self.id}:{order_no}"
 
 
 class KeySource(Protocol):

@@ -8,10 +8,36 @@ from feee_cancel.domain.cancellation import Cancellation
 from feee_cancel.domain.documents import CancellationRequest, parse_json, unless_past
 from feee_cancel.domain.times import SENT_AGAIN
 from feee_cancel.usecases.enqueue import deduplicate, enqueue, of_known_state
-from feee_cancel.usecases.ports import Handler, Intake, SignedMessage
+from feee_cancel.usecases.ports import Handler, Intake
 from feee_cancel.usecases.request import are_asked, wake_for
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMessage:
+    """A webhook's message: who signed it (None: a sender without a name), its id, and when it was sent (unix seconds).
+
+    A message that is sent again has the same id, and the time at which it was sent again.
+    """
+
+    sender: str | None
+    id: str
+    sent_at: int
+
+    @property
+    def requested_by(self) -> str:
+        """The sender and the message, as the row keeps them."""
+        return f"webhook:{self.sender}:{self.id}" if self.sender else f"webhook:{self.id}"
+
+    @property
+    def asker(self) -> str | None:
+        """Whose share of the drain it uses, if the message's id alone doesn't say: an id may look like a sender."""
+        return f"webhook:{self.sender}" if self.sender else None
+
+    def identity(self, order_no: str) -> str:
+        """The same for two deliveries of it, different for two messages: ids are unique to a sender at best."""
+        return f"webhook:{self.sender or ''}:{self.id}:{order_no}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

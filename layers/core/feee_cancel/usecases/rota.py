@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from feee_cancel.domain.cancellation import Due, Lane, State
+from feee_cancel.domain.cancellation import State
+from feee_cancel.domain.due import Due
+from feee_cancel.domain.rank import Lane
 
 REFUSED_SHARE = 8
 """While anything else is due, one attempt in this many is for an order that feee.io refused."""

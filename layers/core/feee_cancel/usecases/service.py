@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feee_cancel.domain.answer import Answer
-from feee_cancel.domain.cancellation import Cancellation, Due, Period, State
+from feee_cancel.domain.cancellation import Cancellation, State
 from feee_cancel.domain.documents import (
     Asked,
     CancellationRequest,
@@ -17,6 +17,7 @@ from feee_cancel.domain.documents import (
     parse_order_no,
     unless_past,
 )
+from feee_cancel.domain.due import Due, Period
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.domain.order import Order
 from feee_cancel.domain.outlook import Outlook, outlook
