@@ -20,6 +20,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Pytest's own hook, which makes errors of what a collection reports, has run by now: so it is called again."""
+    getattr(item, "funcargs", {}).clear()  # or its fixtures' values would live on until the next test
     if nextitem is None:
         gc.unfreeze()
     gc.collect()

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.template import ROOT
 
 TESTS = """
-import gc, socket, subprocess, sys
+import gc, pytest, socket, subprocess, sys
 
 def left(opened):
     held = [opened]
@@ -22,15 +22,36 @@ def test_leaves_a_file():
 def test_leaves_a_process():
     left(subprocess.Popen([sys.executable, "-c", ""]))
 
+@pytest.fixture
+def held():
+    yield (held := [socket.socket()])
+    held.append(held)
+
+@pytest.fixture(scope="module")
+def held_by_all():
+    yield (held := [socket.socket()])
+    held.append(held)
+
+def test_has_a_fixture_that_leaves_one(held):
+    pass
+
 def test_is_innocent():
     gc.collect()
+
+def test_is_the_last_of_a_fixture(held_by_all):
+    pass
+"""
+ANOTHER = """
+def test_of_another_file():
+    pass
 """
 REPORTED = ("unclosed <socket", "unclosed file", "is still running")
 
 
 def test_what_is_left_open_fails_the_test_that_left_it(tmp_path: Path) -> None:
-    file = tmp_path / "test_it.py"
-    file.write_text(TESTS)
+    files = [tmp_path / "test_it.py", tmp_path / "test_that.py"]
+    for file, text in zip(files, (TESTS, ANOTHER), strict=True):
+        file.write_text(text)
     options = [
         "-p",
         "tests.leaks",
@@ -44,9 +65,15 @@ def test_what_is_left_open_fails_the_test_that_left_it(tmp_path: Path) -> None:
         "--rootdir",
         str(tmp_path),
     ]
-    command = [sys.executable, "-m", "pytest", *options, str(file)]
+    command = [sys.executable, "-m", "pytest", *options, *map(str, files)]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
     errors = [line.partition(" - ")[0] for line in printed.splitlines() if line.startswith("ERROR ")]
     failed = [error.rpartition("::")[2] for error in errors]  # pytest adds the message if it fits, or CI is set
-    assert failed == ["test_leaves_a_socket", "test_leaves_a_file", "test_leaves_a_process"], printed
+    assert failed == [
+        "test_leaves_a_socket",
+        "test_leaves_a_file",
+        "test_leaves_a_process",
+        "test_has_a_fixture_that_leaves_one",
+        "test_is_the_last_of_a_fixture",
+    ], printed
     assert all(words in printed for words in REPORTED), printed
