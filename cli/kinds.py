@@ -102,7 +102,7 @@ def sound(event: Any, *, now: float) -> Any:
 
 
 def _send_again(stack: Stack, message: Message, now: float) -> None:
-    """Hand the event to the schedule's function; Lambda again tries it three times."""
+    """Hand the event to the schedule's function, which Lambda again invokes up to three times."""
     payload = json.dumps(sound(message.body["requestPayload"], now=now)).encode()
     function = stack.output("ScheduleFunctionName")
     stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)

@@ -547,7 +547,7 @@ def test_what_was_begun_is_waited_for_when_the_time_is_up() -> None:
 
 
 def test_an_hour_of_feee_io_being_down_loses_nothing_and_costs_few_calls() -> None:
-    """Requests come all the while; afterwards every one is settled. The README states the bound."""
+    """Requests come all the while; afterwards every one is settled. The README states the bound for many callers."""
     down = True
     case = Case(answer=lambda order_no: answer(AnswerKind.NO_USABLE_ANSWER) if down else cancelled(order_no))
     accepted = 0

@@ -107,7 +107,7 @@ class EmbeddedMetrics:
         return self._now() - since >= self._refund_missing_after
 
     def _add(self, name: str, unit: MetricUnit, value: float) -> None:
-        """Powertools writes by itself, and starts over, at 100 values of a metric, the most that CloudWatch takes."""
+        """Powertools writes by itself, and starts over, at 100 values of a metric, the most that CloudWatch accepts."""
         with self._lock:
             self._metrics.add_metric(name=name, unit=unit, value=value)
             if self._now() - self._written_at >= _WRITE_SECONDS:
