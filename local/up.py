@@ -29,7 +29,7 @@ Try it: make an order that is ten minutes old, and cancel it.
     --aws-sigv4 aws:amz:us-east-1:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
     -H 'Content-Type: application/json' -d '{{"order_no": "2304170329503866885309"}}'
 
-Meanwhile ./feee-cancel list --local does the same as a command (./feee-cancel --help), and `make docs` shows the API's
+./feee-cancel list --local shows it (./feee-cancel --help lists the other commands), and `make docs` shows the API's
 reference, where each call can be tried.
 
 Ctrl-C stops everything.
