@@ -34,6 +34,26 @@ def test_an_attempts_first_call_has_the_place_that_was_reserved_when_it_began() 
     second.cancel("2", deadline=9)
     first.query("1", deadline=9)
     assert feee.calls == [0.25, 0.5, 0.75]
+    assert pace.opens_in() == 0.25, "the second call has a place of its own"
+
+
+def test_a_call_waits_for_its_place_even_if_those_before_it_are_late() -> None:
+    clock = Clock()
+    pace, feee = Pace(0.25, monotonic=clock, sleep=clock.sleep), TimedFeee(clock)
+    first, second = PacedFeee(feee, pace), PacedFeee(feee, pace)
+    second.cancel("2", deadline=9)
+    first.cancel("1", deadline=9)
+    assert feee.calls == [0.5, 0.75]
+
+
+def test_a_pause_is_not_made_up_for() -> None:
+    """Or the attempts of a whole pause would begin at once, and wait for each other with their leases running."""
+    clock = Clock()
+    pace = Pace(0.25, monotonic=clock, sleep=clock.sleep)
+    clock.sleep(5)
+    for ahead in (0, 0.25, 0.5):
+        assert pace.opens_in() == ahead
+        pace.reserve()
 
 
 def test_calls_that_miss_their_places_are_no_closer_to_each_other() -> None:
