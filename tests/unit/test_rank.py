@@ -29,6 +29,7 @@ LONG = "arn:aws:iam::123456789012:user/" + "division/" * 50
         ("webhook:msg_1", "webhook"),
         ("webhook:msg_2:3#", "webhook"),
         ("event:6a1b", "schedule"),
+        ("event:webhook:1", "schedule"),
         (None, "unknown"),
         ("a#b\n\x1b[2J~é", "a_b___2J__"),
     ],
@@ -43,9 +44,10 @@ def test_a_sender_with_a_name_is_an_asker_of_its_own_and_an_id_is_none() -> None
 
 
 def test_long_askers_are_told_apart_all_the_same() -> None:
-    askers = {rank.asker(row(requested_by=f"{LONG}{name}")) for name in ("one", "other")}
-    assert len(askers) == 2
+    askers = {rank.asker(row(requested_by=f"{LONG}{name}")) for name in ("one", "other", "é", "ü")}
+    assert len(askers) == 4
     assert {len(asker) for asker in askers} == {80}
+    assert rank.asker(row(requested_by=LONG[:80])) == LONG[:80]
 
 
 @given(st.text())
@@ -67,6 +69,7 @@ def test_any_asker_fits_in_a_rank(requested_by: str) -> None:
         ({"state_reason": StateReason.TOO_EARLY, "status": 4}, Lane.KNOWN),
         ({"state_reason": StateReason.CANCEL_REFUSED, "status": 4, "refusals": "1/1"}, Lane.KNOWN),
         ({"state_reason": StateReason.OUTCOME_UNKNOWN, "in_doubt_after": 0}, Lane.KNOWN),
+        ({"state_reason": StateReason.OUTCOME_UNKNOWN}, Lane.KNOWN),
         ({"state_reason": StateReason.ORDER_REFUSED, "refusals": "1/1", "in_doubt_after": 0}, Lane.REFUSED),
     ],
 )
@@ -74,6 +77,12 @@ def test_what_is_known_of_an_order_is_its_lane(fields: dict[str, Any], lane: Lan
     waiting = row(state=State.WAITING, **fields)
     assert rank.lane(waiting) is lane
     assert rank.read(rank.rank(waiting) or "") == ("unknown", lane)
+
+
+def test_a_line_is_of_its_lane_alone() -> None:
+    """An asker may have a lane's name."""
+    of = [lane for lane in Lane if rank.is_of(rank.line(Lane.FIRST, Lane.REFUSED), lane)]
+    assert of == [Lane.REFUSED]
 
 
 def test_a_lane_of_a_later_version_is_one_of_known_orders() -> None:
