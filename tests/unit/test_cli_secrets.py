@@ -191,8 +191,12 @@ def test_a_senders_earlier_secret_counts_until_it_is_dropped() -> None:
     assert outcome.words[-1] == "./feee-cancel set-webhook-secret --drop-old shop"
     third = ask(secrets, "shop", new="whsec_c")
     assert third.words[-2] == "2 earlier secrets are still valid. Once the new one is in use, drop them:"
+    assert secrets.holds("arn:webhook") == {"secrets": {"shop": ["whsec_c", "whsec_b", "whsec_a"]}}
+    assert third.document == {"sender": "shop", "valid": 3, "secret": "whsec_c"}
     dropped = ask(secrets, "shop", drop_old=True)
     assert secrets.holds("arn:webhook") == {"secrets": {"shop": "whsec_c"}}
+    assert dropped.document == {"sender": "shop", "valid": 1}
+    assert dropped.text.startswith("2 dropped.")
     assert "whsec_" not in str(dropped)
 
 
@@ -225,9 +229,11 @@ def test_what_is_no_senders_name_is_in_no_command(name: str) -> None:
 
 
 def test_a_list_is_one_sender_without_a_name() -> None:
+    for held, kept in (('["whsec_a"]', ["whsec_a"]), ('"whsec_a"', ["whsec_a"]), ("{}", [])):
+        secrets = secret_of(f'{{"secrets": {held}}}')
+        ask(secrets, new="whsec_b")
+        assert secrets.holds("arn:webhook") == {"secrets": ["whsec_b", *kept]}
     secrets = secret_of('{"secrets": ["whsec_a"]}')
-    ask(secrets, new="whsec_b")
-    assert secrets.holds("arn:webhook") == {"secrets": ["whsec_b", "whsec_a"]}
     with pytest.raises(TroubleError, match="one sender without a name"):
         ask(secrets, "shop")
 
@@ -241,6 +247,7 @@ def test_settled_events_are_signed_with_a_list() -> None:
     secrets = secret_of('{"secrets": ["whsec_a"]}')
     outcome = ask(secrets, outgoing=True, new="whsec_b")
     assert secrets.holds("arn:settled") == {"secrets": ["whsec_b", "whsec_a"]}
+    assert "give it to the receiver now" in outcome.text
     assert outcome.words[-1] == "./feee-cancel set-webhook-secret --drop-old --outgoing"
     assert secrets.written == ["arn:settled"]
 
@@ -259,8 +266,16 @@ def test_what_is_no_senders_name_is_refused(sender: str, outgoing: bool) -> None
 
 def test_there_are_never_more_secrets_than_are_verified() -> None:
     full = {f"s{number}": "whsec_a" for number in range(MAX_SECRETS)}
-    with pytest.raises(TroubleError, match="drop old ones"):
-        ask(secret_of(json.dumps({"secrets": full})), "shop")
+    for others in (full, {"bot": ["whsec_a"] * MAX_SECRETS}):
+        with pytest.raises(TroubleError, match="drop old ones"):
+            ask(secret_of(json.dumps({"secrets": others})), "shop")
+    assert ask(secret_of(json.dumps({"secrets": {"bot": ["whsec_a"] * (MAX_SECRETS - 1)}})), "shop").exit is Exit.DONE
+
+
+def test_old_secrets_can_be_dropped_even_if_there_are_too_many() -> None:
+    secrets = secret_of(json.dumps({"secrets": {"bot": ["whsec_a"] * MAX_SECRETS, "shop": ["whsec_c", "whsec_b"]}}))
+    ask(secrets, "shop", drop_old=True)
+    assert secrets.holds("arn:webhook")["secrets"]["shop"] == "whsec_c"
 
 
 def test_where_there_is_no_secret_no_old_one_is_dropped() -> None:
