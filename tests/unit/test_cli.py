@@ -10,13 +10,20 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
+    PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
+    SSLError,
+    TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.parsers import ResponseParserError
 
 from cli.__main__ import main
 from cli.arguments import moment
@@ -92,6 +99,13 @@ def test_a_wrong_command_line_ends_with_2(line: str, words: str, capsys: pytest.
         (NoRegionError(), "No AWS region is set. Give --region"),
         (ProfileNotFound(profile="nope"), "profile (nope) could not be found. Choose another"),
         (UnauthorizedSSOTokenError(), "aws sso login"),
+        (TokenRetrievalError(provider="sso", error_msg="expired"), "aws sso login"),
+        (PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "the AWS credentials is missing."),
+        (CredentialRetrievalError(provider="process", error_msg="it ended with 1"), "fix these in ~/.aws/config."),
+        (InvalidRegionError(region_name="Ireland"), "Give a region of AWS"),
+        (ProxyConnectionError(proxy_url="http://proxy"), "HTTPS_PROXY"),
+        (SSLError(endpoint_url="https://x", error="self-signed certificate"), "AWS_CA_BUNDLE"),
+        (ResponseParserError("no XML"), "no XML. What answered isn't AWS."),
         (client_error("ExpiredToken"), "have expired. Sign in again."),
         (client_error("UnrecognizedClientException"), "Are they mistyped, expired"),
         (
@@ -111,6 +125,18 @@ def test_a_wrong_command_line_ends_with_2(line: str, words: str, capsys: pytest.
 def test_trouble_is_said_with_what_fixes_it(error: Exception, words: str) -> None:
     assert words in said(error)
     assert "?." not in said(error)
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        ("ExpiredToken ExpiredTokenException RequestExpired", "Sign in again."),
+        ("InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch InvalidAccessKeyId", "mistyped"),
+        ("AccessDenied AccessDeniedException AuthorizationError", "Ask for the permission"),
+    ],
+)
+def test_each_service_has_its_own_code_for_the_same_trouble(codes: str, words: str) -> None:
+    assert all(words in said(client_error(code)) for code in codes.split())
 
 
 def test_an_output_that_isnt_there_is_named() -> None:
