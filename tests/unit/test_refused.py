@@ -40,6 +40,9 @@ def after(there: Cancellation, *, others_shown: bool) -> Cancellation:
         (count(HOUR, tries=9), True, "rejected", "waiting"),
         (count(6 * HOUR - 1, tries=20), True, "rejected", "waiting"),
         (count(6 * HOUR, tries=20), False, "rejected", "rejected"),
+        # an earlier cancel may have taken effect
+        (count(HOUR - 1, tries=9, attempt=11), False, "waiting", "waiting"),
+        (count(HOUR, tries=9, attempt=11), True, "rejected", "waiting"),
         # an order that was seen exists, whatever feee.io says later
         (count(6 * HOUR, tries=20, seen_at=NOW - 9 * HOUR), False, "waiting", "waiting"),
         (count(600, seen_at=NOW - HOUR), False, "waiting", "waiting"),

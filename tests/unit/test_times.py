@@ -90,7 +90,7 @@ def test_whatever_feee_io_and_the_row_say_the_next_step_is_near(
 
 @pytest.mark.parametrize("create_time", [created for created, _ in CREATED])
 def test_a_look_up_believes_no_more(create_time: Any) -> None:
-    eligible_at = outlook(order(create_time=create_time), now=NOW, policy=Policy()).eligible_at
+    eligible_at = outlook(order(create_time=create_time), now=NOW + 0.9, policy=Policy()).eligible_at
     assert eligible_at is not None
     assert eligible_at <= NOW + AT_MOST
 
@@ -121,6 +121,12 @@ def test_a_row_that_sleeps_for_ages_wakes_up_when_it_is_asked_for_again(
     assert at_once.due_at <= latest
     for found in (for_the_drain, at_once):
         assert found.state.final or found.gives_up_at <= latest + DAY
+
+
+def test_asking_again_takes_nothing_off_the_margin() -> None:
+    seen_just_now = replace(ASLEEP, due_at=NOW + AT_MOST, eligible_at=NOW + AT_MOST)
+    asked = CancellationRequest(order_no=ORDER_NO)
+    assert enqueue(asked, ports(FakeFeee(), FakeTable(seen_just_now)), requested_by="other").due_at == NOW + AT_MOST
 
 
 def test_an_order_first_seen_before_it_failed_is_not_new_when_it_is_asked_for_again() -> None:
