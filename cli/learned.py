@@ -111,7 +111,8 @@ def _data(one: Answer) -> Answer:
     """The data of an answer, {} if it has none; in a list of one, that one."""
     members = one.get("members")
     found = members.get("data") if isinstance(members, dict) else None
-    return found if isinstance(found, dict) else {}
+    only = found[0] if isinstance(found, list) and len(found) == 1 else found
+    return only if isinstance(only, dict) else {}
 
 
 def _kind(shape: object) -> str:

@@ -164,6 +164,13 @@ def test_an_order_that_was_changed_by_its_cancel_would_be_told() -> None:
     assert "an order has a (object)" in differences([{"about": "an order", "recorded": [odd[2]]}])
 
 
+def test_the_one_order_of_a_list_is_compared_as_well() -> None:
+    """An attempt understands such an answer, too."""
+    recorded = [{"members": {"data": [{"settle_time": "whole number"}]}}]
+    told = differences([{"about": "an order", "recorded": recorded}])
+    assert {"an order has settle_time (number)", "without_business_status is True, not False"} <= set(told)
+
+
 @pytest.mark.parametrize("answer", [b'{"errorType": "InvalidRequestError"}', b"null", b"{}"])
 def test_a_function_that_doesnt_know_the_question_is_trouble(answer: bytes, tmp_path: Path) -> None:
     class _Older:
