@@ -1,5 +1,6 @@
 """The pace: places, and the calls that have them."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.usecases.pace import Pace, PacedFeee
 from tests.builders import NOW
-from tests.fakes import Clock
+from tests.fakes import Clock, FakeFeee
 
 
 class TimedFeee:
@@ -54,6 +55,25 @@ def test_a_pause_is_not_made_up_for() -> None:
     for ahead in (0, 0.25, 0.5):
         assert pace.opens_in() == ahead
         pace.reserve()
+
+
+def test_the_longest_rest_that_was_asked_for_counts_until_it_is_over() -> None:
+    clock = Clock()
+    pace = Pace(0.25, monotonic=clock, sleep=clock.sleep)
+    for seconds in (90, 5, 0):
+        pace.heard(Answer(kind=AnswerKind.RATE_EXCEEDED, retry_after=seconds))
+        assert pace.rests_for() == pace.opens_in() == 90
+    clock.sleep(91)
+    assert pace.rests_for() == pace.opens_in() == 0
+
+
+@pytest.mark.parametrize("call", [PacedFeee.cancel, PacedFeee.query])
+def test_either_call_may_ask_for_a_rest(call: Callable[..., Answer]) -> None:
+    clock = Clock()
+    pace = Pace(0.25, monotonic=clock, sleep=clock.sleep)
+    limited = Answer(kind=AnswerKind.RATE_EXCEEDED, retry_after=90)
+    call(PacedFeee(FakeFeee([limited], [limited]), pace), "1", deadline=9)
+    assert pace.rests_for() == 90
 
 
 def test_calls_that_miss_their_places_are_no_closer_to_each_other() -> None:
