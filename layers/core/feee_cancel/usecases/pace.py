@@ -36,7 +36,7 @@ class Pace:
 
     def heard(self, answer: Answer) -> Answer:
         """Take note of the rest that an answer asks for, if it isn't about its order alone. Returns the answer."""
-        if answer.retry_after and answer.kind in _ABOUT_ALL:
+        if answer.kind in _ABOUT_ALL:
             with self._lock:
                 self._rests_until = max(self._rests_until, self._monotonic() + answer.retry_after)
         return answer
