@@ -253,6 +253,13 @@ def test_a_look_between_cancels_ends_no_doubt(seen: Answer, not_before: int | No
     assert limited.in_doubt
 
 
+@pytest.mark.parametrize(("not_before", "calls"), [(NOW + 1, ["query"]), (NOW, ["cancel", "query"])])
+def test_an_order_in_doubt_is_only_looked_at_until_its_time_has_come(not_before: int, calls: list[str]) -> None:
+    claimed, feee = row(not_before=not_before), FakeFeee([refused()], [PAID])
+    attempt(claimed, ports(feee, FakeTable(claimed)), deadline=NOW + 9)
+    assert feee.calls == calls
+
+
 def test_an_unreachable_server_that_asks_for_a_rest_is_not_asked_twice_in_one_attempt() -> None:
     feee = FakeFeee(cancel=[replace(NO_ANSWER, retry_after=60)])
     attempt(row(), ports(feee, FakeTable(row())), deadline=NOW + 9)
