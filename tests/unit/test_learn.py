@@ -117,6 +117,21 @@ def test_an_order_that_hasnt_ended_is_never_cancelled(simulator: RunningSimulato
     assert simulator.client.order(OPEN).status == 4
 
 
+def test_each_call_is_told_with_the_order_that_it_was_about(simulator: RunningSimulator, tmp_path: Path) -> None:
+    wanted = Lesson([ENDED, OPEN], True, tmp_path / "x.json")
+    text = learn(stack(lambda_=Function(simulator.url)), wanted, agree=lambda _: True, now=0).text
+    assert "cancel of an order 1: HTTP 200, code 20017" in text
+    assert "no cancel of an order 2: its status is 4" in text
+    assert text.count("no cancel of") == 1
+    assert "As the simulator assumes." in text
+
+
+def test_where_nothing_answers_that_is_told(tmp_path: Path) -> None:
+    wanted = Lesson([], False, tmp_path / "x.json")
+    text = learn(stack(lambda_=Function("http://127.0.0.1:1")), wanted, agree=lambda _: True, now=0).text
+    assert "query of an unknown order: no answer, ConnectionRefusedError" in text
+
+
 @pytest.mark.parametrize("agrees", [True, False])
 def test_what_a_cancel_does_is_said_before_it_is_asked_for(
     simulator: RunningSimulator, tmp_path: Path, *, agrees: bool
@@ -177,8 +192,10 @@ def test_a_function_that_doesnt_know_the_question_is_trouble(answer: bytes, tmp_
         def invoke(self, **_: Any) -> Any:
             return {"Payload": BytesIO(answer), **({"FunctionError": "Unhandled"} if b"error" in answer else {})}
 
+    (tmp_path / "x.json").write_text("an earlier record")
     with pytest.raises(TroubleError, match="Deploy this version"):
         learn(stack(lambda_=_Older()), Lesson([], False, tmp_path / "x.json"), agree=lambda _: True, now=0)
+    assert (tmp_path / "x.json").read_text() == "an earlier record"
 
 
 @pytest.mark.parametrize("name", [".", "none/x.json"])
