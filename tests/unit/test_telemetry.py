@@ -12,7 +12,7 @@ from feee_cancel.adapters.telemetry import EmbeddedMetrics
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
 from feee_cancel.domain.documents import CancellationRequest
-from feee_cancel.usecases.attempt import attempt
+from feee_cancel.usecases.attempt import attempt, contained
 from feee_cancel.usecases.backlog import recall_what_is_due_too_late, report_backlog
 from feee_cancel.usecases.enqueue import enqueue
 from feee_cancel.usecases.errors import TableUnavailableError
@@ -199,3 +199,13 @@ def test_a_tick_looks_for_what_is_due_too_late_only_if_there_may_be_some(
     table.trouble = {"page"}
     with pytest.raises(TableUnavailableError) if looks else nullcontext():
         recall_what_is_due_too_late(wired, backlog)
+
+
+def test_an_attempt_that_cannot_be_written_is_no_crash() -> None:
+    def _unwritable() -> None:
+        raise TableUnavailableError
+
+    telemetry = FakeTelemetry()
+    wired = replace(ports(FakeFeee(), FakeTable()), telemetry=telemetry)
+    assert contained(_unwritable, ORDER_NO, wired) == (False, None)
+    assert telemetry.crashes == 0
