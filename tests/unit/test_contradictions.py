@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from feee_cancel.adapters.feee_answer import interpret
 from feee_cancel.domain.answer import Answer, AnswerKind
 from feee_cancel.domain.cancellation import Cancellation, State, StateReason
-from feee_cancel.domain.decision import Policy, decide
+from feee_cancel.domain.decision import Policy, decide, must_cancel_again
 from feee_cancel.domain.documents import CancellationRequest
 from feee_cancel.domain.order import Order
 from feee_cancel.usecases.attempt import attempt, contained_attempt, only_looks
@@ -458,3 +458,11 @@ def test_whatever_is_answered_it_ends_in_time_and_claims_what_was_seen(
             assert days.clock() <= gives_up_at + 3_600
     finally:
         logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("status", [1, 4, 7, 15, 16, 99])
+def test_an_order_whose_refund_shows_is_not_cancelled_again(status: int) -> None:
+    there = row(state=State.REFUNDING, since=int(NOW) - 3_600)
+    assert must_cancel_again(there, shown(status=status, refund_amount=0), now=NOW, policy=Policy())
+    back = shown(status=status, refund_amount=4, pay_amount=4, refund_time=int(NOW) - 60)
+    assert not must_cancel_again(there, back, now=NOW, policy=Policy())
