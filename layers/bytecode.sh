@@ -4,6 +4,7 @@
 # It is python3.13 on PATH, one that pyenv or uv has, one that `make deploy` fetched, or the one in Lambda's image or its stand-in (local/image.py), if a
 # container engine has it. Without one of them nothing is compiled, and everything still works.
 set -eu
+unset PYTHONPATH # what a user adds to Python is nothing to this one
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 uv=$(ls "$here/../.tools/uv/bin/uv" 2>/dev/null || echo uv)
 

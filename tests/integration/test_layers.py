@@ -185,8 +185,12 @@ def test_nothing_that_is_left_needs_what_was_cut_out() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_two_builds_have_the_same_bytes(tmp_path: Path) -> None:
+def test_two_builds_have_the_same_bytes_whatever_the_users_python_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = build().parent
+    (tmp_path / "grp.py").write_text("print('a module of the user, which tarfile imports')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     sam_build(tmp_path / "build")
     found = contents(tmp_path / "build")
     assert found == contents(first)
