@@ -97,6 +97,7 @@ def somebody(directory: Path) -> Iterator[User]:
             AWS_ACCESS_KEY_ID=CREDENTIALS.access_key,
             AWS_SECRET_ACCESS_KEY=CREDENTIALS.secret_key,
             AWS_DEFAULT_REGION=REGION,
+            SAM_CLI_POLL_DELAY="0.2",
         )
         fills_in = {"<your key>": KEY, "2026-12-24T22:00:00": TOMORROW, "https://wallet.example/feee-cancel": wallet}
         client = opened.enter_context(at_emulator(endpoint))
