@@ -547,7 +547,7 @@ def test_what_was_begun_is_waited_for_when_the_time_is_up() -> None:
 
 
 def test_an_hour_of_feee_io_being_down_loses_nothing_and_costs_few_calls() -> None:
-    """Requests come all the while; afterwards every one is settled. The README states the bound for many callers."""
+    """Requests come all the while; afterwards every one is settled."""
     down = True
     case = Case(answer=lambda order_no: answer(AnswerKind.NO_USABLE_ANSWER) if down else cancelled(order_no))
     accepted = 0
@@ -570,6 +570,22 @@ def test_an_hour_of_feee_io_being_down_loses_nothing_and_costs_few_calls() -> No
         case.clock.time += 60.0
         case.run(holder=10_000 + tick)
     assert case.states == [State.CANCELLED] * 60
+
+
+def test_a_run_of_the_drain_makes_at_most_ten_calls_while_feee_io_is_down_whoever_asked() -> None:
+    """With two runs a minute, as in the hour above, these are the twenty that the README states."""
+
+    five = threading.Barrier(5)
+
+    def down(_: str) -> Answer:
+        five.wait(20)  # for as many as may be under way
+        return answer(AnswerKind.NO_USABLE_ANSWER)
+
+    case = Case(*[waiting(n, requested_by=f"caller{n}") for n in range(20)], answer=down)
+    wired = replace(ports(case.feee, case.table), monotonic=time.monotonic, sleep=time.sleep)
+    with ThreadPoolExecutor(20) as executor:
+        Drain(wired, FakeLease({}), executor, pace=100, deadline=time.monotonic() + 60).run(until=0)
+    assert len(case.feee.calls) == 10
 
 
 @pytest.mark.parametrize(("first", "order_nos"), [(AnswerKind.NO_USABLE_ANSWER, "132"), (AnswerKind.ORDER, "123")])
