@@ -12,13 +12,11 @@ from rich.console import Console
 from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
+from tests import leaks
 from tests.chromium import chromium
 from tests.dead_proxies import forget_dead_proxies
 from tests.e2e.restored import empty_the_queues
-from tests.leaks import pytest_collection_finish, pytest_runtest_teardown
 from tests.template import default_environment
-
-__all__ = ["pytest_collection_finish", "pytest_runtest_teardown"]  # hooks of pytest
 
 leave_the_users_settings()
 forget_dead_proxies()
@@ -43,9 +41,19 @@ settings.register_profile("nightly", settings.get_profile("default"), max_exampl
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(leaks)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files with a stack come first: the others are short, and keep every worker busy to the end."""
+    """The files with a stack come first: the others are short, and keep every worker busy to the end.
+
+    Thousands of cases cover no line that single ones don't, and take half as long again if lines are counted.
+    """
     items.sort(key=lambda item: _E2E not in item.path.parents)
+    for item in items:
+        if item.get_closest_marker("thorough"):
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,8 @@ there is, and is collected once more at the end of the session.
 """
 
 import gc
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,16 @@ def pytest_collection_finish() -> None:
     """What the modules made at import stays for the session."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    """So does what a fixture of the session made."""
+    value = yield
+    if fixturedef.scope == "session":
+        gc.collect()
+        gc.freeze()
+    return value
 
 
 @pytest.hookimpl(trylast=True)

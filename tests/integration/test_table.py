@@ -91,16 +91,27 @@ def empty_table(client: Any) -> Iterator[tuple[Any, str]]:
     client.delete_table(TableName=name)
 
 
+@pytest.fixture(scope="session")
+def ministack_client(deployed: LocalStack) -> Any:
+    return called(deployed.client("dynamodb"))
+
+
 @pytest.fixture
-def in_ministack(deployed: LocalStack) -> Iterator[tuple[Any, str]]:
-    with empty_table(deployed.client("dynamodb")) as table:
+def in_ministack(ministack_client: Any) -> Iterator[tuple[Any, str]]:
+    with empty_table(ministack_client) as table:
         yield table
 
 
 @pytest.fixture(scope="session")
 def moto_client() -> Iterator[Any]:
     with moto() as endpoint, at_emulator(endpoint) as client:
-        yield client("dynamodb")
+        yield called(client("dynamodb"))
+
+
+def called(client: Any) -> Any:
+    """The client, once it has read all that it and what it calls read at the first call."""
+    client.list_tables()
+    return client
 
 
 @pytest.fixture

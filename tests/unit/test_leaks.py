@@ -42,7 +42,17 @@ def test_is_the_last_of_a_fixture(held_by_all):
     pass
 """
 ANOTHER = """
-def test_of_another_file():
+import pytest, socket
+
+@pytest.fixture(scope="session")
+def held_to_the_end():
+    yield (held := [socket.socket()])
+    held.append(held)
+
+def test_of_another_file(held_to_the_end):
+    pass
+
+def test_is_the_last():
     pass
 """
 REPORTED = ("unclosed <socket", "unclosed file", "is still running")
@@ -75,5 +85,6 @@ def test_what_is_left_open_fails_the_test_that_left_it(tmp_path: Path) -> None:
         "test_leaves_a_process",
         "test_has_a_fixture_that_leaves_one",
         "test_is_the_last_of_a_fixture",
+        "test_is_the_last",
     ], printed
     assert all(words in printed for words in REPORTED), printed
