@@ -104,7 +104,7 @@ def test_a_wrong_command_line_ends_with_2(line: str, words: str, capsys: pytest.
         (CredentialRetrievalError(provider="process", error_msg="it ended with 1"), "fix these in ~/.aws/config."),
         (InvalidRegionError(region_name="Ireland"), "Give a region of AWS"),
         (ProxyConnectionError(proxy_url="http://proxy"), "HTTPS_PROXY"),
-        (SSLError(endpoint_url="https://x", error="self-signed certificate"), "AWS_CA_BUNDLE"),
+        (SSLError(endpoint_url="https://x", error=OSError("self-signed certificate")), "AWS_CA_BUNDLE"),
         (ResponseParserError("no XML"), "no XML. What answered isn't AWS."),
         (client_error("ExpiredToken"), "have expired. Sign in again."),
         (client_error("UnrecognizedClientException"), "Are they mistyped, expired"),

@@ -303,3 +303,13 @@ def test_who_wants_it_now_is_not_accepted_while_an_attempt_only_looks_at_it(way:
         ask[way]()
     assert case.row == looked_at
     assert case.batch(SHOP, NOW + 900) == looked_at, "it changes nothing, so nothing is lost with it"
+
+
+@pytest.mark.parametrize("way", ["batch", "send"])
+def test_who_wants_it_now_is_answered_with_the_row_if_only_its_refund_is_awaited(way: str) -> None:
+    """A look found it cancelled before it was to be cancelled again: an attempt has nothing left to do earlier."""
+    refunding = row(
+        requested_by=TREASURY, not_before=NOW + 600, state=State.REFUNDING, state_reason=StateReason.REFUND_PENDING
+    )
+    case = Case(FakeTable(refunding))
+    assert {"batch": lambda: case.batch(SHOP), "send": lambda: case.send("1", at=NOW)}[way]() == refunding
