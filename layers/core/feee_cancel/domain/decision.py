@@ -118,7 +118,7 @@ def decide(
     """
     orders = [answer.order for answer in (cancel, query) if answer and answer.order]
     order = orders[0] if orders else None
-    was_paid = row.paid or any(seen.paid for seen in orders)
+    was_paid = row.paid or any(seen.paid for seen in orders[1:])
     accepted = row.state is State.REFUNDING or (
         cancel is not None and cancel.kind in {AnswerKind.ORDER, AnswerKind.ACCEPTED}
     )
@@ -128,7 +128,7 @@ def decide(
         eligible_at = policy.eligible_at(order, seen_at=seen_at)
         changes |= {"seen_at": seen_at, "eligible_at": eligible_at}
         step = _from_order(order, row, cancel, accepted=accepted, was_paid=was_paid, eligible_at=eligible_at, now=now)
-        changes["paid"] = was_paid
+        changes["paid"] = was_paid or order.paid
     else:
         step = _REFUNDING if accepted else _from_answers(cancel, query)
     seen_open = order is not None and step.state is State.WAITING
