@@ -37,6 +37,7 @@ pytest.register_assert_rewrite("tests.e2e.steps", "tests.e2e.user")
 
 # No deadline: shared machines are slow at times. The same cases every time, so that what fails was broken by a change.
 settings.register_profile("default", deadline=None, max_examples=400, stateful_step_count=40, derandomize=True)
+settings.register_profile("thorough", settings.get_profile("default"))
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=2_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
@@ -46,14 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files with a stack come first: the others are short, and keep every worker busy to the end.
-
-    Thousands of cases cover no line that single ones don't, and take half as long again if lines are counted.
-    """
+    """The files with a stack come first: the others are short, and keep every worker busy to the end."""
     items.sort(key=lambda item: _E2E not in item.path.parents)
-    for item in items:
-        if item.get_closest_marker("thorough"):
-            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ def outputs(user: User) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
+@pytest.mark.long
 def test_it_goes_on_where_it_was_interrupted(user: User, tmp_path: Path) -> None:
     """Ctrl-C while the stack is created; without a terminal nobody is asked for the key."""
     parameters = f"STACK=interrupted PARAMETERS=FeeeBaseUrl={user.stack.simulator.url}"

@@ -152,7 +152,7 @@ def test_a_look_up_tells_what_a_cancel_would_do_and_changes_nothing(stack: Local
 
 
 def test_what_waits_is_taken_back_and_told_in_order_with_what_follows(stack: LocalStack, bus: SettledEvents) -> None:
-    (order_no,) = orders(stack, 1)
+    order_no, another = orders(stack, 2)
     later = int(time.time()) + 600
     assert stack.api.cancel(order_no, not_before=later).body["state"] == "waiting"
     withdrawn = stack.api.withdraw(order_no)
@@ -160,7 +160,7 @@ def test_what_waits_is_taken_back_and_told_in_order_with_what_follows(stack: Loc
     assert stack.api.withdraw(order_no).body == withdrawn.body, "a duplicate changes nothing"
     assert stack.simulator.client.requests(order_no) == []
     assert stack.api.cancel(order_no).body["state"] == "cancelled"
-    assert (stack.api.withdraw(order_no).status, stack.api.withdraw("404").status) == (409, 404)
+    assert (stack.api.withdraw(order_no).status, stack.api.withdraw(another).status) == (409, 404)
     events = wait_for(lambda: bus.of(order_no), lambda events: len(events) == 2)
     assert [detail["state"] for detail in events] == ["withdrawn", "cancelled"]
 

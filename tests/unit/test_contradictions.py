@@ -28,6 +28,7 @@ from feee_cancel.usecases.request import request_cancellation
 from feee_cancel.usecases.withdraw import withdraw
 from tests.builders import NOW, ORDER_NO, answer, order, order_data, refused, row, shown
 from tests.fakes import Clock, FakeFeee, FakeTable, ports
+from tests.thorough import cases
 
 PAID = shown()
 BACK = shown(status=12, refund_amount=Decimal("3.92"))
@@ -436,7 +437,7 @@ class Days:
 
 
 @pytest.mark.thorough
-@settings(max_examples=2_000 if settings.get_current_profile_name() == "nightly" else 300)
+@settings(max_examples=cases(300))
 @example(answers=[refused(20003)], acts=["ask", "ask later", "drain", "ask"], crashes_at={2})
 @given(
     answers=st.lists(ANSWERS, min_size=1, max_size=12),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -29,6 +30,7 @@ from local.simulator.choices import Answer as Reply
 from local.simulator.fault_kinds import KINDS, Scene, respond
 from local.simulator.order_book import Orders
 from tests.fakes import Clock, FakeLease, FakeTable, InlineExecutor, ports
+from tests.thorough import cases
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 LOST = ("hang", "reset", "truncated", "drip", "gzip_bomb")
@@ -361,3 +363,4 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = pytest.mark.thorough(Model.TestCase)
+TestModel.settings = settings(max_examples=cases(400))
