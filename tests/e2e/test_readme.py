@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -159,6 +160,15 @@ def test_the_demo_prints_what_the_page_shows(demo: subprocess.Popen[str]) -> Non
     printed, _ = demo.communicate(timeout=180)
     assert demo.returncode == 0
     assert fits(printed, printed_by(ENGLISH, DEMO)), printed
+
+
+@pytest.mark.long
+def test_two_demos_in_one_clone_at_once_each_print_what_the_page_shows(tmp_path: Path) -> None:
+    """Nothing is built there yet: one builds, and the other waits for it."""
+    folder = working_copy(tmp_path / "feee-cancel")
+    with ThreadPoolExecutor(2) as terminals:
+        printed = list(terminals.map(lambda _: typed(DEMO, folder), range(2)))
+    assert all(fits(one, printed_by(ENGLISH, DEMO)) for one in printed), printed
 
 
 @pytest.mark.container
