@@ -34,7 +34,7 @@ from feee_cancel.usecases.withdraw import withdraw
 from local.simulator.server import RunningSimulator
 from local.stack import KEY, LocalStack
 from tests.fakes import ports
-from tests.integration.test_table import in_ministack  # noqa: F401 - a fixture
+from tests.integration.test_table import in_ministack, ministack_client  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.long
 
