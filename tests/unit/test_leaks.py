@@ -24,13 +24,11 @@ def test_leaves_a_process():
 
 @pytest.fixture
 def held():
-    yield (held := [socket.socket()])
-    held.append(held)
+    opened = socket.socket()
+    yield
+    left(opened)
 
-@pytest.fixture(scope="module")
-def held_by_all():
-    yield (held := [socket.socket()])
-    held.append(held)
+held_by_all = pytest.fixture(scope="module")(held.__wrapped__)
 
 def test_has_a_fixture_that_leaves_one(held):
     pass

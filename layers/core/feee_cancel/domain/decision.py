@@ -177,7 +177,7 @@ def _doubted_before(row: Cancellation, tries: int) -> bool:
 
 
 def must_cancel_again(row: Cancellation, query: Answer, *, now: float, policy: Policy) -> bool:
-    """Whether a cancel that was accepted had no effect: the order is still unfinished after some time."""
+    """Whether a cancel that was accepted had no effect: after some time the order is unfinished, and not refunded."""
     looks_open = query.order is not None and query.order.unfinished and not query.order.refunded
     return looks_open and row.since is not None and now - row.since >= policy.cancels_again_after
 
