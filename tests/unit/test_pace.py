@@ -1,5 +1,6 @@
 """The pace: places, and the calls that have them."""
 
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -114,3 +115,44 @@ def test_of_two_that_wake_at_once_one_waits_on() -> None:
     first, second = PacedFeee(feee, pace), PacedFeee(feee, pace)
     first.cancel("1", deadline=9)
     assert feee.calls == [1, 1.25]
+
+
+def test_lateness_does_not_add_up() -> None:
+    """Or attempts would begin long before their calls could be made, and their deadlines would pass meanwhile."""
+    clock = Clock()
+    pace = Pace(0.25, monotonic=clock, sleep=lambda seconds: clock.sleep(seconds + 0.01))
+    places: list[float] = []
+    for _ in range(500):
+        while pace.opens_in() <= 0.25:  # as the drain does
+            places.append(pace.reserve())
+        pace.wait(places.pop(0))
+    assert pace.opens_in() <= 0.5
+    assert len(places) <= 2
+
+
+def test_of_two_that_wake_at_once_the_one_with_the_earlier_place_goes_first() -> None:
+    """Whoever could lose to each later call might wait until the attempt's time is up."""
+    clock, made, first_called = Clock(), list[str](), threading.Event()
+
+    def call(name: str, at: float) -> None:
+        pace.wait(at)
+        made.append(name)
+
+    def sleep(seconds: float) -> None:
+        if threading.current_thread() is threading.main_thread():
+            clock.sleep(seconds)
+            later.start()
+            later.join(0.2)  # it sleeps now, unless it has gone first
+        else:
+            first_called.wait(9)
+            clock.sleep(seconds)
+
+    pace = Pace(0.25, monotonic=clock, sleep=sleep)
+    before, first, second = (pace.reserve() for _ in range(3))
+    clock.sleep(5)
+    later = threading.Thread(target=call, args=("later", second))
+    call("before", before)
+    call("earlier", first)
+    first_called.set()
+    later.join()
+    assert made == ["before", "earlier", "later"]

@@ -24,6 +24,7 @@ class Pace:
         self._called_at = monotonic()
         self._next_at = self._called_at + interval
         self._rests_until = self._called_at
+        self._waiting: set[float] = set()
         self._lock = threading.Lock()
 
     def opens_in(self) -> float:
@@ -49,7 +50,12 @@ class Pace:
         return at
 
     def wait(self, at: float) -> None:
-        """Wait for a place that was reserved, or longer if the call before it was late, even by having overslept."""
+        """Wait for a place that was reserved, or longer if the call before it was late, even by having overslept.
+
+        Then those with earlier places go first, and the places that nobody has yet move too: lateness doesn't add up.
+        """
+        with self._lock:
+            self._waiting.add(at)
         while (seconds := self._called_in(at)) > 0:
             self._sleep(seconds)
 
@@ -57,9 +63,12 @@ class Pace:
         """Seconds until a call may be made whose place this is. If none are left, it counts as made now."""
         with self._lock:
             now = self._monotonic()
-            seconds = max(at, self._called_at + self._interval) - now
+            earlier = sum(other < at for other in self._waiting)
+            seconds = max(at, self._called_at + self._interval * (earlier + 1)) - now
             if seconds <= 0:
                 self._called_at = now
+                self._next_at = max(self._next_at, now + self._interval * len(self._waiting))
+                self._waiting.remove(at)
         return seconds
 
 
