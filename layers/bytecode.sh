@@ -4,8 +4,9 @@
 # It is python3.13 on PATH, one that pyenv or uv has, one that `make deploy` fetched, or the one in Lambda's image or its stand-in (local/image.py), if a
 # container engine has it. Without one of them nothing is compiled, and everything still works.
 set -eu
-unset PYTHONPATH # what a user adds to Python is nothing to this one
-here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
+# What a user set for Python, tar and cd is for other work: with it, the bytecode may fail, or lie in another place.
+unset CDPATH TAR_OPTIONS $(env | sed -n 's/^\(PYTHON[A-Z0-9_]*\)=.*/\1/p')
+here=$(cd "$(dirname "$0")" && pwd)
 uv=$(ls "$here/../.tools/uv/bin/uv" 2>/dev/null || echo uv)
 
 is_it() { "$@" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' </dev/null >/dev/null 2>&1; }

@@ -85,6 +85,35 @@ def test_another_path_to_the_same_python_is_no_reason_to_build(checkout: Path, t
     assert seen == {"Bytecode is compiled with Python 3.13.9\n"}
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "PYTHONPYCACHEPREFIX=/elsewhere",
+        "PYTHONWARNINGS=error",
+        "PYTHONHOME=/nonexistent",
+        "PYTHONPATH=a b",
+        "TAR_OPTIONS=--strip-components=1",
+        "CDPATH=another",
+    ],
+)
+def test_what_a_user_set_for_other_work_is_nothing_to_the_bytecode(
+    setting: str, checkout: Path, tmp_path: Path
+) -> None:
+    python = tmp_path / "python3.13"
+    lists = 'mkdir -p pyc && env | grep ^PYTHON >pyc/seen && cp "$3/which" pyc && tar -cf - pyc'
+    python.write_text(f'#!/bin/sh\ncase "$2" in *exit*) exit 0;; *platform*) echo 3.13.9;; *) shift; {lists};; esac\n')
+    python.chmod(0o755)
+    for folder in (site := tmp_path / "site", tmp_path / "another/site"):
+        folder.mkdir(parents=True)
+        (folder / "which").write_text(folder.parent.name)
+    name, _, value = setting.partition("=")
+    command = [str(checkout / "layers/bytecode.sh"), "site", "/opt/python"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", name: value}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    assert (site / "pyc/seen").read_text() == "PYTHONHASHSEED=0\n"
+    assert (site / "pyc/which").read_text() == tmp_path.name
+
+
 def test_a_build_that_fails_leaves_none_and_the_next_one_is_fresh(checkout: Path) -> None:
     uses(checkout, fails="exit 1")
     assert "failed with exit status 1" in builds(checkout)[0]
