@@ -90,7 +90,10 @@ def _of_account(account: Answer) -> Iterator[tuple[str, Any]]:
 
 def _members(answer: Answer) -> Iterator[str]:
     """How an order's members differ."""
-    order = _data(answer["recorded"][0]) if answer["about"] == "an order" else {}
+    query = answer["recorded"][0] if answer["about"] == "an order" else {}
+    order = _data(query)
+    if order and isinstance(query["members"]["data"], list):
+        yield "an order is in a list"
     for name in order:
         if name not in MEMBERS:
             yield f"an order has {name} ({_kind(order[name])})"

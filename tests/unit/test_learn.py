@@ -186,6 +186,14 @@ def test_the_one_order_of_a_list_is_compared_as_well() -> None:
     assert {"an order has settle_time (number)", "without_business_status is True, not False"} <= set(told)
 
 
+def test_an_order_in_a_list_is_no_answer_that_the_simulator_assumes() -> None:
+    """Nor are several orders, of which the record has one if they are alike."""
+    order = {"number": "whole number", "text": "text", "list": []}
+    alike = {name: order[kind] for name, kind in MEMBERS.items()}
+    for data, told in ((alike, []), ([alike], ["an order is in a list"])):
+        assert differences([{"about": "an order", "recorded": [{"members": {"data": data}}]}]) == told
+
+
 @pytest.mark.parametrize("answer", [b'{"errorType": "InvalidRequestError"}', b"null", b"{}"])
 def test_a_function_that_doesnt_know_the_question_is_trouble(answer: bytes, tmp_path: Path) -> None:
     class _Older:
