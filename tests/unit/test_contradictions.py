@@ -462,8 +462,10 @@ def test_whatever_is_answered_it_ends_in_time_and_claims_what_was_seen(
 
 
 @pytest.mark.parametrize("status", [1, 4, 7, 15, 16, 99])
-def test_an_order_whose_refund_shows_is_not_cancelled_again(status: int) -> None:
+def test_an_order_whose_whole_refund_shows_is_not_cancelled_again(status: int) -> None:
     there = row(state=State.REFUNDING, since=int(NOW) - 3_600)
     assert must_cancel_again(there, shown(status=status, refund_amount=0), now=NOW, policy=Policy())
+    part = shown(status=status, refund_amount=1, pay_amount=4, refund_time=int(NOW) - 60)
+    assert must_cancel_again(there, part, now=NOW, policy=Policy())
     back = shown(status=status, refund_amount=4, pay_amount=4, refund_time=int(NOW) - 60)
     assert not must_cancel_again(there, back, now=NOW, policy=Policy())

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests import leaks
 from tests.template import ROOT
 
 TESTS = """
@@ -86,3 +89,7 @@ def test_what_is_left_open_fails_the_test_that_left_it(tmp_path: Path) -> None:
         "test_is_the_last",
     ], printed
     assert all(words in printed for words in REPORTED), printed
+
+
+def test_every_run_looks_for_what_is_left_open(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.pluginmanager.is_registered(leaks)

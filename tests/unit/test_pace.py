@@ -132,18 +132,22 @@ def test_lateness_does_not_add_up() -> None:
 
 def test_of_two_that_wake_at_once_the_one_with_the_earlier_place_goes_first() -> None:
     """Whoever could lose to each later call might wait until the attempt's time is up."""
-    clock, made, first_called = Clock(), list[str](), threading.Event()
+    clock, made = Clock(), list[str]()
+    second_waits, first_called = threading.Event(), threading.Event()
 
     def call(name: str, at: float) -> None:
         pace.wait(at)
         made.append(name)
+        if name == "later":
+            second_waits.set()  # no longer
 
     def sleep(seconds: float) -> None:
         if threading.current_thread() is threading.main_thread():
             clock.sleep(seconds)
             later.start()
-            later.join(0.2)  # it sleeps now, unless it has gone first
+            second_waits.wait(9)
         else:
+            second_waits.set()
             first_called.wait(9)
             clock.sleep(seconds)
 
@@ -153,6 +157,7 @@ def test_of_two_that_wake_at_once_the_one_with_the_earlier_place_goes_first() ->
     later = threading.Thread(target=call, args=("later", second))
     call("before", before)
     call("earlier", first)
+    assert pace.opens_in() == 0.5, "one waits for the place before"
     first_called.set()
     later.join()
     assert made == ["before", "earlier", "later"]
