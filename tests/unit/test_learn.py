@@ -187,10 +187,10 @@ def test_the_one_order_of_a_list_is_compared_as_well() -> None:
 
 
 def test_an_order_in_a_list_is_no_answer_that_the_simulator_assumes() -> None:
-    """Nor are several orders, of which the record has one if they are alike."""
-    order = {"number": "whole number", "text": "text", "list": []}
-    alike = {name: order[kind] for name, kind in MEMBERS.items()}
-    for data, told in ((alike, []), ([alike], ["an order is in a list"])):
+    """Nor are several orders, of which the record has one if they have the same members."""
+    shapes = {"number": "whole number", "text": "text", "list": []}
+    order = {name: shapes[kind] for name, kind in MEMBERS.items()}
+    for data, told in ((order, []), ([order], ["an order is in a list"])):
         assert differences([{"about": "an order", "recorded": [{"members": {"data": data}}]}]) == told
 
 
