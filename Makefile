@@ -13,6 +13,8 @@ AWAY := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE AWS_CONFIG_FILE=/dev/null AWS_
   AWS_DEFAULT_REGION=us-east-1
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPATH := layers/core:client:.
+# Images of containers often set it: every start of SAM CLI, of the AWS CLI and of pytest would compile all that it reads.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-11s %s\n", $$1, $$2 }'

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from local.errors import LocalError, run
@@ -27,9 +28,7 @@ def build() -> Path:
 
     A warning on stderr says so if bytecode can't be compiled.
     """
-    compiler = run([str(_BYTECODE)], cwd=ROOT, env={})
-    if compiler.startswith("warning:"):
-        print(compiler, end="", file=sys.stderr)
+    compiler = _compiler()
     built = BUILDS / _fingerprint(compiler)
     with alone(BUILDS.with_suffix(".lock")):
         if not built.exists():
@@ -43,6 +42,15 @@ def sam_build(folder: Path) -> None:
     """`sam build` into this folder, which is emptied first. Raises LocalError."""
     environment = {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
     run([str(SAM), "build", "--build-dir", str(folder)], cwd=ROOT, env=environment)
+
+
+@cache
+def _compiler() -> str:
+    """What compiles bytecode, in words; it is looked for once."""
+    compiler = run([str(_BYTECODE)], cwd=ROOT, env={})
+    if compiler.startswith("warning:"):
+        print(compiler, end="", file=sys.stderr)
+    return compiler
 
 
 def _make(built: Path, compiler: str) -> None:

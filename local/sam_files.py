@@ -1,13 +1,10 @@
 """What SAM CLI has to know of the local stack: a template of the built functions, and their variables."""
 
 import json
-import os
 from pathlib import Path
-from typing import Any
-
-from cfnlint.decode import cfn_yaml
 
 from local import private
+from local.built_template import built_template
 from local.engine import ARCHITECTURE, HOST
 from local.forward import LOOPBACK
 from local.identity import CREDENTIALS, REGION
@@ -25,26 +22,16 @@ def write(folder: Path, stack: LocalStack, artifacts: Path) -> None:
     """Write both files: the artifacts' template and the deployed functions' variables.
 
     SAM CLI passes on no variable that isn't declared, and template.yaml mustn't declare AWS_ENDPOINT_URL: so this
-    template declares them all, and this machine's architecture. It names every file by its absolute path.
+    template declares them all, and this machine's architecture.
     """
-    template = json.loads(json.dumps(cfn_yaml.load(str(artifacts / "template.yaml"))))
+    template = built_template(artifacts)
     functions = [name for name in _deployed_functions(stack) if name in template["Resources"]]
     variables = {name: _variables(name, stack) for name in functions}
     for name in functions:
         template["Resources"][name]["Properties"]["Environment"] = {"Variables": dict.fromkeys(variables[name], "")}
-    for resource in template["Resources"].values():
-        _name_whole_paths(resource.get("Properties", {}), artifacts)
     template["Globals"]["Function"]["Architectures"] = [ARCHITECTURE]
     for name, document in ((TEMPLATE, template), (VARIABLES, variables)):
         private.write(folder / name, json.dumps(document, indent=2))
-
-
-def _name_whole_paths(properties: dict[str, Any], artifacts: Path) -> None:
-    for name in {"CodeUri", "ContentUri"} & properties.keys():
-        properties[name] = str(artifacts / properties[name])
-    match properties.get("DefinitionBody"):
-        case {"Fn::Transform": {"Parameters": {"Location": location} as included}}:
-            included["Location"] = os.path.normpath(artifacts / location)
 
 
 def _deployed_functions(stack: LocalStack) -> list[str]:

@@ -16,10 +16,11 @@ from feee_cancel_client.aws import Clients
 from local import gateway_gaps, rules
 from local.aws import at_emulator
 from local.build import ROOT, SAM, build
+from local.built_template import built_template
 from local.emulator import emulator, kill_function
 from local.errors import LocalError, run
 from local.identity import CREDENTIALS, REGION, STACK
-from local.rules.transformed import of_type, read, transformed
+from local.rules.transformed import of_type, transformed
 from local.signing import SECRET
 from local.simulator.server import RunningSimulator, running
 
@@ -108,7 +109,8 @@ def _gathered(parameters: Mapping[str, str]) -> dict[str, str]:
 
 def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[str, str]) -> dict[str, str]:
     """Deploy, unless AWS would refuse it. Raises LocalError."""
-    deployed = transformed(read(template))
+    source = built_template(template.parent)
+    deployed = transformed(source)
     if faults := rules.faults(deployed):
         raise LocalError("\n".join(["AWS wouldn't accept this template, or not do what it says:", *faults]))
     environment = {
@@ -120,9 +122,12 @@ def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[
         "SAM_CLI_POLL_DELAY": "0.2",  # seconds, for an emulator that is here; 5 unless it is said
     }
     overrides = [f'{name}="{value}"' for name, value in (_PARAMETERS | _gathered(parameters)).items()]
-    command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(template)]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
-    run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(source, file)
+        file.flush()
+        command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", file.name]
+        run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)
     stacks = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     if stacks[0]["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")

@@ -31,6 +31,16 @@ os.environ |= default_environment() | {
 }
 
 _E2E = Path(__file__).parent / "e2e"
+_UNCOUNTED = (
+    "e2e/*",
+    "simulator/*",
+    "unit/test_cli*",
+    "unit/test_client.py",
+    "unit/test_starvation.py",
+    "unit/test_words.py",
+    "integration/test_command_ends.py",
+)
+"""Tests of the service in other processes, of what isn't counted, or for minutes of what others count line by line."""
 
 # What the READMEs' steps assert is shown if one fails, as in a test.
 pytest.register_assert_rewrite("tests.e2e.steps", "tests.e2e.user")
@@ -47,8 +57,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files with a stack come first: the others are short, and keep every worker busy to the end."""
+    """The files with a stack come first: the others are short, and keep every worker busy to the end.
+
+    Lines are counted where that tells something: counting doubles the time of all that Python does meanwhile.
+    """
     items.sort(key=lambda item: _E2E not in item.path.parents)
+    for item in items:
+        if any(item.path.match(pattern) for pattern in _UNCOUNTED):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(autouse=True)

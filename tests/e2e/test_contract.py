@@ -18,8 +18,10 @@ from schemathesis import Case, GenerationMode
 from local.identity import CREDENTIALS, REGION
 from local.stack import LocalStack
 from tests.template import ROOT
+from tests.thorough import cases
 
-CASES = 120
+pytestmark = pytest.mark.thorough
+CASES = cases(400)
 """For each operation, besides those that cover its schema's edges."""
 
 sent = Counter[str]()

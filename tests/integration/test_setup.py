@@ -39,3 +39,14 @@ def test_two_at_once_install_everything_once(tmp_path: Path) -> None:
     installed = [call.rpartition(" ")[2] for call in calls if call.startswith("pip install")]
     expected = [f"requirements/{name}.txt" for name in ("aws", "checkov", "dev", "emulator", "sam")]
     assert (calls.count("uv"), sorted(installed)) == (1, expected)
+
+
+def test_what_was_compiled_stays_though_the_users_environment_would_have_it_made_again(tmp_path: Path) -> None:
+    """An image of a container often has this setting: then each start of SAM CLI compiles a thousand files."""
+    seen = tmp_path / "seen.mk"
+    seen.write_text("seen:\n\t@env\n")
+    environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    command = ["make", "--no-print-directory", "-f", "Makefile", "-f", str(seen), "seen"]
+    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "PYTHONPATH=layers/core" in printed
+    assert "PYTHONDONTWRITEBYTECODE" not in printed
