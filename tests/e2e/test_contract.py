@@ -22,7 +22,7 @@ from tests.template import ROOT
 from tests.thorough import cases
 
 pytestmark = pytest.mark.thorough
-CASES = cases(400)
+CASES = max(120, cases(400))
 """For each operation, besides those that cover its schema's edges."""
 
 sent = Counter[str]()
@@ -113,6 +113,16 @@ test_withdraw_cancellation = keeps_its_contract("withdrawCancellation")
 test_get_order = keeps_its_contract("getOrder")
 test_receive_webhook = keeps_its_contract("receiveWebhook")
 OPERATIONS = {name for name in globals() if name.startswith("test_")}
+
+
+@pytest.mark.parametrize("value", ["", [""], ["", None], ["", ""], [], None, {"": "x"}])
+def test_what_says_nothing_is_not_sent(value: Any) -> None:
+    assert not is_sent(value)
+
+
+@pytest.mark.parametrize("value", ["x", " ", 0, False, ["", "x"], {"x": ""}])
+def test_what_says_something_is_sent(value: Any) -> None:
+    assert is_sent(value)
 
 
 def test_every_operation_has_its_test() -> None:

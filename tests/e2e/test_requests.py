@@ -89,7 +89,9 @@ def test_fifty_identical_requests_at_once_are_one_request_to_feee_io(stack: Loca
         return wait_for(lambda: stack.api.cancel(order.order_no).status, lambda status: status != 503)
 
     with ThreadPoolExecutor(50) as pool:
-        assert set(pool.map(ask, range(50))) <= {200, 202}
+        statuses = list(pool.map(ask, range(50)))
+    assert set(statuses) <= {200, 202}
+    assert statuses.count(200) >= 1
     wait_for(lambda: stack.api.get(order.order_no).body, lambda row: row.get("state") == "cancelled")
     requests = stack.simulator.client.requests(order.order_no)
     assert len(requests) == 1, [(one.method, one.path, one.at, one.code) for one in requests]
