@@ -29,10 +29,12 @@ def build() -> Path:
     A warning on stderr says so if bytecode can't be compiled.
     """
     compiler = _compiler()
+    if compiler.startswith("warning:"):
+        print(compiler, end="", file=sys.stderr)
     built = BUILDS / _fingerprint(compiler)
     with alone(BUILDS.with_suffix(".lock")):
         if not built.exists():
-            _make(built, compiler)
+            _make(built)
         os.utime(built)
         _forget_the_oldest()
     return built / "template.yaml"
@@ -46,18 +48,16 @@ def sam_build(folder: Path) -> None:
 
 @cache
 def _compiler() -> str:
-    """What compiles bytecode, in words; it is looked for once."""
-    compiler = run([str(_BYTECODE)], cwd=ROOT, env={})
-    if compiler.startswith("warning:"):
-        print(compiler, end="", file=sys.stderr)
-    return compiler
+    """What compiles bytecode, in words; it is looked for once, and again after a build, which looks for it itself."""
+    return run([str(_BYTECODE)], cwd=ROOT, env={})
 
 
-def _make(built: Path, compiler: str) -> None:
+def _make(built: Path) -> None:
     """Build beside the place that it is for, because the built template names openapi.yaml by its relative path."""
     fresh = built.with_name("new")
     sam_build(fresh)
-    if _fingerprint(compiler) != built.name:
+    _compiler.cache_clear()
+    if _fingerprint(_compiler()) != built.name:
         raise LocalError("a source changed during the build; run it again")
     fresh.rename(built)
 

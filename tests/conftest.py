@@ -40,7 +40,7 @@ _UNCOUNTED = (
     "unit/test_words.py",
     "integration/test_command_ends.py",
 )
-"""Tests of the service in other processes, of what isn't counted, or for minutes of what others count line by line."""
+"""What the service does in these tests is in other processes, or is counted in others' tests, line by line."""
 
 # What the READMEs' steps assert is shown if one fails, as in a test.
 pytest.register_assert_rewrite("tests.e2e.steps", "tests.e2e.user")
