@@ -6,7 +6,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
@@ -140,8 +139,3 @@ def drip(data: bytes, *, seconds: float, step: int = 1) -> list[Step]:
     """`data` in pieces, each so many seconds after the one before."""
     pieces = (data[start : start + step] for start in range(0, len(data), step))
     return [each for piece in pieces for each in (piece, seconds)]
-
-
-def soon(seconds: float = 5) -> float:
-    """A deadline."""
-    return time.monotonic() + seconds

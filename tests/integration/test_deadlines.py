@@ -17,7 +17,8 @@ from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.resolver import Address, look_up
 from feee_cancel.domain.answer import Answer, AnswerKind
 from tests.builders import ORDER_NO
-from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body, soon
+from tests.deadlines import LATE, soon
+from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 SECONDS = 1.0
@@ -58,11 +59,11 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
 
-def in_time(feee: FeeeClient, seconds: float = 3) -> Answer:
-    """The answer to a cancel, which is over by its deadline."""
+def in_time(feee: FeeeClient, seconds: float = 30) -> Answer:
+    """The answer to a cancel, which is over by its deadline; by default one that a busy machine meets."""
     started = time.monotonic()
     answer = feee.cancel(ORDER_NO, deadline=started + seconds)
-    assert time.monotonic() - started < seconds + 1
+    assert time.monotonic() - started < seconds + LATE
     return answer
 
 
@@ -138,7 +139,7 @@ class Names:
 
     def __call__(self, host: str, port: int) -> Sequence[Address]:
         self.asked += 1
-        assert self.answer.wait(10)
+        assert self.answer.wait(120)
         return look_up(host, port)
 
 
@@ -157,11 +158,11 @@ def test_the_addresses_of_before_do_while_the_name_cannot_be_looked_up(server: O
     names = Names()
     names.answer.set()
     feee = client(server.url, lookup=names)
-    assert in_time(feee, 5).kind is AnswerKind.ORDER
+    assert in_time(feee).kind is AnswerKind.ORDER
     names.answer.clear()
     server.play(ORDER_NO, End.CLOSE)
     assert in_time(feee).kind is AnswerKind.NO_USABLE_ANSWER
-    assert in_time(feee, 1).kind is AnswerKind.ORDER
+    assert in_time(feee).kind is AnswerKind.ORDER
     names.answer.set()
 
 

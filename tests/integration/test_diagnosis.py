@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,6 +14,7 @@ from feee_cancel.bootstrap.cancelling import bootstrap
 from feee_cancel.domain.faults import InvalidRequestError
 from feee_cancel.usecases.errors import SecretUnavailableError
 from local.simulator.server import RunningSimulator, running
+from tests.deadlines import soon
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 AGENT = "Feee.io Client/1.0.0 (https://feee.io)"
@@ -35,7 +35,7 @@ def simulator(server: RunningSimulator) -> RunningSimulator:
 
 def asked(url: str, key: Callable[..., str] = lambda *, refresh: KEY, wanted: object = True) -> dict[str, Any]:
     feee = FeeeClient(url, user_agent=AGENT, key=key)
-    found = diagnose(feee, wanted, user_agent=AGENT, now=NOW, deadline=time.monotonic() + 5)
+    found = diagnose(feee, wanted, user_agent=AGENT, now=NOW, deadline=soon())
     assert KEY not in json.dumps(found), "and it is JSON"
     assert (found["now"], found["user_agent"]) == (1_800_000_000, AGENT)
     answer: dict[str, Any] = found["feee"]

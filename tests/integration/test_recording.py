@@ -15,6 +15,7 @@ from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.recording import anonymous, record_account, shape
 from local.simulator.fault_kinds import JSON
 from local.simulator.server import RunningSimulator, running
+from tests.deadlines import soon
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
 AGENT = "Feee.io Client/1.0.0 (https://feee.io)"
@@ -36,7 +37,7 @@ def simulator(server: RunningSimulator) -> RunningSimulator:
 
 def recorded(url: str, **wanted: object) -> dict[str, Any]:
     feee = FeeeClient(url, user_agent=AGENT, key=lambda *, refresh=False: KEY)
-    found = diagnose(feee, wanted, user_agent=AGENT, now=time.time(), deadline=time.monotonic() + 5)
+    found = diagnose(feee, wanted, user_agent=AGENT, now=time.time(), deadline=soon())
     assert KEY not in json.dumps(found), "and it is JSON"
     return found
 
