@@ -15,13 +15,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from cfnlint.decode import decode_str
 from rich.console import Console
 
 from local.bus import settled_events
 from local.metrics import emitted
 from local.running import announced
 from local.signing import signed
-from local.stack import KEY, LocalStack, local_stack
+from local.stack import KEY, STACK, LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
 from tests.e2e.restored import clear, put_back, renew, renewed
@@ -302,6 +303,23 @@ def test_events_that_are_no_requests(stack: LocalStack, operator: Operator) -> N
     assert operator('aws sqs purge-queue --queue-url "$(output Fai') == ""
 
 
+def deploy_as_json(stack: LocalStack, **changed: str) -> None:
+    """Give the stack its template as JSON, as CDK and `sam deploy --use-json` do, and other parameters."""
+    client, name = stack.client("cloudformation"), {"StackName": STACK}
+    body = client.get_template(**name, TemplateStage="Original")["TemplateBody"]
+    place = {"Bucket": re.findall(r"s3://([^/]+)/", body)[0], "Key": "as.json"}
+    stack.client("s3").put_object(**place, Body=json.dumps(decode_str(body)[0]).encode())
+    parameters = client.describe_stacks(**name)["Stacks"][0]["Parameters"]
+    before = {one["ParameterKey"]: one["ParameterValue"] for one in parameters}
+    client.update_stack(
+        **name,
+        TemplateURL="https://s3.us-east-1.amazonaws.com/{Bucket}/{Key}".format(**place),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in (before | changed).items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    client.get_waiter("stack_update_complete").wait(**name, WaiterConfig={"Delay": 1})
+
+
 @about("Function errors")
 def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: Operator) -> None:
     """The emulator doesn't log why a function couldn't start, as Lambda does; the tick by hand tells it here too."""
@@ -314,6 +332,7 @@ def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: O
     assert stack.api.cancel(stuck).status >= 500
     fail_for_good(stack, {"order_no": stuck})
     assert operator.logged('logged ApiFunction "$ERRORS"') == errors
+    deploy_as_json(stack, Tuning="RefundCheckBackoff=61-5")
     operator("set_parameter Tuning RefundCheckBackoff")
     wait_for(lambda: variable(stack, "TUNING"), lambda tuning: tuning == "RefundCheckBackoff=5-60")
     wait_for(
