@@ -37,7 +37,7 @@ def port(authority: trustme.CA) -> Iterator[int]:
         thread = threading.Thread(target=_greet)
         thread.start()
         yield listening.getsockname()[1]
-        thread.join(10)
+        thread.join(60)
 
 
 def greeting(port: int, directory: Path) -> bytes:

@@ -437,7 +437,7 @@ def test_attempts_run_side_by_side_in_threads() -> None:
     together = threading.Barrier(2)
 
     def side_by_side(order_no: str) -> Answer:
-        together.wait(20)
+        together.wait(60)
         return cancelled(order_no)
 
     table = FakeTable(*[waiting(n) for n in range(40)])
@@ -461,7 +461,7 @@ def test_a_look_that_hangs_holds_up_nothing_that_was_seen_before() -> None:
         def due(self, *, now: float, until: float, limit: int) -> list[Due]:
             self.looks += 1
             if self.looks > 2:  # the first decides whether to begin at all
-                assert called.wait(10)
+                assert called.wait(60)
             return super().due(now=now, until=until, limit=limit)
 
     now = math.ceil(time.time())
@@ -578,7 +578,7 @@ def test_a_run_of_the_drain_makes_at_most_ten_calls_while_feee_io_is_down_whoeve
     five = threading.Barrier(5)
 
     def down(_: str) -> Answer:
-        five.wait(20)  # for as many as may be under way
+        five.wait(60)  # for as many as may be under way
         return answer(AnswerKind.NO_USABLE_ANSWER)
 
     case = Case(*[waiting(n, requested_by=f"caller{n}") for n in range(20)], answer=down)
@@ -620,7 +620,7 @@ class Hanging(ThreadPoolExecutor):
         if self._enough(self.began):
             threading.Timer(self._later, self.over.set).start()
         if int(self.began[-1]) < 1_000:
-            return super().submit(lambda: self.over.wait(20) and None)
+            return super().submit(lambda: self.over.wait(60) and None)
         return super().submit(fn, *args, **kwargs)
 
     def monotonic(self) -> float:
@@ -664,6 +664,6 @@ def test_room_besides_is_bounded_and_whoever_finds_none_waits_without_work() -> 
             return executor.monotonic()
 
         wired = replace(ports(Case().feee, FakeTable(*slow)), monotonic=monotonic, sleep=time.sleep)
-        Drain(wired, FakeLease({}), executor, pace=100, deadline=time.monotonic() + 20).run(until=0)
+        Drain(wired, FakeLease({}), executor, pace=100, deadline=time.monotonic() + 60).run(until=0)
     assert len(executor.began) == 5
     assert read < 200

@@ -145,10 +145,10 @@ def test_of_two_that_wake_at_once_the_one_with_the_earlier_place_goes_first() ->
         if threading.current_thread() is threading.main_thread():
             clock.sleep(seconds)
             later.start()
-            second_waits.wait(9)
+            second_waits.wait(60)
         else:
             second_waits.set()
-            first_called.wait(9)
+            first_called.wait(60)
             clock.sleep(seconds)
 
     pace = Pace(0.25, monotonic=clock, sleep=sleep)
