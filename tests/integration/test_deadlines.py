@@ -4,8 +4,8 @@ import logging
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.resolver import Address, look_up
 from feee_cancel.domain.answer import Answer, AnswerKind
 from tests.builders import ORDER_NO
-from tests.deadlines import LATE, soon
+from tests.deadlines import in_time, sent_in_time, soon
 from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
@@ -59,12 +59,8 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
 
-def in_time(feee: FeeeClient, seconds: float = 30) -> Answer:
-    """The answer to a cancel, which is over by its deadline; by default one that a busy machine meets."""
-    started = time.monotonic()
-    answer = feee.cancel(ORDER_NO, deadline=started + seconds)
-    assert time.monotonic() - started < seconds + LATE
-    return answer
+def cancel(feee: FeeeClient) -> Callable[..., Answer]:
+    return partial(feee.cancel, ORDER_NO)
 
 
 HEAD = WHOLE[: -len(GOOD)]
@@ -87,7 +83,7 @@ SLOW: dict[str, Sequence[Step]] = {
 @pytest.mark.parametrize("steps", SLOW.values(), ids=SLOW.keys())
 def test_a_steady_drip_is_over_by_the_deadline(server: OddServer, steps: Sequence[Step]) -> None:
     server.play(ORDER_NO, *steps, End.CLOSE)
-    answer = in_time(client(server.url), SECONDS)
+    answer = sent_in_time(cancel(client(server.url)), SECONDS)
     assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "TimeoutError")
 
 
@@ -95,7 +91,7 @@ def test_a_steady_drip_is_over_by_the_deadline(server: OddServer, steps: Sequenc
 @pytest.mark.parametrize("steps", SLOW.values(), ids=SLOW.keys())
 def test_a_steady_drip_is_over_by_the_deadline_under_tls(secure: OddServer, steps: Sequence[Step]) -> None:
     secure.play(ORDER_NO, *steps, End.CLOSE)
-    answer = in_time(client(secure.url), SECONDS)
+    answer = sent_in_time(cancel(client(secure.url)), SECONDS)
     assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "TimeoutError")
 
 
@@ -113,7 +109,7 @@ def test_a_connection_is_kept_under_tls_too_unless_something_came_unasked(secure
 @pytest.mark.usefixtures("trusted")
 def test_a_tls_handshake_that_never_comes_is_over_by_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        answer = in_time(client(f"https://127.0.0.1:{silent.getsockname()[1]}"), SECONDS)
+        answer = in_time(cancel(client(f"https://127.0.0.1:{silent.getsockname()[1]}")), SECONDS)
     assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
 
 
@@ -124,7 +120,7 @@ def test_a_peer_that_takes_no_connection_is_given_up_in_time() -> None:
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        answer = in_time(client(f"http://127.0.0.1:{port}"), SECONDS)
+        answer = in_time(cancel(client(f"http://127.0.0.1:{port}")), SECONDS)
         for one in waiting:
             one.close()
     assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
@@ -147,22 +143,22 @@ def test_a_name_that_cannot_be_looked_up_in_time_is_given_up_and_asked_for_once(
     names = Names()
     feee = client(server.url, lookup=names)
     for _ in range(3):
-        answer = in_time(feee, SECONDS)
+        answer = in_time(cancel(feee), SECONDS)
         assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
     assert names.asked == 1
     names.answer.set()
-    assert in_time(feee).kind is AnswerKind.ORDER
+    assert in_time(cancel(feee)).kind is AnswerKind.ORDER
 
 
 def test_the_addresses_of_before_do_while_the_name_cannot_be_looked_up(server: OddServer) -> None:
     names = Names()
     names.answer.set()
     feee = client(server.url, lookup=names)
-    assert in_time(feee).kind is AnswerKind.ORDER
+    assert in_time(cancel(feee)).kind is AnswerKind.ORDER
     names.answer.clear()
     server.play(ORDER_NO, End.CLOSE)
-    assert in_time(feee).kind is AnswerKind.NO_USABLE_ANSWER
-    assert in_time(feee).kind is AnswerKind.ORDER
+    assert in_time(cancel(feee)).kind is AnswerKind.NO_USABLE_ANSWER
+    assert in_time(cancel(feee)).kind is AnswerKind.ORDER
     names.answer.set()
 
 
@@ -170,12 +166,12 @@ def test_a_name_that_does_not_exist_is_told() -> None:
     def no_such_name(host: str, port: int) -> Sequence[Address]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    answer = in_time(client("https://feee.invalid/open", lookup=no_such_name))
+    answer = in_time(cancel(client("https://feee.invalid/open", lookup=no_such_name)))
     assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "gaierror")
 
 
 def test_a_name_without_an_address_is_told() -> None:
-    answer = in_time(client("http://localhost:1", lookup=lambda host, port: []))
+    answer = in_time(cancel(client("http://localhost:1", lookup=lambda host, port: [])))
     assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "OSError")
 
 
@@ -183,7 +179,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer(server: OddServer) 
     def two(host: str, port: int) -> Sequence[Address]:
         return [*look_up("127.0.0.1", 1), *look_up(host, port)]
 
-    assert in_time(client(server.url, lookup=two)).kind is AnswerKind.ORDER
+    assert in_time(cancel(client(server.url, lookup=two))).kind is AnswerKind.ORDER
 
 
 def _fails(*_: Any, **__: Any) -> Any:
@@ -194,7 +190,7 @@ def test_an_error_that_nobody_expected_is_an_answer_and_loud(
     server: OddServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(feee_client, "interpret", _fails)
-    answer = in_time(client(server.url))
+    answer = in_time(cancel(client(server.url)))
     assert (answer.kind, answer.detail) == (AnswerKind.NO_USABLE_ANSWER, "LookupError")
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert vars(record)["error"] == "LookupError"
@@ -204,7 +200,7 @@ def test_an_error_that_nobody_expected_is_an_answer_and_loud(
 
 def test_an_error_before_anything_was_sent_is_not_sent(server: OddServer, caplog: pytest.LogCaptureFixture) -> None:
     for feee in (client(server.url, key=_fails), client(server.url, lookup=_fails)):
-        assert in_time(feee).kind is AnswerKind.NOT_SENT
+        assert in_time(cancel(feee)).kind is AnswerKind.NOT_SENT
     assert caplog.text.count("an error that nobody expected") == 2
     assert KEY not in caplog.text
 
@@ -212,7 +208,7 @@ def test_an_error_before_anything_was_sent_is_not_sent(server: OddServer, caplog
 def test_an_answer_is_not_lost_because_it_could_not_be_counted(
     server: OddServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert in_time(client(server.url, answered=_fails)).kind is AnswerKind.ORDER
+    assert in_time(cancel(client(server.url, answered=_fails))).kind is AnswerKind.ORDER
     assert "an error that nobody expected" in caplog.text
 
 
@@ -221,11 +217,11 @@ def test_a_key_that_cannot_be_read_again_leaves_the_first_answer(server: OddServ
         return str(_fails()) if refresh else KEY
 
     server.play(ORDER_NO, framed(b'{"code": 10001, "msg": "no such key"}'))
-    answer = in_time(client(server.url, key=key))
+    answer = in_time(cancel(client(server.url, key=key)))
     assert (answer.kind, answer.code) == (AnswerKind.MISCONFIGURED, 10001)
 
 
 def test_an_answer_to_a_request_that_was_cut_off_is_read(server: OddServer) -> None:
     """A peer that has read enough answers and closes; what was still to be sent goes nowhere."""
     server.play(ORDER_NO, framed(b'{"code": 20003}', "Connection: close"), End.CLOSE)
-    assert in_time(client(server.url)).kind is AnswerKind.REFUSED
+    assert in_time(cancel(client(server.url))).kind is AnswerKind.REFUSED
