@@ -24,6 +24,9 @@ _START = ROOT / "local/emulator_start.py"
 _HEALTH = "/_ministack/health"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
+_OTHER_PORTS = 5
+_TAKEN = "already in use"
+"""What its log says if somebody else listens on its port, or the system's error that says so (EADDRINUSE)."""
 
 
 @contextmanager
@@ -33,15 +36,37 @@ def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
     It listens on loopback, on `port` if that is free, and accepts requests that are signed with CREDENTIALS. It and
     everything that it started are gone at the end.
     """
-    port = free_port(port)
     home = directory / "emulator"
-    temporary = home / "tmp"
-    temporary.mkdir(parents=True)
-    log = directory / "emulator.log"
+    (home / "tmp").mkdir(parents=True)
+    process, port = _started(home, directory / "emulator.log", port)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _stop(process)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _started(home: Path, log: Path, preferred: int) -> tuple[subprocess.Popen[bytes], int]:
+    """The emulator's process and its port: another one if somebody else took it meanwhile. Raises LocalError."""
+    for port in map(free_port, (preferred, *[0] * _OTHER_PORTS)):
+        process, ready = _start(home, log, port), False
+        try:
+            ready = _is_ready(process, port)
+        finally:
+            if not ready:
+                _stop(process)
+        if ready:
+            return process, port
+        if _TAKEN not in log.read_text():
+            break
+    raise LocalError(f"the AWS emulator didn't start:\n{last_lines(log.read_text())}")
+
+
+def _start(home: Path, log: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
-        "TMPDIR": str(temporary),
+        "TMPDIR": str(home / "tmp"),
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
         "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
@@ -52,19 +77,13 @@ def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
         "LOG_LEVEL": "WARNING",
     }
     with log.open("w") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [_PYTHON, "-I", _START],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             process_group=0,
         )
-    try:
-        _wait_until_ready(process, port, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        _stop(process)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def free_port(preferred: int = 0) -> int:
@@ -88,16 +107,28 @@ def kill_function(directory: Path, name: str) -> None:
             process.kill()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until it answers on its port. False if it ended before, or didn't in time."""
     give_up_at = time.monotonic() + _START_SECONDS
     with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=2) as pool:
         while process.poll() is None and time.monotonic() < give_up_at:
             try:
-                if pool.request("GET", _HEALTH, headers=_signed(port)).status == 200:  # noqa: PLR2004 - RFC 9110
-                    return
+                healthy = pool.request("GET", _HEALTH, headers=_signed(port)).status == 200  # noqa: PLR2004 - RFC 9110
             except urllib3.exceptions.HTTPError:
-                time.sleep(0.1)
-    raise LocalError(f"the AWS emulator didn't start:\n{last_lines(log.read_text())}")
+                healthy = False
+            if healthy and _listens(process, port):
+                return True
+            time.sleep(0.1)
+    return False
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it is this process that answers: another emulator would accept the same credentials."""
+    try:
+        connections = psutil.Process(process.pid).net_connections("tcp")
+    except psutil.Error:  # it has ended
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
 
 
 def _signed(port: int) -> dict[str, str]:

@@ -2,18 +2,22 @@
 
 import io
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local import emulator as module
 from local.aws import at_emulator
 from local.emulator import emulator
+from local.errors import LocalError
 from tests.e2e.waiting import wait_for
 
 CODE = """
@@ -101,6 +105,44 @@ def test_a_parameter_is_changed_with_the_template_not_without_it(tmp_path: Path)
             with pytest.raises(ClientError, match="previous template"):
                 change(**given("new"), **named, UsePreviousTemplate=True)
         stacks.update_stack(**given("new"), TemplateBody=json.dumps(template))
+
+
+PREFERRED = 8401
+"""A port that is free when it is looked at."""
+
+
+class _Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_port_that_somebody_else_took_meanwhile_is_left_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another emulator, say, which answers the same requests."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        free, taken = module.free_port, other.server_address[1]
+        monkeypatch.setattr(module, "free_port", lambda port: taken if port == PREFERRED else free(port))
+        try:
+            with emulator(tmp_path, port=PREFERRED) as endpoint, at_emulator(endpoint) as client:
+                assert endpoint != f"http://127.0.0.1:{taken}"
+                assert client("s3").list_buckets()["Buckets"] == []
+        finally:
+            other.shutdown()
+
+
+def test_an_emulator_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise SystemExit('no room for it')")
+    monkeypatch.setattr(module, "_START", broken)
+    with pytest.raises(LocalError, match="didn't start:\nno room for it"), emulator(tmp_path):
+        pass
 
 
 def test_a_log_is_read_to_its_end(tmp_path: Path) -> None:
