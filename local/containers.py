@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from local.errors import LocalError, surroundings
 from local.forward import LOOPBACK, forwarded
 from local.identity import REGION
 from local.image import image
+from local.ports import listens
 from local.stack import LocalStack, local_stack, step
 
 _SAM = (str(SAM.with_name("python")), "-I", str(ROOT / "local/sam_start.py"))
@@ -64,7 +64,7 @@ class Containers:
         """`sam local start-api` until the block ends, and its URL. Raises LocalError if it doesn't start."""
         with self._sam("start-api", "--port", str(port), "--warm-containers", "LAZY") as process:
             give_up_at = time.monotonic() + _START_SECONDS
-            while not _listens(port):
+            while not listens(process, port):
                 if process.poll() is not None or time.monotonic() > give_up_at:
                     raise LocalError("sam local start-api didn't start; its log says why")
                 time.sleep(0.1)
@@ -124,11 +124,6 @@ def _remove_containers(artifacts: Path) -> None:
     folders = [f"--filter=volume={path}" for path in artifacts.iterdir() if path.is_dir()]
     if found := call("ps", "--quiet", *folders).split():
         call("rm", "--force", *found)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def _port(url: str) -> int:

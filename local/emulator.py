@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from botocore.awsrequest import AWSRequest
 from local.build import ROOT
 from local.errors import LocalError, last_lines
 from local.identity import CREDENTIALS, REGION
+from local.ports import free_port, listens
 
 _PYTHON = ROOT / ".tools/emulator/bin/python"
 _START = ROOT / "local/emulator_start.py"
@@ -86,19 +86,6 @@ def _start(home: Path, log: Path, port: int) -> subprocess.Popen[bytes]:
         )
 
 
-def free_port(preferred: int = 0) -> int:
-    """A loopback port that is free now: the preferred one if it is."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise LocalError("no free port on 127.0.0.1")
-
-
 def kill_function(directory: Path, name: str) -> None:
     """SIGKILL every process of this function of the emulator in `directory`, as if its environment had crashed."""
     for process in psutil.process_iter(["cmdline"]):
@@ -116,19 +103,10 @@ def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:
                 healthy = pool.request("GET", _HEALTH, headers=_signed(port)).status == 200  # noqa: PLR2004 - RFC 9110
             except urllib3.exceptions.HTTPError:
                 healthy = False
-            if healthy and _listens(process, port):
+            if healthy and listens(process, port):
                 return True
             time.sleep(0.1)
     return False
-
-
-def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether it is this process that answers: another emulator would accept the same credentials."""
-    try:
-        connections = psutil.Process(process.pid).net_connections("tcp")
-    except psutil.Error:  # it has ended
-        return False
-    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
 
 
 def _signed(port: int) -> dict[str, str]:

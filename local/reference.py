@@ -24,7 +24,7 @@ from feee_cancel_client.api import ApiClient
 from feee_cancel_client.running import Running, read
 from local import running
 from local.build import ROOT
-from local.emulator import free_port
+from local.ports import free_port
 from local.signing import SECRET, signed
 from local.simulator.client import ControlError, SimulatorClient
 from local.simulator.listener import Listener, listening

@@ -7,8 +7,8 @@ from rich.console import Console
 from local import sam_files
 from local.build import ROOT
 from local.containers import Containers, containers
-from local.emulator import free_port
 from local.engine import HOST
+from local.ports import free_port
 from local.running import SHELL, for_shells
 from local.task import task
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from rich.console import Console
 from benchmarks.import_time import import_time
 from local.bus import settled_events
 from local.containers import Containers, containers
-from local.emulator import free_port
 from local.errors import LocalError
+from local.ports import free_port
 from local.running import for_shells
 from local.sam import play, stop_ticks
 from local.sam_api import usage
@@ -118,6 +119,13 @@ def test_what_make_sam_local_says_is_what_happened(local: Containers) -> None:
 def test_a_function_that_fails_is_an_error(local: Containers) -> None:
     with pytest.raises(LocalError, match="ScheduleFunction failed: "):
         local.invoke("ScheduleFunction", {"until": "soon"})
+
+
+def test_a_server_that_was_there_before_is_not_taken_for_sams(local: Containers) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(LocalError, match="start-api didn't start"), local.api(port):
+            pass
 
 
 def test_the_documented_curl_works_with_start_api_and_for_no_page_from_elsewhere(

@@ -18,6 +18,7 @@ from local import emulator as module
 from local.aws import at_emulator
 from local.emulator import emulator
 from local.errors import LocalError
+from local.ports import free_port
 from tests.e2e.waiting import wait_for
 
 CODE = """
@@ -127,8 +128,8 @@ def test_a_port_that_somebody_else_took_meanwhile_is_left_to_them(
     """Another emulator, say, which answers the same requests."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Healthy) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        free, taken = module.free_port, other.server_address[1]
-        monkeypatch.setattr(module, "free_port", lambda port: taken if port == PREFERRED else free(port))
+        taken = other.server_address[1]
+        monkeypatch.setattr("local.emulator.free_port", lambda port: taken if port == PREFERRED else free_port(port))
         try:
             with emulator(tmp_path, port=PREFERRED) as endpoint, at_emulator(endpoint) as client:
                 assert endpoint != f"http://127.0.0.1:{taken}"
