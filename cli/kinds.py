@@ -105,7 +105,7 @@ def _send_again(stack: Stack, message: Message, now: float) -> None:
     """Hand the event to the schedule's function, which Lambda again invokes up to three times."""
     payload = json.dumps(sound(message.body["requestPayload"], now=now)).encode()
     function = stack.output("ScheduleFunctionName")
-    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)["Payload"].read()
 
 
 def _is_tick(stack: Stack, message: Message, _: float) -> str:

@@ -118,7 +118,7 @@ def test_failed_events_are_sent_again_and_malformed_ones_are_left(stack: LocalSt
     order_no, sqs, url = order(stack), stack.client("sqs"), stack.outputs["FailedEventsUrl"]
     malformed = {"order_no": f"x{order_no}"}
     function, payload = stack.outputs["ScheduleFunctionName"], json.dumps(malformed).encode()
-    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)["Payload"].read()
     wait_for(lambda: queued(stack, "FailedEventsUrl"), lambda messages: len(messages) == 1)
     failed = {"requestPayload": {"order_no": order_no}, "responsePayload": {"errorType": "TableUnavailableError"}}
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(failed))

@@ -34,7 +34,7 @@ def there(stack: LocalStack) -> Deployment:
 
 
 def test_the_local_stack_is_found_well(stack: LocalStack, there: Deployment) -> None:
-    stack.client("lambda").invoke(FunctionName=stack.outputs["ScheduleFunctionName"], Payload=b"{}")
+    stack.client("lambda").invoke(FunctionName=stack.outputs["ScheduleFunctionName"], Payload=b"{}")["Payload"].read()
     (ran,) = wait_for(lambda: [*work.the_drain_ran(there)], lambda found: found[0].verdict is Verdict.OK)
     assert ran.words == "in the last 3 minutes"
     found = [finding for finding in examine(there) if finding.check not in WITHOUT_AN_EQUAL_HERE]

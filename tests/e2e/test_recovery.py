@@ -66,7 +66,9 @@ def settle_all(stack: LocalStack, order_nos: list[str]) -> None:
         held = table.get_item(TableName=stack.outputs["TableName"], Key=lease).get("Item")
         if held is None or int(held["lease_until"]["N"]) <= time.time():
             function = stack.outputs["ScheduleFunctionName"]
-            stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
+            stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")[
+                "Payload"
+            ].read()
         rows = items(stack)
         unsettled = [rows[order_no] for order_no in order_nos if rows[order_no]["state"]["S"] != "cancelled"]
         return {"unsettled": unsettled, "at": time.time(), "drains": drains(stack) if unsettled else []}

@@ -111,7 +111,7 @@ def fail_for_good(stack: LocalStack, *events: object) -> None:
         missing = [event for event in events if event not in failed(stack)]
         for event in missing:
             asked = {"FunctionName": stack.outputs["ScheduleFunctionName"], "Payload": json.dumps(event).encode()}
-            stack.client("lambda").invoke(InvocationType="Event", **asked)
+            stack.client("lambda").invoke(InvocationType="Event", **asked)["Payload"].read()
         return missing
 
     wait_for(renewed(stack, handed_over), lambda missing: not missing, seconds=240, interval=20)

@@ -187,7 +187,9 @@ def test_a_malformed_event_ends_in_the_queue_and_its_good_orders_are_taken_once(
     since, (order_no,) = time.time(), orders(stack, 1)
     event = {"order_nos": [order_no, "x"], "not_before": int(time.time()) + 86_400}
     function, queue = stack.outputs["ScheduleFunctionName"], stack.outputs["FailedEventsUrl"]
-    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
+    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())[
+        "Payload"
+    ].read()
     taken = wait_for(lambda: row(stack, order_no))
     sqs, failed = stack.client("sqs"), list[dict[str, Any]]()
 

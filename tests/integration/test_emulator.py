@@ -61,7 +61,7 @@ def test_a_line_is_in_the_log_while_the_function_is_at_work(tmp_path: Path) -> N
             events = client("logs").filter_log_events(logGroupName="/aws/lambda/slow")["events"]
             return [event["message"] for event in events]
 
-        client("lambda").invoke(FunctionName="slow", InvocationType="Event")
+        client("lambda").invoke(FunctionName="slow", InvocationType="Event")["Payload"].read()
         assert wait_for(log)[0] == "begun"
         assert "ended" not in log()
 
