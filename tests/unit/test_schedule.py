@@ -1,6 +1,7 @@
 """The schedule's handler, and what it is wired to."""
 
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -229,10 +230,11 @@ class FakeLambda:
         self.error = error
         self.invoked: list[dict[str, Any]] = []
 
-    def invoke(self, **request: Any) -> None:
+    def invoke(self, **request: Any) -> dict[str, Any]:
         if self.error:
             raise self.error
         self.invoked.append(request)
+        return {"StatusCode": 202, "Payload": BytesIO()}
 
 
 class FakeTableLease:

@@ -35,6 +35,7 @@ class Waker:
             logger.warning("the drain couldn't be woken; the tick will do it", extra={"error": type(error).__name__})
 
     def _invoke(self, until: int) -> None:
-        self._client().invoke(
+        accepted = self._client().invoke(
             FunctionName=self._function, InvocationType="Event", Payload=json.dumps({"until": until}).encode()
         )
+        accepted["Payload"].read()  # or botocore makes another connection the next time
