@@ -33,36 +33,26 @@ _TAKEN = "already in use"
 def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
     """The endpoint of a fresh emulator that checks signatures and policies as AWS does (AUTH). Raises LocalError.
 
-    It listens on loopback, on `port` if that is free, and accepts requests that are signed with CREDENTIALS. It and
+    It listens on loopback, on `port` if nobody else does, and accepts requests that are signed with CREDENTIALS. It and
     everything that it started are gone at the end.
     """
-    home = directory / "emulator"
+    home, log = directory / "emulator", directory / "emulator.log"
     (home / "tmp").mkdir(parents=True)
-    process, port = _started(home, directory / "emulator.log", port)
     try:
-        yield f"http://127.0.0.1:{port}"
+        for candidate in map(free_port, (port, *[0] * _OTHER_PORTS)):
+            with _process(home, log, candidate) as process:
+                if _is_ready(process, candidate):
+                    yield f"http://127.0.0.1:{candidate}"
+                    return
+            if _TAKEN not in log.read_text():
+                break
+        raise LocalError(f"the AWS emulator didn't start:\n{last_lines(log.read_text())}")
     finally:
-        _stop(process)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _started(home: Path, log: Path, preferred: int) -> tuple[subprocess.Popen[bytes], int]:
-    """The emulator's process and its port: another one if somebody else took it meanwhile. Raises LocalError."""
-    for port in map(free_port, (preferred, *[0] * _OTHER_PORTS)):
-        process, ready = _start(home, log, port), False
-        try:
-            ready = _is_ready(process, port)
-        finally:
-            if not ready:
-                _stop(process)
-        if ready:
-            return process, port
-        if _TAKEN not in log.read_text():
-            break
-    raise LocalError(f"the AWS emulator didn't start:\n{last_lines(log.read_text())}")
-
-
-def _start(home: Path, log: Path, port: int) -> subprocess.Popen[bytes]:
+@contextmanager
+def _process(home: Path, log: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -77,13 +67,17 @@ def _start(home: Path, log: Path, port: int) -> subprocess.Popen[bytes]:
         "LOG_LEVEL": "WARNING",
     }
     with log.open("w") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [_PYTHON, "-I", _START],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             process_group=0,
         )
+    try:
+        yield process
+    finally:
+        _stop(process)
 
 
 def kill_function(directory: Path, name: str) -> None:
