@@ -90,6 +90,12 @@ def no_drain_at_work(stack: LocalStack) -> Iterator[None]:
         hold_the_lease(stack, 0)
 
 
+def hand_over(stack: LocalStack, event: object) -> None:
+    """Invoke the drain's function asynchronously, as EventBridge does."""
+    asked = {"FunctionName": stack.outputs["ScheduleFunctionName"], "Payload": json.dumps(event).encode()}
+    stack.client("lambda").invoke(InvocationType="Event", **asked)["Payload"].read()
+
+
 def invoke_the_drain(stack: LocalStack, payload: str) -> Any:
     """Invoke the drain's function and wait for its end. What it returned, or its error."""
     name = stack.outputs["ScheduleFunctionName"]

@@ -24,6 +24,7 @@ from local.identity import CREDENTIALS, REGION
 from local.running import announced
 from local.stack import STACK, LocalStack
 from tests.e2e.records import GONE, position, span
+from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 
@@ -117,8 +118,7 @@ def queued(stack: LocalStack, queue: str) -> list[str]:
 def test_failed_events_are_sent_again_and_malformed_ones_are_left(stack: LocalStack, command: Commands) -> None:
     order_no, sqs, url = order(stack), stack.client("sqs"), stack.outputs["FailedEventsUrl"]
     malformed = {"order_no": f"x{order_no}"}
-    function, payload = stack.outputs["ScheduleFunctionName"], json.dumps(malformed).encode()
-    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)["Payload"].read()
+    hand_over(stack, malformed)
     wait_for(lambda: queued(stack, "FailedEventsUrl"), lambda messages: len(messages) == 1)
     failed = {"requestPayload": {"order_no": order_no}, "responsePayload": {"errorType": "TableUnavailableError"}}
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(failed))

@@ -17,6 +17,7 @@ from local.stack import LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.gate import Gate, gate
 from tests.e2e.restored import clear, put_back
+from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
 
 ALARMS = alarms()
@@ -155,15 +156,14 @@ def waiting(stack: LocalStack, queue: str) -> float:
     return float(found["Attributes"][attribute])
 
 
-@pytest.mark.parametrize(("event", "variables"), [(b'{"unknown": 1}', {}), (b"{}", {"TABLE_NAME": None})])
+@pytest.mark.parametrize(("event", "variables"), [({"unknown": 1}, {}), ({}, {"TABLE_NAME": None})])
 def test_an_event_that_fails_three_times_sets_its_queues_alarm_off(
-    stack: LocalStack, event: bytes, variables: dict[str, str | None]
+    stack: LocalStack, event: dict[str, int], variables: dict[str, str | None]
 ) -> None:
     """Malformed, or for a drain that can't start."""
-    function = stack.outputs["ScheduleFunctionName"]
     assert waiting(stack, "FailedEvents") == 0
     with settings(stack, "Schedule", **variables):
-        stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=event)["Payload"].read()
+        hand_over(stack, event)
         assert_set_off("FailedEventsAlarm", wait_for(lambda: waiting(stack, "FailedEvents")))
 
 

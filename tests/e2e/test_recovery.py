@@ -12,6 +12,7 @@ from rich.console import Console
 
 from local.stack import LocalStack, local_stack
 from tests.e2e.gate import Gate, Point, gate
+from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
 
 pytestmark = pytest.mark.long
@@ -65,10 +66,7 @@ def settle_all(stack: LocalStack, order_nos: list[str]) -> None:
     def unsettled_after_a_tick() -> dict[str, Any]:
         held = table.get_item(TableName=stack.outputs["TableName"], Key=lease).get("Item")
         if held is None or int(held["lease_until"]["N"]) <= time.time():
-            function = stack.outputs["ScheduleFunctionName"]
-            stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")[
-                "Payload"
-            ].read()
+            hand_over(stack, {})
         rows = items(stack)
         unsettled = [rows[order_no] for order_no in order_nos if rows[order_no]["state"]["S"] != "cancelled"]
         return {"unsettled": unsettled, "at": time.time(), "drains": drains(stack) if unsettled else []}

@@ -26,7 +26,7 @@ from local.stack import KEY, STACK, LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
 from tests.e2e.restored import clear, put_back, renew, renewed
-from tests.e2e.rows import hold_the_lease, invoke_the_drain, let_an_attempt_crash, no_drain_at_work, put
+from tests.e2e.rows import hand_over, hold_the_lease, invoke_the_drain, let_an_attempt_crash, no_drain_at_work, put
 from tests.e2e.waiting import wait_for
 from tests.runbook import Operator, about_alarms, sections
 
@@ -110,8 +110,7 @@ def fail_for_good(stack: LocalStack, *events: object) -> None:
     def handed_over() -> list[object]:
         missing = [event for event in events if event not in failed(stack)]
         for event in missing:
-            asked = {"FunctionName": stack.outputs["ScheduleFunctionName"], "Payload": json.dumps(event).encode()}
-            stack.client("lambda").invoke(InvocationType="Event", **asked)["Payload"].read()
+            hand_over(stack, event)
         return missing
 
     wait_for(renewed(stack, handed_over), lambda missing: not missing, seconds=240, interval=20)

@@ -15,6 +15,7 @@ from local.metrics import emitted
 from local.signing import signed
 from local.simulator.client import SimulatedOrder
 from local.stack import LocalStack
+from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 
@@ -186,10 +187,8 @@ def test_a_schedule_of_the_user_cancels_its_orders(stack: LocalStack) -> None:
 def test_a_malformed_event_ends_in_the_queue_and_its_good_orders_are_taken_once(stack: LocalStack) -> None:
     since, (order_no,) = time.time(), orders(stack, 1)
     event = {"order_nos": [order_no, "x"], "not_before": int(time.time()) + 86_400}
-    function, queue = stack.outputs["ScheduleFunctionName"], stack.outputs["FailedEventsUrl"]
-    stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())[
-        "Payload"
-    ].read()
+    hand_over(stack, event)
+    queue = stack.outputs["FailedEventsUrl"]
     taken = wait_for(lambda: row(stack, order_no))
     sqs, failed = stack.client("sqs"), list[dict[str, Any]]()
 
