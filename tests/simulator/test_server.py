@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from local.simulator.server import RunningSimulator, running
-from tests.deadlines import LATE
+from tests.deadlines import Stopwatch
 from tests.simulator.buyer import USER_AGENT, Buyer, body
 
 
@@ -153,11 +153,15 @@ def test_connections_break_under_tls_too(
 
 
 def test_the_end_does_not_wait_for_connections_that_hang() -> None:
-    with ThreadPoolExecutor(1) as pool, running(key="a-key") as simulator, Buyer(simulator.url, "a-key") as buyer:
+    with (
+        Stopwatch() as watch,
+        ThreadPoolExecutor(1) as pool,
+        running(key="a-key") as simulator,
+        Buyer(simulator.url, "a-key") as buyer,
+    ):
         simulator.client.misbehave("hang")
         hanging = pool.submit(buyer.query, "1")
         while not simulator.client.requests():
             time.sleep(0.001)
-        began = time.perf_counter()
     assert hanging.exception() is not None
-    assert time.perf_counter() - began < LATE
+    assert watch.seconds < 10
