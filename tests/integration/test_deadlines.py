@@ -158,7 +158,7 @@ def test_the_addresses_of_before_do_while_the_name_cannot_be_looked_up(server: O
     names.answer.clear()
     server.play(ORDER_NO, End.CLOSE)
     assert in_time(cancel(feee)).kind is AnswerKind.NO_USABLE_ANSWER
-    assert in_time(cancel(feee), at_once=1).kind is AnswerKind.ORDER
+    assert in_time(cancel(feee), at_once=0.5).kind is AnswerKind.ORDER
     names.answer.set()
 
 
