@@ -302,6 +302,17 @@ def test_events_that_are_no_requests(stack: LocalStack, operator: Operator) -> N
     assert operator('aws sqs purge-queue --queue-url "$(output Fai') == ""
 
 
+@about()
+@pytest.mark.usefixtures("stack")
+def test_a_parameter_of_a_stack_that_is_not_there_changes_nothing_and_says_so(operator: Operator) -> None:
+    """And the template that was fetched for it, or wasn't, is left nowhere."""
+    elsewhere = "STACK=nobody; mkdir temporary; export TMPDIR=$PWD/temporary"
+    told = operator.told(f'{elsewhere}; set_parameter Tuning DrainPace=8; echo "ended: $?"; ls temporary')
+    assert "does not exist" in told
+    assert told.count("rror") == 1, "AWS's own error alone"
+    assert re.search(r"^ended: [1-9]\d*\n\Z", told, re.MULTILINE)
+
+
 def deploy_as_json(stack: LocalStack, **changed: str) -> None:
     """Give the stack its template as JSON, as CDK and `sam deploy --use-json` do, and other parameters."""
     client, name = stack.client("cloudformation"), {"StackName": STACK}
