@@ -1,11 +1,17 @@
 """Deadlines for calls of a test: a busy machine stands still for seconds now and then, and no call can help it."""
 
+import math
+import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import pytest
 
 from feee_cancel.domain.answer import Answer, AnswerKind
 
@@ -13,7 +19,8 @@ _BEAT = 0.02
 _ENOUGH = 30.0
 """Seconds within which a call is answered even if the machine stands still for some."""
 _AT_ONCE = 3.0
-_SLACK = 1.0
+_SLACK = 0.75
+_LATE = 0.2
 _TRIES = 5
 
 
@@ -23,38 +30,47 @@ def soon(seconds: float = _ENOUGH) -> float:
 
 
 class Stopwatch:
-    """Seconds of a block, without those for which the machine stood still.
+    """Seconds of a block, without those for which the machine stood still, if those are a fifth of a second and more.
 
-    It stood still while this process was stopped, which is how much later a thread woke than it had asked for; or while
-    this thread was ready to run and others were run, as Linux counts it.
+    It stood still while this process was stopped: a thread woke later than it had asked for, and the process computed
+    nothing meanwhile. Or while this thread was ready to run and others were run, as Linux counts it.
     """
 
     def __init__(self) -> None:
         self._over = threading.Event()
         self._beating = threading.Thread(target=self._beat, daemon=True)
-        self._ended: float | None = None
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
         self._kept_waiting = _kept_waiting()
-        self._seen = 0.0, self._began  # how late it woke so far, and when it woke
+        self._seen = (
+            0.0,
+            self._began,
+            time.process_time(),
+        )  # how long it stood still so far; when it woke, by two clocks
         self._beating.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended = time.monotonic()
-        late, woke = self._seen
-        stopped = late + max(0.0, self._ended - woke - _BEAT)
-        self.stood_still = max(stopped, _kept_waiting() - self._kept_waiting)
-        self.seconds = self._ended - self._began - self.stood_still
+        stopped, ended, _cpu = self._looked()
+        self.stood_still = max(stopped, _if_long(_kept_waiting() - self._kept_waiting))
+        self.seconds = ended - self._began - self.stood_still
         self._over.set()
         self._beating.join()
 
     def _beat(self) -> None:
         while not self._over.wait(_BEAT):
-            late, woke = self._seen
-            now = time.monotonic()
-            self._seen = late + max(0.0, now - woke - _BEAT), now
+            self._seen = self._looked()
+
+    def _looked(self) -> tuple[float, float, float]:
+        stopped, woke, computed = self._seen
+        now, cpu = time.monotonic(), time.process_time()
+        return stopped + _if_long(now - woke - _BEAT - (cpu - computed)), now, cpu
+
+
+def _if_long(seconds: float) -> float:
+    """0 for what every timer is late."""
+    return seconds if seconds > _LATE else 0.0
 
 
 def _kept_waiting() -> float:
@@ -83,3 +99,28 @@ def _timed(call: Callable[..., Answer], seconds: float, at_once: float) -> tuple
         answer = call(deadline=soon(seconds or _ENOUGH))
     assert watch.seconds < (seconds or at_once) + _SLACK
     return answer, watch.stood_still
+
+
+_WAITING = {socket.socket: ("connect", "sendall", "recv_into"), ssl.SSLSocket: ("do_handshake", "sendall", "recv_into")}
+
+
+@contextmanager
+def waits() -> Iterator[list[tuple[str, float]]]:
+    """What this thread waited for, and for how long at most: no machine is too slow for that."""
+    seen, mine = list[tuple[str, float]](), threading.get_ident()
+
+    def noting(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(it: Any, *given: Any, **named: Any) -> Any:
+            if threading.get_ident() == mine:
+                most = it.gettimeout() if isinstance(it, socket.socket) else (*given, *named.values(), None)[0]
+                seen.append((name, math.inf if most is None else most))
+            return operation(it, *given, **named)
+
+        return noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Future, "result", noting("look up", Future.result))
+        for kind, names in _WAITING.items():
+            for name in names:
+                patch.setattr(kind, name, noting(name, getattr(kind, name)))
+        yield seen

@@ -13,11 +13,12 @@ import pytest
 import trustme
 
 from feee_cancel.adapters import feee_client
+from feee_cancel.adapters.connection import Call
 from feee_cancel.adapters.feee_client import FeeeClient
-from feee_cancel.adapters.resolver import Address, look_up
+from feee_cancel.adapters.resolver import Address, Resolver, look_up
 from feee_cancel.domain.answer import Answer, AnswerKind
 from tests.builders import ORDER_NO
-from tests.deadlines import in_time, sent_in_time, soon
+from tests.deadlines import in_time, sent_in_time, soon, waits
 from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
@@ -225,3 +226,75 @@ def test_an_answer_to_a_request_that_was_cut_off_is_read(server: OddServer) -> N
     """A peer that has read enough answers and closes; what was still to be sent goes nowhere."""
     server.play(ORDER_NO, framed(b'{"code": 20003}', "Connection: close"), End.CLOSE)
     assert in_time(cancel(client(server.url))).kind is AnswerKind.REFUSED
+
+
+WAITS = {"look up", "connect", "do_handshake", "sendall", "recv_into"}
+
+
+@pytest.mark.usefixtures("trusted")
+def test_no_wait_is_longer_than_what_is_left(secure: OddServer) -> None:
+    """For a name, a connection, a handshake, sending and each read; with a fresh key, too."""
+    keys = iter(["an-old-one", KEY])
+    feee = client(secure.url, key=lambda *, refresh=False: next(keys))
+    secure.play(ORDER_NO, framed(b'{"code": 10001, "msg": "no such key"}'))
+    with waits() as seen:
+        assert feee.cancel(ORDER_NO, deadline=soon(1)).kind is AnswerKind.ORDER
+    assert {name for name, _ in seen} == WAITS
+    assert max(most for _, most in seen) <= 1
+
+
+@pytest.mark.usefixtures("trusted")
+def test_no_wait_is_longer_than_its_own_limit(secure: OddServer) -> None:
+    with waits() as seen:
+        assert client(secure.url).cancel(ORDER_NO, deadline=soon(1_000)).kind is AnswerKind.ORDER
+    assert {name for name, _ in seen} == WAITS
+    for name, most in seen:
+        assert most <= (2 if name in {"look up", "connect", "do_handshake"} else 7), name
+
+
+@pytest.mark.usefixtures("trusted")
+def test_what_is_asked_for_to_be_shown_waits_no_longer_either(secure: OddServer) -> None:
+    feee = client(secure.url)
+    with waits() as seen:
+        response, document, _ = feee.received("GET", f"/v2/order/query?order_no={ORDER_NO}", deadline=soon(1))
+    assert (response.status, isinstance(document, dict)) == (200, True)
+    assert max(most for _, most in seen) <= 1
+    before = secure.connections
+    with pytest.raises(TimeoutError):
+        feee.received("GET", "/v2/order/query", deadline=soon(0.1))
+    assert secure.connections == before
+
+
+def test_addresses_that_are_known_are_renewed_for_half_a_second() -> None:
+    found = Resolver("localhost", 1)
+    with waits() as seen:
+        for seconds in (2.0, 2.0, 0.3):
+            found.addresses(seconds)
+    assert [most for _, most in seen] == [2.0, 0.5, 0.3]
+
+
+@pytest.mark.parametrize("error", [TimeoutError, BrokenPipeError, ConnectionResetError])
+def test_what_was_sent_in_part_may_have_been_acted_on(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    def cut(sock: socket.socket, data: bytes) -> None:
+        sock.send(data[:-1])
+        raise error
+
+    monkeypatch.setattr(socket.socket, "sendall", cut)
+    server.play(ORDER_NO, End.CLOSE)
+    assert client(server.url).cancel(ORDER_NO, deadline=soon(1)).kind is AnswerKind.NO_USABLE_ANSWER
+
+
+def test_what_is_over_before_it_is_sent_was_not_sent(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is up between the connection and the first byte."""
+    feee, left = client(server.url), Call.left
+
+    def none_left(call: Call, *bounds: float, **least: float) -> float:
+        if not bounds and not least:
+            raise TimeoutError
+        return left(call, *bounds, **least)
+
+    monkeypatch.setattr(Call, "left", none_left)
+    answer = feee.cancel(ORDER_NO, deadline=soon())
+    assert (answer.kind, answer.detail) == (AnswerKind.NOT_SENT, "TimeoutError")
