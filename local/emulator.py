@@ -44,9 +44,10 @@ def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
                 if _is_ready(process, candidate):
                     yield f"http://127.0.0.1:{candidate}"
                     return
-            if _TAKEN not in log.read_text():
+            said = log.read_text("utf-8", "replace")
+            if _TAKEN not in said:
                 break
-        raise LocalError(f"the AWS emulator didn't start:\n{last_lines(log.read_text())}")
+        raise LocalError(f"the AWS emulator didn't start:\n{last_lines(said)}")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -93,14 +94,17 @@ def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:
     give_up_at = time.monotonic() + _START_SECONDS
     with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=2) as pool:
         while process.poll() is None and time.monotonic() < give_up_at:
-            try:
-                healthy = pool.request("GET", _HEALTH, headers=_signed(port)).status == 200  # noqa: PLR2004 - RFC 9110
-            except urllib3.exceptions.HTTPError:
-                healthy = False
-            if healthy and listens(process, port):
+            if listens(process, port) and _is_healthy(pool, port):
                 return True
             time.sleep(0.1)
     return False
+
+
+def _is_healthy(pool: urllib3.HTTPConnectionPool, port: int) -> bool:
+    try:
+        return pool.request("GET", _HEALTH, headers=_signed(port)).status == 200  # noqa: PLR2004 - RFC 9110
+    except urllib3.exceptions.HTTPError:
+        return False
 
 
 def _signed(port: int) -> dict[str, str]:

@@ -315,7 +315,7 @@ def test_a_parameter_of_a_stack_that_is_not_there_changes_nothing_and_says_so(op
 
 
 def deploy_as_json(stack: LocalStack, **changed: str) -> None:
-    """Give the stack its template as JSON, as CDK and `sam deploy --use-json` do, and other parameters."""
+    """Give the stack its template as JSON, as `sam deploy --use-json` does, and other parameters."""
     client, name = stack.client("cloudformation"), {"StackName": STACK}
     body = client.get_template(**name, TemplateStage="Original")["TemplateBody"]
     place = {"Bucket": re.findall(r"s3://([^/]+)/", body)[0], "Key": "as.json"}

@@ -2,6 +2,9 @@
 
 import io
 import json
+import socket
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -18,7 +21,7 @@ from local import emulator as module
 from local.aws import at_emulator
 from local.emulator import emulator
 from local.errors import LocalError
-from local.ports import free_port
+from local.ports import free_port, listens
 from tests.e2e.waiting import wait_for
 
 CODE = """
@@ -138,12 +141,53 @@ def test_a_port_that_somebody_else_took_meanwhile_is_left_to_them(
             other.shutdown()
 
 
-def test_an_emulator_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = tmp_path / "broken.py"
-    broken.write_text("raise SystemExit('no room for it')")
+def test_an_emulator_that_does_not_start_says_why_whatever_bytes_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts, broken = tmp_path / "starts", tmp_path / "broken.py"
+    broken.write_text(
+        f"import sys; open({str(starts)!r}, 'a').write('x')\nsys.exit(sys.stderr.buffer.write(b'\\xff no room for it'))"
+    )
     monkeypatch.setattr(module, "_START", broken)
-    with pytest.raises(LocalError, match="didn't start:\nno room for it"), emulator(tmp_path):
+    with pytest.raises(LocalError, match="didn't start:\n\ufffd no room for it"), emulator(tmp_path):
         pass
+    assert starts.read_text() == "x", "another port wouldn't help"
+    assert not (tmp_path / "emulator").exists()
+
+
+def test_an_emulator_that_never_listens_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    idle = tmp_path / "idle.py"
+    idle.write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(module, "_START", idle)
+    monkeypatch.setattr(module, "_START_SECONDS", 0.5)
+    with pytest.raises(LocalError, match="didn't start"), emulator(tmp_path):
+        pass
+
+
+def test_the_port_that_is_asked_for_is_taken_if_it_is_free(tmp_path: Path) -> None:
+    wanted = free_port()
+    with emulator(tmp_path, port=wanted) as endpoint:
+        assert endpoint == f"http://127.0.0.1:{wanted}"
+
+
+LISTENING = """
+import socket, sys
+with socket.create_server(("127.0.0.1", 0)) as mine, socket.create_connection(mine.getsockname()) as other:
+    print(mine.getsockname()[1], other.getsockname()[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_listens_where_it_takes_connections_until_it_ends() -> None:
+    with subprocess.Popen([sys.executable, "-c", LISTENING], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        port, outgoing = map(int, process.stdout.readline().split())
+        assert listens(process, port)
+        assert not listens(process, outgoing), "a connection of its own"
+        with socket.create_server(("127.0.0.1", 0)) as ours:
+            assert not listens(process, ours.getsockname()[1])
+        process.communicate()
+        assert not listens(process, port), "it has ended"
 
 
 def test_a_log_is_read_to_its_end(tmp_path: Path) -> None:
