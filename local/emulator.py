@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -44,8 +44,9 @@ def emulator(directory: Path, *, port: int = 0) -> Iterator[str]:
                 if _is_ready(process, candidate):
                     yield f"http://127.0.0.1:{candidate}"
                     return
+                ended = process.poll() is not None
             said = log.read_text("utf-8", "replace")
-            if _TAKEN not in said:
+            if not ended or _TAKEN not in said:
                 break
         raise LocalError(f"the AWS emulator didn't start:\n{last_lines(said)}")
     finally:
@@ -115,13 +116,12 @@ def _signed(port: int) -> dict[str, str]:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator and the functions' processes below it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    """End the emulator and the functions' processes below it, also if somebody doesn't wait for that (Ctrl-C)."""
+    with suppress(ProcessLookupError, subprocess.TimeoutExpired):
         try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
+            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(_STOP_SECONDS)

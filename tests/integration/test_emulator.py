@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from local.aws import at_emulator
 from local.emulator import emulator
 from local.errors import LocalError
 from local.ports import free_port, listens
+from tests.deadlines import Stopwatch
 from tests.e2e.waiting import wait_for
 
 CODE = """
@@ -155,13 +157,44 @@ def test_an_emulator_that_does_not_start_says_why_whatever_bytes_it_says(
     assert not (tmp_path / "emulator").exists()
 
 
-def test_an_emulator_that_never_listens_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    idle = tmp_path / "idle.py"
-    idle.write_text("import time; time.sleep(60)")
-    monkeypatch.setattr(module, "_START", idle)
-    monkeypatch.setattr(module, "_START_SECONDS", 0.5)
-    with pytest.raises(LocalError, match="didn't start"), emulator(tmp_path):
+UNWELL = """
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), BaseHTTPRequestHandler).serve_forever()
+"""
+
+
+@pytest.mark.parametrize("script", ["import time; print('already in use'); time.sleep(60)", UNWELL])
+def test_an_emulator_that_never_gets_ready_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    started = tmp_path / "start.py"
+    started.write_text(script)
+    monkeypatch.setattr(module, "_START", started)
+    monkeypatch.setattr(module, "_START_SECONDS", 1)
+    with Stopwatch() as watch, pytest.raises(LocalError, match="didn't start"), emulator(tmp_path):
         pass
+    assert watch.seconds < 3, "and isn't started again"
+
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+
+
+def test_who_does_not_wait_for_its_end_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second Ctrl-C, while it stops."""
+
+    def interrupted(_: float) -> int:
+        raise KeyboardInterrupt
+
+    given = [sys.executable, "-c", STUBBORN]
+    with subprocess.Popen(given, stdout=subprocess.PIPE, process_group=0) as process:
+        assert process.stdout
+        process.stdout.readline()
+        with monkeypatch.context() as patch:
+            patch.setattr(process, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                module._stop(process)
+        assert process.wait(30) == -signal.SIGKILL
 
 
 def test_the_port_that_is_asked_for_is_taken_if_it_is_free(tmp_path: Path) -> None:

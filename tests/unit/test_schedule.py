@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from urllib3.exceptions import SSLError
 
 from feee_cancel.adapters.waker import Waker
 from feee_cancel.domain.cancellation import State, StateReason
@@ -226,15 +227,16 @@ def test_an_event_that_cannot_be_written_comes_again() -> None:
 class FakeLambda:
     """Lambda's client, as far as it is used."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, payload: IO[bytes] | None = None) -> None:
         self.error = error
+        self.payload = payload or BytesIO()
         self.invoked: list[dict[str, Any]] = []
 
     def invoke(self, **request: Any) -> dict[str, Any]:
         if self.error:
             raise self.error
         self.invoked.append(request)
-        return {"StatusCode": 202, "Payload": BytesIO()}
+        return {"StatusCode": 202, "Payload": self.payload}
 
 
 class FakeTableLease:
@@ -251,6 +253,18 @@ class FakeTableLease:
 
 def wake(client: FakeLambda, *, held: bool | Exception = False) -> None:
     Waker(FakeTableLease(held=held), lambda: client, "drain")(NOW)  # type: ignore[arg-type,return-value] # fakes
+
+
+class Broken(BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise SSLError("bad record mac")
+
+
+def test_an_invocation_that_was_accepted_is_one_though_the_rest_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    client = FakeLambda(payload=Broken())
+    wake(client)
+    assert len(client.invoked) == 1
+    assert caplog.messages == []
 
 
 def test_waking_the_drain_is_an_asynchronous_invocation_where_none_is_at_work() -> None:

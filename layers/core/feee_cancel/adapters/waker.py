@@ -3,9 +3,11 @@
 import json
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from feee_cancel.adapters.lease import TableLease
 from feee_cancel.usecases.errors import TableUnavailableError
@@ -38,4 +40,5 @@ class Waker:
         accepted = self._client().invoke(
             FunctionName=self._function, InvocationType="Event", Payload=json.dumps({"until": until}).encode()
         )
-        accepted["Payload"].read()  # or botocore makes another connection the next time
+        with suppress(BotoCoreError, HTTPError):  # it was accepted, whatever becomes of the rest
+            accepted["Payload"].read()  # or botocore makes another connection the next time
