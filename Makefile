@@ -46,8 +46,8 @@ check: lint ## Before each commit: linters, types, contract, and the tests that 
 test: lint build .tools/operator/ready .tools/sbom/ready ## Linters, types, contract, and every test that doesn't have to wait long
 	@$(RUN) -m pytest -m "not long" -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
 
-test-long: setup ## The tests that watch the clock for minutes (drain, crashes, a wrong key), and all generated cases
-	@HYPOTHESIS_PROFILE=thorough $(RUN) -m pytest -m "long or thorough" -rP
+test-long: build .tools/operator/ready .tools/sbom/ready ## The tests that watch the clock for minutes (drain, crashes, a wrong key), and all generated cases
+	@HYPOTHESIS_PROFILE=thorough $(RUN) -m pytest -m "long or thorough" -n 3 --dist loadfile --no-loadscope-reorder -rP
 
 pythons: setup ## The same tests as check, on every other Python from 3.11 on that this machine has
 	@$(RUN) -m local.pythons

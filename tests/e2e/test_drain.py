@@ -63,7 +63,7 @@ def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack)
 def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> None:
     feee = timed.simulator.client
     feee.reset()
-    due_at = int(time.time()) + 30
+    due_at = int(time.time()) + 60
     orders = [feee.create_order(age=3600) for _ in range(300)]
     with ThreadPoolExecutor(4) as pool:
         answers = pool.map(lambda order: timed.api.cancel(order.order_no, not_before=due_at), orders)
