@@ -324,8 +324,9 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server() -> Iterator[OddServer]:
+    """One of the test's own: what another test scripted, and may not have asked for, isn't played here."""
     with odd_server() as running:
         yield running
 
