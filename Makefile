@@ -44,7 +44,7 @@ check: lint ## Before each commit: linters, types, contract, and the tests that 
 	@$(RUN) -m pytest tests/unit tests/simulator -m "not long and not thorough" -q -n 2 --dist loadfile
 
 test: lint build .tools/operator/ready .tools/sbom/ready ## Linters, types, contract, and every test that doesn't have to wait long
-	@$(RUN) -m pytest -m "not long" -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
+	@$(RUN) -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
 
 test-long: build .tools/operator/ready .tools/sbom/ready ## The tests that watch the clock for minutes (drain, crashes, a wrong key), and all generated cases
 	@HYPOTHESIS_PROFILE=thorough $(RUN) -m pytest -m "long or thorough" -n 3 --dist loadfile --no-loadscope-reorder -rP

@@ -35,6 +35,8 @@ def crash(*_, **__):
     raise ValueError("a fault of ours")
 
 attempt.attempt = crash
+print("ready", flush=True)
+input()
 app.lambda_handler({}, Context())
 """
 
@@ -57,12 +59,17 @@ def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
     environment = variables | credentials | path
 
     def drained() -> str:
-        hold_the_lease(stack, 0)
-        put(stack, order_no, "waiting")
-        command = [sys.executable, "-c", _CRASHING]
-        ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+        command, pipe = [sys.executable, "-c", _CRASHING], subprocess.PIPE
+        with subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        ) as process:
+            assert process.stdout
+            process.stdout.readline()
+            hold_the_lease(stack, 0)
+            put(stack, order_no, "waiting")
+            said, error = process.communicate("go on\n")
+            assert process.returncode == 0, error
+        return said
 
     # A drain of the stack's own may have been faster with the row.
     said = wait_for(drained, lambda told: "an attempt crashed" in told)
