@@ -119,7 +119,8 @@ def interrupted(stack: LocalStack, api_gate: Gate, drained: list[str]) -> list[s
     for point, order_no in orders.items():
         api_gate.plan = {order_no: point}
         assert stack.api.cancel(order_no).status >= 500
-        assert api_gate.killed.pop() is point
+        assert wait_for(lambda: api_gate.killed) == [point], "the next one's process isn't killed with it"
+        api_gate.killed.clear()
     assert orders[Point.BEFORE_THE_CLAIM] not in items(stack), "nothing was accepted"
     assert stack.api.cancel(orders[Point.BEFORE_THE_CLAIM]).status == 200
     return [*orders.values()]
