@@ -87,7 +87,8 @@ def kill_function(directory: Path, name: str) -> None:
     for process in psutil.process_iter(["cmdline"]):
         command = " ".join(process.info["cmdline"] or [])
         if str(directory) in command and f"ministack-lambda-{name}-" in command:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                process.kill()
 
 
 def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:

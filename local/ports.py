@@ -25,6 +25,6 @@ def listens(process: subprocess.Popen[bytes], port: int) -> bool:
     """Whether it is this process that takes connections there, and nobody else who was quicker."""
     try:
         connections = psutil.Process(process.pid).net_connections("tcp")
-    except psutil.NoSuchProcess:  # it has ended
+    except psutil.Error:  # it has ended; before it is waited for, only root is told nothing else
         return False
     return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)

@@ -64,7 +64,8 @@ def let_an_attempt_crash(stack: LocalStack, order_no: str) -> None:
             command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
         ) as process:
             assert process.stdout
-            process.stdout.readline()
+            if process.stdout.readline() != "ready\n":
+                raise AssertionError(process.communicate())
             hold_the_lease(stack, 0)
             put(stack, order_no, "waiting")
             said, error = process.communicate("go on\n")

@@ -115,20 +115,26 @@ def queued(stack: LocalStack, queue: str) -> list[str]:
     return [message["Body"] for message in stack.client("sqs").receive_message(**asked).get("Messages", [])]
 
 
+def payloads(stack: LocalStack) -> list[dict[str, Any]]:
+    """What failed, and on a busy machine ticks."""
+    return [json.loads(body)["requestPayload"] for body in queued(stack, "FailedEventsUrl")]
+
+
 def test_failed_events_are_sent_again_and_malformed_ones_are_left(stack: LocalStack, command: Commands) -> None:
     order_no, sqs, url = order(stack), stack.client("sqs"), stack.outputs["FailedEventsUrl"]
     malformed = {"order_no": f"x{order_no}"}
     hand_over(stack, malformed)
-    wait_for(lambda: queued(stack, "FailedEventsUrl"), lambda messages: len(messages) == 1)
+    wait_for(lambda: malformed in payloads(stack))
     failed = {"requestPayload": {"order_no": order_no}, "responsePayload": {"errorType": "TableUnavailableError"}}
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(failed))
     outcome = command("redrive", "FailedEvents", "--yes")
-    assert (outcome.exit, outcome.document["found"], outcome.document["done"]) == (Exit.NO, 2, 1)
+    assert outcome.exit is Exit.NO
+    assert outcome.document["done"] == outcome.document["found"] - 1 >= 1, "on a busy machine ticks failed, too"
     wait_for(lambda: stack.api.get(order_no).body, lambda row: row.get("state") == "cancelled")
-    (left,) = queued(stack, "FailedEventsUrl")
-    assert json.loads(left)["requestPayload"] == malformed
+    assert malformed in payloads(stack)
+    assert failed["requestPayload"] not in payloads(stack)
     assert command("redrive", "FailedEvents", "--yes", "--discard").exit is Exit.DONE
-    assert queued(stack, "FailedEventsUrl") == []
+    assert malformed not in payloads(stack)
 
 
 def test_records_of_the_stream_are_announced_again(stack: LocalStack, command: Commands) -> None:

@@ -19,7 +19,7 @@ from schemathesis import Case, GenerationMode
 
 from local.identity import CREDENTIALS, REGION
 from local.stack import LocalStack
-from tests.patience import patient
+from tests.starved import again_if_starved
 from tests.template import ROOT
 from tests.thorough import cases
 
@@ -94,7 +94,8 @@ def keeps_its_contract(operation_id: str) -> Any:
         base_url = f"{stack.endpoint}/restapis/{stack.outputs['ApiId']}/v1/_user_request_"
         sent[case.operation.label] += 1
         how: dict[str, Any] = {"base_url": base_url, "auth": None if is_about_credentials(case) else SigV4()}
-        case.validate_response(patient(case.call, attrgetter("status_code"))(**how), transport_kwargs=how)
+        answer = again_if_starved(case.call, attrgetter("status_code"))(**how)
+        case.validate_response(answer, transport_kwargs=how)
 
     return test
 

@@ -8,12 +8,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from inspect import unwrap
 
 import pytest
 from rich.console import Console
 
-from feee_cancel_client.api import ApiClient
 from local.metrics import Datum, emitted
 from local.stack import LocalStack, local_stack
 from tests.alarms import alarms, fires
@@ -21,6 +19,7 @@ from tests.e2e.gate import Gate, gate
 from tests.e2e.restored import clear, put_back
 from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
+from tests.starved import each_call_once
 
 ALARMS = alarms()
 AT_THE_API: Mapping[str, tuple[str, str, bytes | None]] = {
@@ -145,7 +144,8 @@ def test_a_throttled_table_sets_the_apis_alarm_off_and_is_said_so(
     stack: LocalStack, gated: Gate, operation: str
 ) -> None:
     gated.throttled = frozenset({operation})
-    answer = unwrap(ApiClient.call)(stack.api, *NEEDING[operation])  # once, however long a start takes
+    with each_call_once():
+        answer = stack.api.call(*NEEDING[operation])
     assert (answer.status, answer.body["type"]) == (503, "urn:feee-cancel:problem:unavailable")
     assert gated.refused == {operation: 3}, "every call is made three times"
     assert_set_off("ApiServerErrorsAlarm", float(answer.status >= 500))

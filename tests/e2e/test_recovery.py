@@ -92,21 +92,21 @@ def assert_the_refunds_add_up(stack: LocalStack, order_nos: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def drained(stack: LocalStack, drain_gate: Gate) -> list[str]:
-    """A hundred orders that are due in half a minute; the drain will be killed at each point of one's attempt."""
+    """A hundred orders that are due in a minute; the drain will be killed at each point of one's attempt."""
     feee = stack.simulator.client
     feee.set_access(rate_limit=1000)
     amounts = random.Random(7)
     orders = [
         feee.create_order(age=3600, pay_amount=Decimal(amounts.randrange(1, 10**9)).scaleb(-6)) for _ in range(100)
     ]
-    due_at = int(time.time()) + 30
+    due_at = int(time.time()) + 60
     order_nos = [order.order_no for order in orders]
     taken = stack.api.batch(order_nos, not_before=due_at).body["results"]
     assert [one["result"] for one in taken] == ["taken"] * 100
     drain_gate.plan = dict(zip(random.sample(order_nos, len(Point)), Point, strict=True))
     for order_no, point in drain_gate.plan.items():
         if point is Point.WHILE_FEEE_IO_ANSWERS:
-            feee.misbehave("delay", order_no=order_no, seconds=1.0)
+            feee.misbehave("delay", order_no=order_no, seconds=5.0)
     return order_nos
 
 
@@ -115,7 +115,7 @@ def interrupted(stack: LocalStack, api_gate: Gate, drained: list[str]) -> list[s
     """Orders whose request's function was killed at each point, while the hundred weren't due yet."""
     feee = stack.simulator.client
     orders = {point: feee.create_order(age=3600).order_no for point in Point}
-    feee.misbehave("delay", order_no=orders[Point.WHILE_FEEE_IO_ANSWERS], seconds=1.0)
+    feee.misbehave("delay", order_no=orders[Point.WHILE_FEEE_IO_ANSWERS], seconds=5.0)
     for point, order_no in orders.items():
         api_gate.plan = {order_no: point}
         assert stack.api.cancel(order_no).status >= 500

@@ -29,6 +29,7 @@ from tests.e2e.restored import clear, put_back, renew, renewed
 from tests.e2e.rows import hand_over, hold_the_lease, invoke_the_drain, let_an_attempt_crash, no_drain_at_work, put
 from tests.e2e.waiting import wait_for
 from tests.runbook import Operator, about_alarms, sections
+from tests.starved import each_call_once
 
 ALARMS = alarms()
 COVERED: dict[str, set[str]] = {}
@@ -470,9 +471,9 @@ def test_dynamodb_refuses_so_the_api_does(stack: LocalStack, operator: Operator)
     """The emulator writes no access log: the line is put there in the template's format."""
     api, drain = stack.outputs["ApiFunctionName"], stack.outputs["ScheduleFunctionName"]
     stuck, refused = order(stack), order(stack)
-    before = operator.logged('logged ApiFunction "$ERRORS"')
+    before = len(unknown_writes(operator))
     put(stack, stuck, "waiting")
-    with throttled(stack, api, drain):
+    with throttled(stack, api, drain), each_call_once():
         wait_for(renewed(stack, lambda: operator("drain <<< '{}'")), lambda told: "ThrottlingException" in told)
         wait_for(renewed(stack, lambda: stack.api.get(refused).status), lambda status: status == 503)
         assert stack.api.cancel(refused).status == 503
@@ -480,15 +481,16 @@ def test_dynamodb_refuses_so_the_api_does(stack: LocalStack, operator: Operator)
         write_to_the_access_log(stack, status="200")
         (asked,) = map(json.loads, wait_for(lambda: operator.logged("logged ApiAccess")))
         assert (asked["status"], asked["caller"]) == ("503", "arn:aws:iam::000000000000:user/caller")
-        *_, line = wait_for(
-            lambda: operator.logged('logged ApiFunction "$ERRORS"'), lambda lines: len(lines) > len(before)
-        )
-        assert "UnknownWriteError" in line, "the write was refused, and so was the look at what became of it"
-        assert "ThrottlingException" in line
+        unknown = wait_for(lambda: unknown_writes(operator)[before:])
+        assert "ThrottlingException" in unknown[0], "the write was refused, and so was the look at what became of it"
     wait_for(renewed(stack, lambda: stack.api.get(refused).status), lambda status: status == 404)  # wasn't accepted
     assert f"{refused} is cancelled" in operator("./feee-cancel cancel", order_no=refused)
     assert operator("drain <<< '{}'").startswith("null")
     is_finished(stack, stuck)
+
+
+def unknown_writes(operator: Operator) -> list[str]:
+    return [line for line in operator.logged('logged ApiFunction "$ERRORS"') if "UnknownWriteError" in line]
 
 
 def write_to_the_access_log(stack: LocalStack, *, status: str) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import trustme
 
-from feee_cancel.adapters import feee_client
+from feee_cancel.adapters import connection, feee_client
 from feee_cancel.adapters.connection import Call
 from feee_cancel.adapters.feee_client import FeeeClient
 from feee_cancel.adapters.resolver import Address, Resolver, look_up
 from feee_cancel.domain.answer import Answer, AnswerKind
 from tests.builders import ORDER_NO
-from tests.deadlines import in_time, sent_in_time, soon, waits
+from tests.deadlines import WAITS, in_time, sent_in_time, soon, waits
 from tests.odd_server import End, OddServer, Step, chunked, drip, framed, odd_server, order_body
 
 KEY = "8a63d52f-1dcd-4c5e-9e3d-1f0b8f3ea2d4"
@@ -234,37 +234,41 @@ def test_an_answer_to_a_request_that_was_cut_off_is_read(server: OddServer) -> N
     assert in_time(cancel(client(server.url))).kind is AnswerKind.REFUSED
 
 
-WAITS = {"look up", "connect", "do_handshake", "sendall", "recv_into"}
+@pytest.fixture
+def without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call's only limit is its deadline."""
+    monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1_000)
+    monkeypatch.setattr(feee_client, "_CALL_SECONDS", 1_000)
 
 
-@pytest.mark.usefixtures("trusted")
+@pytest.mark.usefixtures("trusted", "without_limits")
 def test_no_wait_is_longer_than_what_is_left(secure: OddServer) -> None:
     """For a name, a connection, a handshake, sending and each read; with a fresh key, too."""
     keys = iter(["an-old-one", KEY])
     feee = client(secure.url, key=lambda *, refresh=False: next(keys))
     secure.play(ORDER_NO, framed(b'{"code": 10001, "msg": "no such key"}'))
     with waits() as seen:
-        assert feee.cancel(ORDER_NO, deadline=soon(1)).kind is AnswerKind.ORDER
-    assert {name for name, _ in seen} == WAITS
-    assert max(most for _, most in seen) <= 1
+        assert feee.cancel(ORDER_NO, deadline=soon(60)).kind is AnswerKind.ORDER
+    assert {one.name for one in seen} == WAITS
+    assert all(one.looked and one.most <= 60 for one in seen), seen
 
 
 @pytest.mark.usefixtures("trusted")
 def test_no_wait_is_longer_than_its_own_limit(secure: OddServer) -> None:
     with waits() as seen:
-        assert client(secure.url).cancel(ORDER_NO, deadline=soon(1_000)).kind is AnswerKind.ORDER
-    assert {name for name, _ in seen} == WAITS
-    for name, most in seen:
-        assert most <= (2 if name in {"look up", "connect", "do_handshake"} else 7), name
+        assert sent_in_time(cancel(client(secure.url)), 1_000).kind is AnswerKind.ORDER
+    assert {one.name for one in seen} == WAITS
+    for one in seen:
+        assert one.most <= (2 if one.name in {"look up", "connect", "do_handshake"} else 7), one
 
 
-@pytest.mark.usefixtures("trusted")
+@pytest.mark.usefixtures("trusted", "without_limits")
 def test_what_is_asked_for_to_be_shown_waits_no_longer_either(secure: OddServer) -> None:
     feee = client(secure.url)
     with waits() as seen:
-        response, document, _ = feee.received("GET", f"/v2/order/query?order_no={ORDER_NO}", deadline=soon(1))
+        response, document, _ = feee.received("GET", f"/v2/order/query?order_no={ORDER_NO}", deadline=soon(60))
     assert (response.status, isinstance(document, dict)) == (200, True)
-    assert max(most for _, most in seen) <= 1
+    assert all(one.looked and one.most <= 60 for one in seen), seen
     before = secure.connections
     with pytest.raises(TimeoutError):
         feee.received("GET", "/v2/order/query", deadline=soon(0.1))
@@ -276,7 +280,7 @@ def test_addresses_that_are_known_are_renewed_for_half_a_second() -> None:
     with waits() as seen:
         for seconds in (2.0, 2.0, 0.3):
             found.addresses(seconds)
-    assert [most for _, most in seen] == [2.0, 0.5, 0.3]
+    assert [one.most for one in seen] == [2.0, 0.5, 0.3]
 
 
 @pytest.mark.parametrize("error", [TimeoutError, BrokenPipeError, ConnectionResetError])
@@ -288,7 +292,7 @@ def test_what_was_sent_in_part_may_have_been_acted_on(
         raise error
 
     monkeypatch.setattr(socket.socket, "sendall", cut)
-    assert client(server.url).cancel(ORDER_NO, deadline=soon(1)).kind is AnswerKind.NO_USABLE_ANSWER
+    assert sent_in_time(cancel(client(server.url)), SECONDS).kind is AnswerKind.NO_USABLE_ANSWER
 
 
 def test_what_is_over_before_it_is_sent_was_not_sent(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
