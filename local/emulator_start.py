@@ -246,6 +246,23 @@ def let_functions_start_quickly() -> None:
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Unpacked})
 
 
+def let_events_find_functions_as_they_are() -> None:
+    """An event that is tried again is handled by the function as it is now, as on AWS.
+
+    MiniStack starts it as it was when the event came, and leaves that process to the events that follow.
+    """
+    acquire = lambda_svc.acquire_worker
+
+    def acquired(name: str, config: Any, code: bytes, qualifier: str = "$LATEST", **limits: Any) -> Any:
+        where = lambda_svc._account_region_from_function_config(config)  # noqa: SLF001 - as it keeps them
+        now = lambda_svc._functions.get_scoped(*where, name)  # noqa: SLF001 - the same
+        if now and qualifier == "$LATEST":
+            config, code = now["config"], now["code_zip"]
+        return acquire(name, config, code, qualifier=qualifier, **limits)
+
+    lambda_svc.acquire_worker = acquired
+
+
 def not_with_the_previous_template(update: Any) -> Any:
     """MiniStack's update, made to refuse what doesn't work on AWS (AWS::LanguageExtensions transform, remarks).
 
@@ -276,5 +293,6 @@ if __name__ == "__main__":
     let_logs_be_read_at_once()
     let_logs_be_read_in_pages()
     let_functions_start_quickly()
+    let_events_find_functions_as_they_are()
     ministack.app = app
     ministack.main()

@@ -65,10 +65,7 @@ def empty_the_queues(stack: LocalStack) -> None:
 
 
 def renew(stack: LocalStack) -> None:
-    """Let the functions start again with their configuration, as Lambda does whenever it is changed.
-
-    The emulator does so too, but for an event that it is handing to a function at that moment.
-    """
+    """Let the functions start again, and read again what they keep, as after any change of their configuration."""
     client = stack.client("lambda")
     for name in _names(stack):
         variables = client.get_function_configuration(FunctionName=name)["Environment"]

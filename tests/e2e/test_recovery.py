@@ -40,11 +40,7 @@ def api_gate(stack: LocalStack) -> Iterator[Gate]:
 
 @contextmanager
 def gated(stack: LocalStack, function: str) -> Iterator[Gate]:
-    """Put the gate before the function, for the rest of the stack's life.
-
-    It isn't taken away before: the emulator repeats a failed event with the configuration that the event came with, so
-    a function would find a gate that is gone.
-    """
+    """Put the gate before the function, for the rest of the stack's life."""
     client = stack.client("lambda")
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     with gate(stack.endpoint, lambda: stack.kill(function)) as opened:

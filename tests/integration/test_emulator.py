@@ -71,6 +71,41 @@ def test_a_line_is_in_the_log_while_the_function_is_at_work(tmp_path: Path) -> N
         assert "ended" not in log()
 
 
+REPEATED = """
+import os, sys, time
+
+def handler(event, context):
+    print(os.environ["COLOUR"], file=sys.stderr, flush=True)
+    if event == "fail":
+        time.sleep(2)
+        raise ValueError
+    return os.environ["COLOUR"]
+"""
+
+
+def test_an_event_that_failed_is_repeated_with_the_configuration_as_it_is_now(tmp_path: Path) -> None:
+    """And no process with the old one is left to the events that follow."""
+    with emulator(tmp_path) as endpoint, at_emulator(endpoint) as client:
+        create_function(client, "repeated", REPEATED)
+        functions = client("lambda")
+
+        def colour(value: str) -> None:
+            functions.update_function_configuration(
+                FunctionName="repeated", Environment={"Variables": {"COLOUR": value}}
+            )
+
+        def log() -> list[str]:
+            events = client("logs").filter_log_events(logGroupName="/aws/lambda/repeated")["events"]
+            return [event["message"] for event in events if event["message"] in {"old", "new"}]
+
+        colour("old")
+        functions.invoke(FunctionName="repeated", InvocationType="Event", Payload=b'"fail"')["Payload"].read()
+        assert wait_for(log) == ["old"]
+        colour("new")
+        assert wait_for(log, lambda lines: len(lines) > 1)[1:] == ["new"]
+        assert json.load(functions.invoke(FunctionName="repeated")["Payload"]) == "new"
+
+
 def test_environments_share_an_unpacked_copy_and_new_code_has_its_own(tmp_path: Path) -> None:
     """A start finds what Python compiled at an earlier one; what is deployed is what runs."""
     with emulator(tmp_path) as endpoint, at_emulator(endpoint) as client:
