@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from local.stack import STACK, LocalStack
 
@@ -12,7 +12,6 @@ _QUEUES = ("FailedEventsUrl", "UndeliveredTicksUrl", "UnannouncedRecordsUrl")
 _OF_A_SCHEDULE = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target", "State")
 
 Values = Mapping[Any, Any]
-Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +69,6 @@ def renew(stack: LocalStack) -> None:
     for name in _names(stack):
         variables = client.get_function_configuration(FunctionName=name)["Environment"]
         client.update_function_configuration(FunctionName=name, Environment=variables)
-
-
-def renewed(stack: LocalStack, look: Callable[[], Seen]) -> Callable[[], Seen]:
-    """A look at what the functions do with their configuration as it is now, for `wait_for`."""
-
-    def _look() -> Seen:
-        renew(stack)
-        return look()
-
-    return _look
 
 
 def _parameters(stack: LocalStack) -> Values:

@@ -25,7 +25,7 @@ from local.signing import signed
 from local.stack import KEY, STACK, LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
-from tests.e2e.restored import clear, put_back, renew, renewed
+from tests.e2e.restored import clear, put_back, renew
 from tests.e2e.rows import hand_over, hold_the_lease, invoke_the_drain, let_an_attempt_crash, no_drain_at_work, put
 from tests.e2e.waiting import wait_for
 from tests.runbook import Operator, about_alarms, sections
@@ -103,18 +103,11 @@ def sounds(stack: LocalStack, alarm: str, *, since: float) -> bool:
 
 
 def fail_for_good(stack: LocalStack, *events: object) -> None:
-    """Hand events to the drain's function, and wait until they are among those that failed three times.
+    """Hand events to the drain's function, and wait until they are among those that failed three times."""
 
-    The emulator may give an event to a process that has the configuration of before: it is handed over again then.
-    """
-
-    def handed_over() -> list[object]:
-        missing = [event for event in events if event not in failed(stack)]
-        for event in missing:
-            hand_over(stack, event)
-        return missing
-
-    wait_for(renewed(stack, handed_over), lambda missing: not missing, seconds=240, interval=20)
+    for event in events:
+        hand_over(stack, event)
+    wait_for(lambda: [event for event in events if event not in failed(stack)], lambda missing: not missing)
 
 
 def failed(stack: LocalStack) -> list[object]:
@@ -339,8 +332,8 @@ def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: O
     operator("set_parameter Tuning RefundCheckBackoff", **{"5-60": "60-5"})
     wait_for(lambda: variable(stack, "TUNING"), lambda tuning: tuning == "RefundCheckBackoff=60-5")
     why = "environment variable TUNING: RefundCheckBackoff must be seconds such as 5-60"
-    wait_for(renewed(stack, lambda: operator("drain <<< '{}'")), lambda told: why in told)
-    wait_for(renewed(stack, lambda: stack.api.get(stuck).status), lambda status: status >= 500)
+    wait_for(lambda: operator("drain <<< '{}'"), lambda told: why in told)
+    wait_for(lambda: stack.api.get(stuck).status, lambda status: status >= 500)
     assert stack.api.cancel(stuck).status >= 500
     fail_for_good(stack, {"order_no": stuck})
     assert operator.logged('logged ApiFunction "$ERRORS"') == errors
@@ -348,7 +341,7 @@ def test_a_parameter_that_no_function_starts_with(stack: LocalStack, operator: O
     operator("set_parameter Tuning RefundCheckBackoff")
     wait_for(lambda: variable(stack, "TUNING"), lambda tuning: tuning == "RefundCheckBackoff=5-60")
     wait_for(
-        renewed(stack, lambda: stack.api.get(stuck)),
+        lambda: stack.api.get(stuck),
         lambda answer: answer.status == 404 or answer.body.get("requested_by", "").startswith("event:"),  # its last try
     )
     assert stuck in operator('aws sqs receive-message --queue-url "$(output Fai')
@@ -474,8 +467,8 @@ def test_dynamodb_refuses_so_the_api_does(stack: LocalStack, operator: Operator)
     before = len(unknown_writes(operator))
     put(stack, stuck, "waiting")
     with throttled(stack, api, drain), each_call_once():
-        wait_for(renewed(stack, lambda: operator("drain <<< '{}'")), lambda told: "ThrottlingException" in told)
-        wait_for(renewed(stack, lambda: stack.api.get(refused).status), lambda status: status == 503)
+        wait_for(lambda: operator("drain <<< '{}'"), lambda told: "ThrottlingException" in told)
+        wait_for(lambda: stack.api.get(refused).status, lambda status: status == 503)
         assert stack.api.cancel(refused).status == 503
         write_to_the_access_log(stack, status="503")
         write_to_the_access_log(stack, status="200")
@@ -483,7 +476,7 @@ def test_dynamodb_refuses_so_the_api_does(stack: LocalStack, operator: Operator)
         assert (asked["status"], asked["caller"]) == ("503", "arn:aws:iam::000000000000:user/caller")
         unknown = wait_for(lambda: unknown_writes(operator)[before:])
         assert "ThrottlingException" in unknown[0], "the write was refused, and so was the look at what became of it"
-    wait_for(renewed(stack, lambda: stack.api.get(refused).status), lambda status: status == 404)  # wasn't accepted
+    wait_for(lambda: stack.api.get(refused).status, lambda status: status == 404)  # wasn't accepted
     assert f"{refused} is cancelled" in operator("./feee-cancel cancel", order_no=refused)
     assert operator("drain <<< '{}'").startswith("null")
     is_finished(stack, stuck)
