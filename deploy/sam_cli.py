@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
     """
     private.write(LOG, "")
     events = Events(cloudformation, wanted.stack)
-    with LOG.open("a") as log, _started(_command(wanted, template, region), log) as process:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        LOG.open("a") as log,
+        _started(_command(wanted, template, region), log, folder) as process,
+    ):
         told = follow(events, lambda: process.poll() is not None, show, lambda seconds: _rest(process, seconds))
     if process.returncode != 0:
         log_text = LOG.read_text()
@@ -34,8 +39,9 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
         raise TroubleError(said)
 
 
-def _started(command: list[str], log: Any) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+def _started(command: list[str], log: Any, folder: str) -> "subprocess.Popen[bytes]":
+    """With a temporary folder of its own: SAM CLI leaves an empty one there for each archive."""
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "TMPDIR": folder}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
     )

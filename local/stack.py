@@ -123,11 +123,12 @@ def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[
     }
     overrides = [f'{name}="{value}"' for name, value in (_PARAMETERS | _gathered(parameters)).items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(source, file)
-        file.flush()
-        command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", file.name]
-        run([*command, *options, "--parameter-overrides", *overrides], cwd=ROOT, env=environment)
+    with tempfile.TemporaryDirectory() as folder:  # SAM CLI leaves an empty one in its own for each archive
+        file = Path(folder, "template.json")
+        file.write_text(json.dumps(source))
+        command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(file)]
+        arguments = [*options, "--parameter-overrides", *overrides]
+        run([*command, *arguments], cwd=ROOT, env=environment | {"TMPDIR": folder})
     stacks = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     if stacks[0]["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalError(f"the stack is {stacks[0]['StackStatus']}: {stacks[0].get('StackStatusReason', '')}")

@@ -24,6 +24,7 @@ _FLAGS = (
     "--remote-debugging-pipe",
     "--window-size=1200,1400",
 )
+_END_SECONDS = 30
 
 
 def chromium() -> str | None:
@@ -110,7 +111,10 @@ def _until(look: Callable[[], Any], seconds: float, what: str) -> Any:
 
 @contextmanager
 def page(command: str, profile: Path, *flags: str) -> Iterator[Page]:
-    """A page of a fresh browser, which is gone at the end. It reads its orders on descriptor 3, answers on 4."""
+    """A page of a fresh browser, which is gone at the end. It reads its orders on descriptor 3, answers on 4.
+
+    It ends by itself when these are closed, and removes its temporary files, which it couldn't if it were killed.
+    """
     (read_orders, send), (receive, write_answers) = os.pipe(), os.pipe()
     run = f'exec "$@" 3<&{read_orders} 4>&{write_answers}'
     process = subprocess.Popen(
@@ -127,6 +131,8 @@ def page(command: str, profile: Path, *flags: str) -> Iterator[Page]:
     finally:
         os.close(send)
         os.close(receive)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_END_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
         process.wait()

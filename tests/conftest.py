@@ -12,7 +12,7 @@ from rich.console import Console
 from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
-from tests import leaks
+from tests import leaks, leftovers
 from tests.chromium import chromium
 from tests.dead_proxies import forget_dead_proxies
 from tests.e2e.restored import empty_the_queues
@@ -54,6 +54,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(leaks)
+    config.pluginmanager.register(leftovers)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
