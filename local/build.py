@@ -53,19 +53,25 @@ def _compiler() -> str:
 
 
 def _make(built: Path) -> None:
-    """Build beside the place that it is for, because the built template names openapi.yaml by its relative path."""
-    fresh = built.with_name("new")
-    sam_build(fresh)
-    _compiler.cache_clear()
-    if _fingerprint(_compiler()) != built.name:
-        raise LocalError("a source changed during the build; run it again")
-    fresh.rename(built)
+    """Build beside the place that it is for, because the built template names openapi.yaml by its relative path.
+
+    In a folder of this process: if another was killed, what it has started may still write to its own.
+    """
+    fresh = built.with_name(f"new-{os.getpid()}")
+    try:
+        sam_build(fresh)
+        _compiler.cache_clear()
+        if _fingerprint(_compiler()) != built.name:
+            raise LocalError("a source changed during the build; run it again")
+        fresh.rename(built)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _forget_the_oldest() -> None:
     builds = sorted(filter(Path.is_dir, BUILDS.iterdir()), key=lambda path: path.stat().st_mtime)
     for old in builds[:-_KEPT]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _fingerprint(compiler: str) -> str:

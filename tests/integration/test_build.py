@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -125,4 +126,18 @@ def test_a_build_that_fails_leaves_none_and_the_next_one_is_fresh(checkout: Path
 def test_a_source_that_changes_meanwhile_isnt_taken_for_what_was_there_before(checkout: Path) -> None:
     uses(checkout, fails=f"echo '# new' >>{checkout}/functions/api/app.py")
     assert builds(checkout) == ["a source changed during the build; run it again"]
-    assert [path.name for path in (checkout / ".local/builds").iterdir()] == ["new"]
+    assert list((checkout / ".local/builds").iterdir()) == []
+
+
+def test_what_a_killed_build_still_writes_is_in_no_other_build(checkout: Path) -> None:
+    orphan = f'kill -9 $PPID; {waits("begun")}; mkdir -p "$folder"; echo >"$folder/stray"; touch {checkout}/strayed'
+    uses(checkout, fails=orphan.format(checkout=checkout))
+    killed = subprocess.run([sys.executable, "-m", "local.build"], cwd=checkout, check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    uses(checkout, fails=f"touch {checkout}/begun; {waits('strayed')}".format(checkout=checkout))
+    built = checkout / builds(checkout)[0].removeprefix("Built: ")
+    assert {path.name for path in built.iterdir()} == {"template.yaml"}
+
+
+def waits(file: str) -> str:
+    return f"until [ -e {{checkout}}/{file} ]; do sleep 0.05; done"

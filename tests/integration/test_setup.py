@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,16 @@ def test_two_at_once_install_everything_once(tmp_path: Path) -> None:
     installed = [call.rpartition(" ")[2] for call in calls if call.startswith("pip install")]
     expected = [f"requirements/{name}.txt" for name in ("aws", "checkov", "dev", "emulator", "sam")]
     assert (calls.count("uv"), sorted(installed)) == (1, expected)
+
+
+def test_a_command_holds_the_lock_though_what_started_it_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    shutil.copy(ROOT / "local/lock.py", tmp_path / "local")
+    locked = [sys.executable, "-I", "local/lock.py", "target", "--", "sh", "-c"]
+    first = subprocess.run([*locked, "kill -9 $PPID; sleep 1; echo first >>ended"], cwd=tmp_path, check=False)
+    assert first.returncode == -signal.SIGKILL
+    subprocess.run([*locked, "echo second >>ended"], cwd=tmp_path, check=True)
+    assert (tmp_path / "ended").read_text() == "first\nsecond\n"
 
 
 def test_what_was_compiled_stays_though_the_users_environment_would_have_it_made_again(tmp_path: Path) -> None:
