@@ -157,7 +157,7 @@ def test_make_local_stays_its_curl_works_and_make_docs_shows_the_reference(tmp_p
 
 
 def test_the_demo_prints_what_the_page_shows(demo: subprocess.Popen[str]) -> None:
-    printed, _ = demo.communicate(timeout=180)
+    printed, _ = demo.communicate(timeout=600)
     assert demo.returncode == 0
     assert fits(printed, printed_by(ENGLISH, DEMO)), printed
 

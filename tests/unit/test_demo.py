@@ -1,0 +1,45 @@
+"""What the demo does, besides calling the API."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from feee_cancel_client.api import ApiAnswer
+from local import demo
+
+
+class Stack:
+    """The local stack on a busy machine: the function takes over a second before it calls feee.io."""
+
+    def __init__(self) -> None:
+        self.simulator = SimpleNamespace(client=self)
+        self.api = self
+        self.outputs = {"ApiFunctionName": "api"}
+        self.called: list[str] = []
+        self.killed = ""
+
+    def create_order(self, *, age: float) -> Any:
+        return SimpleNamespace(order_no="1001")
+
+    def misbehave(self, kind: str, **options: Any) -> None:
+        assert kind == "delay"
+
+    def requests(self, order_no: str) -> list[str]:
+        return self.called
+
+    def cancel(self, order_no: str) -> ApiAnswer:
+        time.sleep(1.2)
+        assert not self.killed, "killed before it called feee.io"
+        self.called.append(order_no)
+        while not self.killed:
+            time.sleep(0.01)
+        return ApiAnswer(502, {}, {})
+
+    def kill(self, function: str) -> None:
+        self.killed = function
+
+
+def test_the_function_is_killed_while_feee_io_answers_it_however_slow_the_machine_is() -> None:
+    stack: Any = Stack()
+    outcome = demo.crash(stack)
+    assert (stack.killed, outcome.order_no, outcome.answers[0].status) == ("api", "1001", 502)
