@@ -22,11 +22,12 @@ from local.errors import LocalError, surroundings
 from local.forward import LOOPBACK, forwarded
 from local.identity import REGION
 from local.image import image
-from local.ports import listens
+from local.ports import free_port, listens
 from local.stack import LocalStack, local_stack, step
 
 _SAM = (str(SAM.with_name("python")), "-I", str(ROOT / "local/sam_start.py"))
 _START_SECONDS = 60
+_PORTS = 3
 _STOP_SECONDS = 30
 
 
@@ -61,14 +62,19 @@ class Containers:
 
     @contextmanager
     def api(self, port: int) -> Iterator[str]:
-        """`sam local start-api` until the block ends, and its URL. Raises LocalError if it doesn't start."""
-        with self._sam("start-api", "--port", str(port), "--warm-containers", "LAZY") as process:
-            give_up_at = time.monotonic() + _START_SECONDS
-            while not listens(process, port):
-                if process.poll() is not None or time.monotonic() > give_up_at:
-                    raise LocalError("sam local start-api didn't start; its log says why")
-                time.sleep(0.1)
-            yield f"http://{LOOPBACK}:{port}"
+        """`sam local start-api` until the block ends, and its URL: at another port if somebody has taken this one.
+
+        Raises LocalError if it doesn't start.
+        """
+        for _ in range(_PORTS):
+            with self._sam("start-api", "--port", str(port), "--warm-containers", "LAZY") as process:
+                if _serves(process, port):
+                    yield f"http://{LOOPBACK}:{port}"
+                    return
+            taken, port = port, free_port(port)
+            if port == taken:
+                break
+        raise LocalError("sam local start-api didn't start; its log says why")
 
     @contextmanager
     def _sam(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -108,6 +114,16 @@ def containers(console: Console, folder: Path | None = None) -> Iterator[Contain
         shutil.copytree(build().parent, artifacts)
         sam_files.write(files, stack, artifacts)
         yield Containers(stack, run_in, artifacts, files)
+
+
+def _serves(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until it takes connections there. False if it ended before, or didn't in time."""
+    give_up_at = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < give_up_at:
+        if listens(process, port):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
