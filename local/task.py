@@ -12,11 +12,10 @@ from local.errors import LocalError, leave_the_users_settings
 def task(*, serves: bool = False) -> Iterator[None]:
     """Away from the user's AWS settings and proxies; errors become words. Ctrl-C breaks it off, or ends what `serves`.
 
-    SIGTERM ends as Ctrl-C does, so that what was started is stopped; a background job takes SIGINT too.
+    SIGTERM, or a terminal that is closed, ends it as Ctrl-C does (`end_at_signals`).
     """
     leave_the_users_settings()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    end_at_signals()
     try:
         yield
     except LocalError as error:
@@ -25,3 +24,13 @@ def task(*, serves: bool = False) -> Iterator[None]:
         if not serves:
             sys.exit("\nInterrupted; everything was stopped.")
         print("\nStopped.")
+
+
+def end_at_signals() -> None:
+    """SIGTERM and SIGHUP end this process as Ctrl-C does, so that what was started is stopped.
+
+    A background job takes SIGINT, too; what was started with nohup takes no SIGHUP.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)

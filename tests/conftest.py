@@ -12,6 +12,7 @@ from rich.console import Console
 from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
+from local.task import end_at_signals
 from tests import leaks, leftovers
 from tests.chromium import chromium
 from tests.dead_proxies import forget_dead_proxies
@@ -53,6 +54,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """In the workers, too: nothing that the tests started is left behind, whatever ends them."""
+    end_at_signals()
     config.pluginmanager.register(leaks)
     config.pluginmanager.register(leftovers)
 

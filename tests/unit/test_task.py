@@ -9,7 +9,7 @@ import pytest
 from local.errors import LocalError
 from local.task import task
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +29,32 @@ def test_trouble_is_words_and_a_failure(*, serves: bool) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("ignored", [False, True])
-def test_a_signal_breaks_a_task_off_in_the_background_too(number: signal.Signals, *, ignored: bool) -> None:
-    if ignored:  # as a shell has it for a background job
-        signal.signal(number, signal.SIG_IGN)
+def test_a_signal_breaks_a_task_off(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_DFL)
     with pytest.raises(SystemExit, match="everything was stopped"), task():
         signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_so_it_does_in_the_background(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_IGN)  # as a shell has it for a background job
+    with pytest.raises(SystemExit, match="everything was stopped"), task():
+        signal.raise_signal(number)
+
+
+def test_what_was_started_with_nohup_outlives_its_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with task():
+        signal.raise_signal(signal.SIGHUP)
 
 
 def test_a_signal_is_how_that_which_serves_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     with task(serves=True):
         signal.raise_signal(signal.SIGTERM)
     assert capsys.readouterr().out == "\nStopped.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_tests_so_too(number: signal.Signals) -> None:
+    """So a run that is broken off leaves no emulator behind."""
+    assert signal.getsignal(number) is signal.default_int_handler
