@@ -195,7 +195,9 @@ def test_an_emulator_that_does_not_start_says_why_whatever_bytes_it_says(
 UNWELL = """
 import os
 from http.server import BaseHTTPRequestHandler, HTTPServer
-HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), BaseHTTPRequestHandler).serve_forever()
+with HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), BaseHTTPRequestHandler) as server:
+    print("already in use", flush=True)
+    server.serve_forever()
 """
 
 
@@ -203,13 +205,20 @@ HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), BaseHTTPRequestHandle
 def test_an_emulator_that_never_gets_ready_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    starts, started = tmp_path / "starts", tmp_path / "start.py"
-    started.write_text(f"open({str(starts)!r}, 'a').write('x')\n{script}")
+    started, starts, is_ready = tmp_path / "start.py", list[int](), module._is_ready
+    started.write_text(script)
+
+    def is_ready_once_it_spoke(process: subprocess.Popen[bytes], port: int) -> bool:
+        starts.append(port)
+        wait_for(lambda: "already in use" in (tmp_path / "emulator.log").read_text())
+        return is_ready(process, port)
+
     monkeypatch.setattr(module, "_START", started)
     monkeypatch.setattr(module, "_START_SECONDS", 1)
+    monkeypatch.setattr(module, "_is_ready", is_ready_once_it_spoke)
     with pytest.raises(LocalError, match="didn't start"), emulator(tmp_path):
         pass
-    assert starts.read_text() == "x", "and isn't started again"
+    assert len(starts) == 1, "and isn't started again"
 
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
