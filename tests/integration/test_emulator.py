@@ -76,11 +76,13 @@ import os, sys, time
 
 def handler(event, context):
     print(os.environ["COLOUR"], file=sys.stderr, flush=True)
-    if event == "fail":
-        time.sleep(2)
+    if event:
+        while not os.path.exists(event):
+            time.sleep(0.05)
         raise ValueError
     return os.environ["COLOUR"]
 """
+"""With a path for its event it fails, once there is such a file."""
 
 
 def test_an_event_that_failed_is_repeated_with_the_configuration_as_it_is_now(tmp_path: Path) -> None:
@@ -98,22 +100,39 @@ def test_an_event_that_failed_is_repeated_with_the_configuration_as_it_is_now(tm
             events = client("logs").filter_log_events(logGroupName="/aws/lambda/repeated")["events"]
             return [event["message"] for event in events if event["message"] in {"old", "new"}]
 
+        changed = tmp_path / "changed"
+        event = json.dumps(str(changed))
         colour("old")
-        functions.invoke(FunctionName="repeated", InvocationType="Event", Payload=b'"fail"')["Payload"].read()
+        functions.invoke(FunctionName="repeated", InvocationType="Event", Payload=event)["Payload"].read()
         assert wait_for(log) == ["old"]
         colour("new")
+        changed.touch()
         assert wait_for(log, lambda lines: len(lines) > 1)[1:] == ["new"]
         assert json.load(functions.invoke(FunctionName="repeated")["Payload"]) == "new"
+
+
+TWICE = """
+import os, time
+
+def handler(event, context):
+    open(os.path.join(event, str(os.getpid())), "w").close()
+    while len(os.listdir(event)) < 2:
+        time.sleep(0.05)
+    return [{}, os.getpid()]
+"""
+"""It answers once two of its processes have begun, in the folder that is its event."""
 
 
 def test_environments_share_an_unpacked_copy_and_new_code_has_its_own(tmp_path: Path) -> None:
     """A start finds what Python compiled at an earlier one; what is deployed is what runs."""
     with emulator(tmp_path) as endpoint, at_emulator(endpoint) as client:
-        source = "import os, time\n\ndef handler(event, context):\n    time.sleep(1)\n    return [{}, os.getpid()]\n"
-        create_function(client, "twice", source.format(1))
+        begun = tmp_path / "begun"
+        begun.mkdir()
+        event = json.dumps(str(begun))
+        create_function(client, "twice", TWICE.format(1))
 
         def answer(_: int = 0) -> tuple[int, int]:
-            version, process = json.load(client("lambda").invoke(FunctionName="twice")["Payload"])
+            version, process = json.load(client("lambda").invoke(FunctionName="twice", Payload=event)["Payload"])
             return version, process
 
         with ThreadPoolExecutor(2) as pool:
@@ -121,7 +140,7 @@ def test_environments_share_an_unpacked_copy_and_new_code_has_its_own(tmp_path: 
         assert (first, second, one != other) == (1, 1, True)
         assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/app.py"))) == 1
         assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/__pycache__/app.*.pyc"))) == 1
-        client("lambda").update_function_code(FunctionName="twice", ZipFile=archive_of(source.format(2)))
+        client("lambda").update_function_code(FunctionName="twice", ZipFile=archive_of(TWICE.format(2)))
         assert wait_for(answer, lambda seen: seen[0] == 2)
         assert len(list((tmp_path / "emulator/tmp").glob("unpacked-*/app.py"))) == 2
 
