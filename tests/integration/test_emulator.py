@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -288,6 +289,17 @@ def test_a_process_listens_where_it_takes_connections_until_it_ends() -> None:
         assert not listens(process, port), "it has ended"
         process.wait()
         assert not listens(process, port), "and was waited for"
+
+
+def test_a_process_that_may_not_be_looked_at_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has ended and wasn't waited for, if it isn't root who looks."""
+
+    def denied(number: int) -> psutil.Process:
+        raise psutil.AccessDenied(number)
+
+    monkeypatch.setattr(psutil, "Process", denied)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        assert not listens(process, 0)
 
 
 def test_a_log_is_read_to_its_end(tmp_path: Path) -> None:
