@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from cli.checkup import check_up
-from cli.doctor import Deployment, Verdict, access, deployment, examine, feee, work
+from cli.doctor import Deployment, Finding, Verdict, access, deployment, examine, feee, work
 from cli.learn import Lesson, learn
 from cli.outcome import Exit
 from cli.target import Stack
@@ -33,12 +33,18 @@ def there(stack: LocalStack) -> Deployment:
     return deployment(STACK, stack.client, stack.api.call)
 
 
+def not_well(findings: Iterable[Finding]) -> list[Finding]:
+    """All that isn't OK, except that events failed: on a busy machine, the stack's own ticks may."""
+    failed = re.compile(r"\d+ in FailedEvents")
+    return [one for one in findings if one.verdict is not Verdict.OK and not failed.fullmatch(one.words)]
+
+
 def test_the_local_stack_is_found_well(stack: LocalStack, there: Deployment) -> None:
     stack.client("lambda").invoke(FunctionName=stack.outputs["ScheduleFunctionName"], Payload=b"{}")["Payload"].read()
     (ran,) = wait_for(lambda: [*work.the_drain_ran(there)], lambda found: found[0].verdict is Verdict.OK)
     assert ran.words == "in the last 3 minutes"
     found = [finding for finding in examine(there) if finding.check not in WITHOUT_AN_EQUAL_HERE]
-    assert [finding for finding in found if finding.verdict is not Verdict.OK] == []
+    assert not_well(found) == []
     assert len({finding.check for finding in found}) == 24
 
 
@@ -92,11 +98,11 @@ def test_feee_io_is_learned_through_the_function_and_no_order_is_changed(stack: 
 
 
 def test_a_failure_that_waits_is_found(stack: LocalStack, there: Deployment) -> None:
-    sqs, url = stack.client("sqs"), stack.outputs["UnannouncedRecordsUrl"]  # on a busy machine, ticks may fail
+    sqs, url = stack.client("sqs"), stack.outputs["UnannouncedRecordsUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{}")
-    wrong = [one.words for one in work.queues_of_failures_are_empty(there) if one.verdict is Verdict.WRONG]
+    found = not_well(work.queues_of_failures_are_empty(there))
     sqs.purge_queue(QueueUrl=url)
-    assert [words for words in wrong if "FailedEvents" not in words] == ["1 in UnannouncedRecords"]
+    assert [(one.verdict, one.words) for one in found] == [(Verdict.WRONG, "1 in UnannouncedRecords")]
 
 
 @pytest.fixture
