@@ -31,6 +31,14 @@ def end_at_signals() -> None:
 
     A background job takes SIGINT, too; what was started with nohup takes no SIGHUP.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end_once)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _end_once)
+
+
+def _end_once(*_: object) -> None:
+    """A shell and a terminal that end both send SIGHUP; make passes on a SIGTERM that its children got, too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt

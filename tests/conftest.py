@@ -54,7 +54,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the workers, too: nothing that the tests started is left behind, whatever ends them."""
+    """In the workers, too, so that what the tests started is stopped if a signal ends them."""
     end_at_signals()
     config.pluginmanager.register(leaks)
     config.pluginmanager.register(leftovers)

@@ -54,7 +54,24 @@ def test_a_signal_is_how_that_which_serves_ends_well(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "\nStopped.\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_tests_so_too(number: signal.Signals) -> None:
+def test_a_terminal_that_is_closed_sends_several_signals_and_breaks_off_once() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    cleaned_up = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+            cleaned_up.append(True)
+
+    with pytest.raises(SystemExit, match="everything was stopped"), task():
+        work()
+    assert cleaned_up
+
+
+def test_a_signal_ends_the_tests_so_too() -> None:
     """So a run that is broken off leaves no emulator behind."""
-    assert signal.getsignal(number) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
