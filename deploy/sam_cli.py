@@ -40,7 +40,7 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
 
 
 def _started(command: list[str], log: Any, folder: str) -> "subprocess.Popen[bytes]":
-    """With a temporary folder of its own: SAM CLI leaves an empty one there for each archive."""
+    """With a temporary folder of its own: SAM CLI leaves one there for each archive."""
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "TMPDIR": folder}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT

@@ -57,6 +57,8 @@ def _make(built: Path) -> None:
 
     In a folder of this process: if another was killed, what it has started may still write to its own.
     """
+    for abandoned in BUILDS.glob("new*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     fresh = built.with_name(f"new-{os.getpid()}")
     try:
         sam_build(fresh)

@@ -62,7 +62,7 @@ class Containers:
 
     @contextmanager
     def api(self, port: int) -> Iterator[str]:
-        """`sam local start-api` until the block ends, and its URL: at another port if somebody has taken this one.
+        """`sam local start-api` until the block ends, and its URL: at another port if somebody took this one.
 
         Raises LocalError if it doesn't start.
         """
@@ -71,9 +71,9 @@ class Containers:
                 if _serves(process, port):
                     yield f"http://{LOOPBACK}:{port}"
                     return
-            taken, port = port, free_port(port)
-            if port == taken:
-                break
+                if process.poll() is None:
+                    break
+            port = free_port()
         raise LocalError("sam local start-api didn't start; its log says why")
 
     @contextmanager

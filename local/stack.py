@@ -123,7 +123,7 @@ def _deploy(template: Path, endpoint: str, client: Clients, parameters: Mapping[
     }
     overrides = [f'{name}="{value}"' for name, value in (_PARAMETERS | _gathered(parameters)).items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
-    with tempfile.TemporaryDirectory() as folder:  # SAM CLI leaves an empty one in its own for each archive
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # SAM CLI leaves one there for each archive
         file = Path(folder, "template.json")
         file.write_text(json.dumps(source))
         command = [str(SAM), "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--template-file", str(file)]

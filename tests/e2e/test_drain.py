@@ -36,7 +36,7 @@ def states(stack: LocalStack) -> list[str]:
 
 def results(stack: LocalStack, order_nos: list[str]) -> set[str]:
     """What becomes of a batch's orders, which are due at once."""
-    return {one["result"] for one in stack.api.batch(order_nos).body["results"]}
+    return {one["result"] for one in stack.api.batch(order_nos).body.get("results", [])}
 
 
 def test_orders_are_cancelled_as_soon_as_they_become_eligible(timed: LocalStack) -> None:
@@ -70,7 +70,7 @@ def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> 
     feee.misbehave("delay", seconds=0.3, times=None)
     for first in range(0, 300, 100):
         batch = partial(results, timed, order_nos[first : first + 100])
-        wait_for(batch, lambda found: found <= {"taken", "final"})  # a busy machine's table may not answer for each
+        wait_for(batch, lambda found: set() < found <= {"taken", "final"})  # again for those that a busy table missed
     wait_for(lambda: len(feee.requests()), lambda requests: requests >= 300, seconds=240)
     wait_for(lambda: Counter(states(timed)), lambda states: set(states) == {"cancelled"})
     requests = feee.requests()

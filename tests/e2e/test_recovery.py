@@ -88,18 +88,19 @@ def assert_the_refunds_add_up(stack: LocalStack, order_nos: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def drained(stack: LocalStack, drain_gate: Gate) -> list[str]:
-    """A hundred orders that are due in a minute; the drain will be killed at each point of one's attempt."""
+    """A hundred orders that are due in a minute and a half; the drain will be killed at each point of one's attempt."""
     feee = stack.simulator.client
     feee.set_access(rate_limit=1000)
     amounts = random.Random(7)
     orders = [
         feee.create_order(age=3600, pay_amount=Decimal(amounts.randrange(1, 10**9)).scaleb(-6)) for _ in range(100)
     ]
-    due_at = int(time.time()) + 60
+    due_at = int(time.time()) + 90
     order_nos = [order.order_no for order in orders]
-    wait_for(  # a busy machine's table may not answer for each
-        lambda: {one["result"] for one in stack.api.batch(order_nos, not_before=due_at).body["results"]},
+    wait_for(  # again for those that a busy machine's table missed
+        lambda: {one["result"] for one in stack.api.batch(order_nos, not_before=due_at).body.get("results", [])},
         lambda results: results == {"taken"},
+        seconds=60,
     )
     drain_gate.plan = dict(zip(random.sample(order_nos, len(Point)), Point, strict=True))
     for order_no, point in drain_gate.plan.items():

@@ -140,4 +140,4 @@ def test_what_a_killed_build_still_writes_is_in_no_other_build(checkout: Path) -
 
 
 def waits(file: str) -> str:
-    return f"until [ -e {{checkout}}/{file} ]; do sleep 0.05; done"
+    return f"for i in $(seq 600); do [ -e {{checkout}}/{file} ] && break; sleep 0.1; done"
