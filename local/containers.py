@@ -27,6 +27,11 @@ from local.stack import LocalStack, local_stack, step
 
 _SAM = (str(SAM.with_name("python")), "-I", str(ROOT / "local/sam_start.py"))
 _START_SECONDS = 60
+_ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": REGION,
+    "SAM_CLI_TELEMETRY": "0",
+    "SAM_CLI_CONTAINER_CONNECTION_TIMEOUT": str(_START_SECONDS),
+}
 _PORTS = 3
 _STOP_SECONDS = 30
 
@@ -46,7 +51,7 @@ class Containers:
     def invoke(self, function: str, event: Any) -> Any:
         """`sam local invoke`: the function's answer; SAM CLI's output and the function's log go to stderr.
 
-        Raises LocalError if the function or SAM CLI fails.
+        Raises LocalError if the function or SAM CLI fails, or there is no answer.
         """
         with tempfile.NamedTemporaryFile("w", suffix=".json", dir=self.stack.directory) as file:
             json.dump(event, file)
@@ -55,7 +60,9 @@ class Containers:
                 output = process.communicate()[0]
         if process.returncode != 0:
             raise LocalError(f"sam local invoke {function} failed with exit status {process.returncode}")
-        answer = json.loads(output.strip() or b"null")
+        if not output.strip():  # SAM CLI's exit status is 0 then, too
+            raise LocalError(f"{function} gave no answer; its log says why")
+        answer = json.loads(output)
         if isinstance(answer, dict) and "errorType" in answer:
             raise LocalError(f"{function} failed: {answer['errorType']}: {answer.get('errorMessage')}")
         return answer
@@ -83,7 +90,7 @@ class Containers:
         process = subprocess.Popen(
             [*command_line, "--invoke-image", self.image, "--skip-pull-image"],
             cwd=ROOT,
-            env=surroundings({"AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}),
+            env=surroundings(_ENVIRONMENT),
             stdout=subprocess.PIPE if command == "invoke" else sys.stderr,
             process_group=0,
         )

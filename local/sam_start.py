@@ -1,4 +1,7 @@
-"""SAM CLI with the guard before what `sam local start-api` serves. SAM CLI's Python runs this, with its arguments."""
+"""SAM CLI with the guard before what `sam local start-api` serves, and with patience for containers.
+
+SAM CLI's Python runs this, with its arguments.
+"""
 
 import sys
 from functools import partial
@@ -9,19 +12,33 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from flask import Flask
 from samcli.cli.main import cli  # type: ignore[import-not-found]  # in SAM CLI's environment
+from samcli.local.docker.container import Container  # type: ignore[import-not-found]
 
+from local.container_port import answers
 from local.guard import guarded
 
 
 def main() -> None:
     """Run SAM CLI; each app that it serves is behind the guard."""
+    let_containers_start_slowly()
+    guard_apps()
+    cli(prog_name="sam")
+
+
+def let_containers_start_slowly() -> None:
+    """SAM CLI calls a container as soon as its port takes a connection, and gives up when that is broken off."""
+    assert Container._can_connect_to_socket  # noqa: SLF001 - nothing else can be replaced
+    Container._can_connect_to_socket = lambda one: answers(one._container_host, one.rapid_port_host)  # noqa: SLF001
+
+
+def guard_apps() -> None:
+    """Each app that is served from now on is behind the guard."""
     unguarded: Any = Flask.wsgi_app
 
     def wsgi_app(app: Flask, *request: Any) -> Any:
         return guarded(partial(unguarded, app))(*request)
 
     setattr(Flask, "wsgi_app", wsgi_app)  # noqa: B010 - mypy wouldn't have a method replaced
-    cli(prog_name="sam")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from local.build import BUILDS, build
 from local.image import STAND_IN
 from tests.e2e.steps import JOURNEY
 from tests.e2e.user import ORDER, User, somebody, users_environment, working_copy
+from tests.e2e.waiting import wait_for
 from tests.readme import (
     CHINESE,
     ENGLISH,
@@ -195,7 +196,8 @@ def test_while_make_sam_api_runs_its_curl_works_and_so_does_sam_cli_alone() -> N
         order_no = json.loads(json.loads((ROOT / "events/api-request.json").read_text())["body"])["order_no"]
         typed(printed_curls(printed)[0].replace(ORDER, order_no))
         (command,) = [command for command in commands(SAM_LOCAL_PAGE) if known(command) == SAM_LOCAL_INVOKE]
-        answer = json.loads(typed(f"{command} {stand_in()}" if STAND_IN in printed else command))
+        sam_local = f"{command} {stand_in()}" if STAND_IN in printed else command
+        answer = json.loads(wait_for(lambda: typed(sam_local).strip()))  # SAM CLI alone gives up on a slow container
         assert (answer["statusCode"], json.loads(answer["body"])["state"]) == (200, "cancelled")
 
 
