@@ -73,7 +73,7 @@ def _make(built: Path) -> None:
 def _forget_the_oldest() -> None:
     builds = sorted(filter(Path.is_dir, BUILDS.iterdir()), key=lambda path: path.stat().st_mtime)
     for old in builds[:-_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old)
 
 
 def _fingerprint(compiler: str) -> str:

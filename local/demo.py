@@ -142,12 +142,11 @@ def _ask(  # noqa: PLR0913 - each with a default that most journeys leave
     misbehaviour: str | None = None,
     calls: int | None = 1,
     acts: bool | None = None,
-    **options: Any,
 ) -> Outcome:
     feee = stack.simulator.client
     order = feee.create_order(age=age, status=status, refund=refund, refund_after=refund_after)
     if misbehaviour:
-        feee.misbehave(misbehaviour, order_no=order.order_no, times=calls, acts=acts, **options)
+        feee.misbehave(misbehaviour, order_no=order.order_no, times=calls, acts=acts)
     return _answered(order.order_no, [stack.api.cancel(order.order_no) for _ in range(times)])
 
 

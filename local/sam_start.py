@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from flask import Flask
 from samcli.cli.main import cli  # type: ignore[import-not-found]  # in SAM CLI's environment
-from samcli.local.docker.container import Container  # type: ignore[import-not-found]
+from samcli.local.docker.container import Container  # type: ignore[import-not-found]  # there, too
 
 from local.container_port import answers
 from local.guard import guarded
@@ -27,8 +27,12 @@ def main() -> None:
 
 def let_containers_start_slowly() -> None:
     """SAM CLI calls a container as soon as its port takes a connection, and gives up when that is broken off."""
-    assert Container._can_connect_to_socket  # noqa: SLF001 - nothing else can be replaced
-    Container._can_connect_to_socket = lambda one: answers(one._container_host, one.rapid_port_host)  # noqa: SLF001
+
+    def answers_itself(container: Any) -> bool:
+        return answers(container._container_host, container.rapid_port_host)  # noqa: SLF001 - there is no public host
+
+    assert Container._can_connect_to_socket  # noqa: SLF001 - nothing public can be replaced: a new version may lack it
+    Container._can_connect_to_socket = answers_itself  # noqa: SLF001 - the same
 
 
 def guard_apps() -> None:

@@ -15,6 +15,7 @@ from local import containers
 from local.build import ROOT, SAM
 from local.container_port import answers
 from local.errors import LocalError
+from local.ports import free_port
 
 WAITING = """
 from samcli.local.docker.container import Container
@@ -73,6 +74,29 @@ def test_nobody_answers_where_nobody_listens() -> None:
 def test_an_invocation_without_an_answer_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """SAM CLI's exit status is 0 where the function took too long, or its container ended."""
     monkeypatch.setattr(containers, "_SAM", (sys.executable, "-c", ""))
-    stack: Any = SimpleNamespace(directory=tmp_path)
     with pytest.raises(LocalError, match="ApiFunction gave no answer"):
-        containers.Containers(stack, "image", tmp_path, tmp_path).invoke("ApiFunction", {})
+        without_a_stack(tmp_path).invoke("ApiFunction", {})
+
+
+@pytest.mark.parametrize(("script", "seconds", "others"), [("", 60, 3), ("import time; time.sleep(60)", 0.2, 0)])
+def test_an_api_that_does_not_start_is_tried_at_other_ports_if_it_ended_by_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, seconds: float, others: int
+) -> None:
+    asked = list[int]()
+
+    def another_port() -> int:
+        asked.append(free_port())
+        return asked[-1]
+
+    monkeypatch.setattr(containers, "_SAM", (sys.executable, "-c", script))
+    monkeypatch.setattr(containers, "_START_SECONDS", seconds)
+    monkeypatch.setattr(containers, "_remove_containers", lambda _: None)
+    monkeypatch.setattr(containers, "free_port", another_port)
+    with pytest.raises(LocalError, match="start-api didn't start"), without_a_stack(tmp_path).api(free_port()):
+        pass
+    assert len(asked) == others
+
+
+def without_a_stack(folder: Path) -> containers.Containers:
+    stack: Any = SimpleNamespace(directory=folder)
+    return containers.Containers(stack, "image", folder, folder)
