@@ -32,23 +32,34 @@ def test_is_the_last(tmp_path):
 """
 
 
-def test_what_is_left_fails_the_tests_and_is_told_and_removed(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(TESTS)
-    (temporary := tmp_path / "temporary").mkdir()
-    options = ["-p", "tests.leftovers", "-p", "no:randomly", "-rE", "-c", "/dev/null", "--rootdir", str(tmp_path)]
-    command = [sys.executable, "-m", "pytest", *options, str(tmp_path / "test_it.py")]
+def run(folder: Path, tests: str) -> str:
+    """What a run of these prints, whose temporary folder is below this one."""
+    (folder / "test_it.py").write_text(tests)
+    (temporary := folder / "temporary").mkdir()
+    options = ["-p", "tests.leftovers", "-p", "no:randomly", "-rE", "-c", "/dev/null", "--rootdir", str(folder)]
+    command = [sys.executable, "-m", "pytest", *options, str(folder / "test_it.py")]
     environment = os.environ | {"TMPDIR": str(temporary)}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
-    assert "4 passed, 1 error" in done.stdout, done.stdout
-    failed = [line.partition(" - ")[0] for line in done.stdout.splitlines() if line.startswith("ERROR ")]
-    assert [name.rpartition("::")[2] for name in failed] == ["test_is_the_last"], done.stdout
-    told = done.stdout.partition("left in the temporary folder: ")[2].partition("\n")[0].split("; ")
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment).stdout
+
+
+def test_what_is_left_fails_the_tests_and_is_told_and_removed(tmp_path: Path) -> None:
+    printed = run(tmp_path, TESTS)
+    assert "4 passed, 1 error" in printed, printed
+    failed = [line.partition(" - ")[0] for line in printed.splitlines() if line.startswith("ERROR ")]
+    assert [name.rpartition("::")[2] for name in failed] == ["test_is_the_last"], printed
+    told = printed.partition("left in the temporary folder: ")[2].partition("\n")[0].split("; ")
     since = [(name.partition("-")[0], name.partition(" ")[2]) for name in told]
     assert since == [
         ("file", "there since test_it.py::test_starts_what_leaves_a_file"),
         ("folder", "there since test_it.py::test_leaves_a_folder"),
-    ], done.stdout
-    assert [entry.name.partition("-")[0] for entry in temporary.iterdir()] == ["pytest"]
+    ], printed
+    assert [entry.name.partition("-")[0] for entry in (tmp_path / "temporary").iterdir()] == ["pytest"]
+
+
+def test_a_run_that_is_broken_off_is_reported_whole(tmp_path: Path) -> None:
+    printed = run(tmp_path, TESTS + "    raise KeyboardInterrupt\n")
+    assert "left in the temporary folder" not in printed
+    assert "3 passed" in printed.splitlines()[-1]
 
 
 def test_every_run_looks_for_what_is_left(pytestconfig: pytest.Config) -> None:
