@@ -60,9 +60,10 @@ class Containers:
                 output = process.communicate()[0]
         if process.returncode != 0:
             raise LocalError(f"sam local invoke {function} failed with exit status {process.returncode}")
-        if not output.strip():  # SAM CLI's exit status is 0 then, too
-            raise LocalError(f"{function} gave no answer; its log says why")
-        answer = json.loads(output)
+        try:
+            answer = json.loads(output)
+        except ValueError:  # SAM CLI's exit status is 0 if there is none, or the emulator's words that it took too long
+            raise LocalError(f"{function} gave no answer; its log says why") from None
         if isinstance(answer, dict) and "errorType" in answer:
             raise LocalError(f"{function} failed: {answer['errorType']}: {answer.get('errorMessage')}")
         return answer

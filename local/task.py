@@ -31,14 +31,17 @@ def end_at_signals() -> None:
 
     A background job takes SIGINT, too; what was started with nohup takes no SIGHUP.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _end_once)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _end_once)
+        signal.signal(signal.SIGHUP, _end)
 
 
-def _end_once(*_: object) -> None:
-    """A shell and a terminal that end both send SIGHUP; make passes on a SIGTERM that its children got, too."""
+def _end(*_: object) -> None:
+    """Once: a shell and a terminal that end both send SIGHUP; make passes on a SIGTERM that its children got, too.
+
+    Another Ctrl-C breaks off the cleaning up as well.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt

@@ -71,9 +71,12 @@ def test_nobody_answers_where_nobody_listens() -> None:
         assert not answers(*bound.getsockname())
 
 
-def test_an_invocation_without_an_answer_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", ["", "print()", "print('Task timed out after 25.00 seconds')"])
+def test_an_invocation_without_an_answer_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
+) -> None:
     """SAM CLI's exit status is 0 where the function took too long, or its container ended."""
-    monkeypatch.setattr(containers, "_SAM", (sys.executable, "-c", ""))
+    monkeypatch.setattr(containers, "_SAM", (sys.executable, "-c", script))
     with pytest.raises(LocalError, match="ApiFunction gave no answer"):
         without_a_stack(tmp_path).invoke("ApiFunction", {})
 

@@ -54,13 +54,14 @@ def test_a_signal_is_how_that_which_serves_ends_well(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "\nStopped.\n"
 
 
-def test_a_terminal_that_is_closed_sends_several_signals_and_breaks_off_once() -> None:
+@pytest.mark.parametrize("first", SIGNALS)
+def test_a_terminal_that_is_closed_sends_several_signals_and_breaks_off_once(first: signal.Signals) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     cleaned_up = []
 
     def work() -> None:
         try:
-            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(first)
         finally:
             signal.raise_signal(signal.SIGHUP)
             signal.raise_signal(signal.SIGTERM)
