@@ -13,7 +13,7 @@ from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
 from local.task import end_at_signals
-from tests import leaks, leftovers
+from tests import leaks, leftovers, skips
 from tests.chromium import chromium
 from tests.dead_proxies import forget_dead_proxies
 from tests.e2e.restored import empty_the_queues
@@ -58,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     end_at_signals()
     config.pluginmanager.register(leaks)
     config.pluginmanager.register(leftovers)
+    config.pluginmanager.register(skips)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

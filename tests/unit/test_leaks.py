@@ -1,13 +1,11 @@
 """A test that leaves something open is the one that fails."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import leaks
-from tests.template import ROOT
+from tests.pytest_run import pytest_run
 
 TESTS = """
 import gc, pytest, socket, subprocess, sys
@@ -60,24 +58,8 @@ REPORTED = ("unclosed <socket", "unclosed file", "is still running")
 
 
 def test_what_is_left_open_fails_the_test_that_left_it(tmp_path: Path) -> None:
-    files = [tmp_path / "test_it.py", tmp_path / "test_that.py"]
-    for file, text in zip(files, (TESTS, ANOTHER), strict=True):
-        file.write_text(text)
-    options = [
-        "-p",
-        "tests.leaks",
-        "-p",
-        "no:randomly",
-        "-W",
-        "error",
-        "-rE",
-        "-c",
-        "/dev/null",
-        "--rootdir",
-        str(tmp_path),
-    ]
-    command = [sys.executable, "-m", "pytest", *options, *map(str, files)]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    files = {"test_it.py": TESTS, "test_that.py": ANOTHER}
+    printed = pytest_run(tmp_path, files, "-p", "tests.leaks", "-W", "error", "-rE")
     errors = [line.partition(" - ")[0] for line in printed.splitlines() if line.startswith("ERROR ")]
     failed = [error.rpartition("::")[2] for error in errors]  # pytest adds the message if it fits, or CI is set
     assert failed == [

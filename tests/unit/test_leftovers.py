@@ -1,14 +1,11 @@
 """What is left in the temporary folder fails the tests, whoever made it there."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import leftovers
-from tests.template import ROOT
+from tests.pytest_run import pytest_run
 
 TESTS = """
 import subprocess, sys, tempfile, pytest
@@ -33,13 +30,7 @@ def test_is_the_last(tmp_path):
 
 
 def run(folder: Path, tests: str) -> str:
-    """What a run of these prints, whose temporary folder is below this one."""
-    (folder / "test_it.py").write_text(tests)
-    (temporary := folder / "temporary").mkdir()
-    options = ["-p", "tests.leftovers", "-p", "no:randomly", "-rE", "-c", "/dev/null", "--rootdir", str(folder)]
-    command = [sys.executable, "-m", "pytest", *options, str(folder / "test_it.py")]
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment).stdout
+    return pytest_run(folder, {"test_it.py": tests}, "-p", "tests.leftovers", "-rE")
 
 
 def test_what_is_left_fails_the_tests_and_is_told_and_removed(tmp_path: Path) -> None:
