@@ -1,5 +1,6 @@
 """Calls of a service whose emulator is starved: on a busy machine it doesn't answer a function within a second."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def again_if_starved(call: Callable[P, T], status: Callable[[T], int]) -> Callable[P, T]:
+def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) -> Callable[P, T]:
     """The call, made again, and said so, while it is answered 503 after so long: the service says that it may be.
 
     A batch isn't: it is answered 202, and the row that couldn't be reached is refused in it.
@@ -39,6 +40,16 @@ def again_if_starved(call: Callable[P, T], status: Callable[[T], int]) -> Callab
         return answer
 
     return again
+
+
+def status_of(answer: Any) -> int | None:
+    """The HTTP status in a function's answer; None if it wasn't asked through the API."""
+    return answer.get("statusCode") if isinstance(answer, dict) else None
+
+
+def status_in(printed: str) -> int | None:
+    """503 if an answer with that status is printed, in words or as JSON."""
+    return 503 if re.search(r'[Ss]tatus(Code)?"?:? ?503\b', printed) else None
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from tests.readme import (
     named_in,
     printed_by,
 )
+from tests.starved import again_if_starved, status_in
 from tests.template import ROOT
 
 DEMO = "make demo"
@@ -175,14 +176,14 @@ def test_two_demos_in_one_clone_at_once_each_print_what_the_page_shows(tmp_path:
 @pytest.mark.container
 @pytest.mark.usefixtures("container_engine")
 def test_make_sam_local_prints_what_the_page_shows() -> None:
-    printed = typed(SAM_LOCAL)
+    printed = typed_again(SAM_LOCAL)
     assert fits(printed, printed_by(SAM_LOCAL_PAGE, SAM_LOCAL)), printed
 
 
 @pytest.mark.container
 @pytest.mark.usefixtures("container_engine")
 def test_make_sam_local_takes_any_event() -> None:
-    printed = typed(SAM_LOCAL_EVENT)
+    printed = typed_again(SAM_LOCAL_EVENT)
     assert "WebhookFunction answered with HTTP status 202" in printed
     assert re.search(r"The row of order \d+ in the table: (waiting|cancelling|cancelled)", printed), printed
 
@@ -191,13 +192,14 @@ def test_make_sam_local_takes_any_event() -> None:
 @pytest.mark.usefixtures("container_engine")
 def test_while_make_sam_api_runs_its_curl_works_and_so_does_sam_cli_alone() -> None:
     with until_ctrl_c(SAM_API) as printed:
-        *_, cancelled = [typed(curl) for curl in printed_curls(printed)]
+        *_, cancelled = [typed_again(curl) for curl in printed_curls(printed)]
         assert json.loads(cancelled)["state"] == "cancelled"
         order_no = json.loads(json.loads((ROOT / "events/api-request.json").read_text())["body"])["order_no"]
-        typed(printed_curls(printed)[0].replace(ORDER, order_no))
+        typed_again(printed_curls(printed)[0].replace(ORDER, order_no))
         (command,) = [command for command in commands(SAM_LOCAL_PAGE) if known(command) == SAM_LOCAL_INVOKE]
         sam_local = f"{command} {stand_in()}" if STAND_IN in printed else command
-        answer = json.loads(wait_for(lambda: typed(sam_local).strip()))  # SAM CLI alone gives up on a slow container
+        # SAM CLI alone gives up on a slow container.
+        answer = json.loads(wait_for(lambda: typed_again(sam_local).strip()))
         assert (answer["statusCode"], json.loads(answer["body"])["state"]) == (200, "cancelled")
 
 
@@ -241,3 +243,6 @@ def typed(command: str, folder: Path = ROOT) -> str:
     environment = users_environment(ROOT / ".tools/sam/bin")
     shell = ["bash", "-c", command]
     return subprocess.run(shell, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+typed_again = again_if_starved(typed, status_in)

@@ -6,7 +6,7 @@ from operator import attrgetter
 import pytest
 
 from feee_cancel_client.api import ApiClient
-from tests.starved import STARVED, again_if_starved, each_call_once
+from tests.starved import STARVED, again_if_starved, each_call_once, status_in, status_of
 
 
 @pytest.fixture
@@ -51,3 +51,28 @@ def test_where_a_fault_is_on_purpose_each_call_is_made_once(monkeypatch: pytest.
     with each_call_once():
         assert ApiClient.call is call
     assert ApiClient.call is not call
+
+
+def test_a_sample_event_is_sent_again_if_its_answer_is_that_of_the_api(clock: list[float]) -> None:
+    answers = [{"statusCode": 503}, {"statusCode": 200}, {"batchItemFailures": []}, None]
+
+    def invoke() -> object:
+        clock[0] += STARVED
+        return answers.pop(0)
+
+    again = again_if_starved(invoke, status_of)
+    assert [again(), again(), again()] == [{"statusCode": 200}, {"batchItemFailures": []}, None]
+
+
+@pytest.mark.parametrize(
+    ("printed", "status"),
+    [
+        ("ApiFunction answered with HTTP status 503", 503),
+        ('{"statusCode": 503, "body": "{}"}', 503),
+        ('{"title":"Service Unavailable","status":503}', 503),
+        ("ApiFunction answered with HTTP status 200", None),
+        ("5030 TRX came back", None),
+    ],
+)
+def test_what_is_printed_of_a_function_that_waited_in_vain_is_recognised(printed: str, status: int | None) -> None:
+    assert status_in(printed) == status
