@@ -9,7 +9,6 @@ _first: dict[str, tuple[str, int, str]] = {}
 """Where the first test was that was skipped for a reason."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and isinstance(report.longrepr, tuple):
         report.longrepr = _first.setdefault(report.longrepr[2], report.longrepr)

@@ -28,15 +28,15 @@ def test_in_another_container(engine):
 def test_asks_when_it_runs():
     pytest.skip("there is no engine")
 
-@pytest.mark.skipif(True, reason="there is no curl")
+@pytest.mark.skipif(True, reason="there is no curl")  # always: a skip by a condition, for the plugin to see
 def test_marked():
     pass
 
-@pytest.mark.skip("there is no curl")
+@pytest.mark.skip("there is no curl")  # the same reason by another mark
 def test_marked_always():
     pass
 
-@pytest.mark.xfail(reason="there is no engine")
+@pytest.mark.xfail(reason="there is no engine")  # pytest reports it as skipped, too: it isn't counted as one
 def test_expected_to_fail():
     assert False
 
