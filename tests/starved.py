@@ -1,21 +1,29 @@
 """Calls of a service whose emulator is starved: on a busy machine it doesn't answer a function within a second."""
 
+import json
+import os
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import unwrap
+from tempfile import TemporaryFile
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
 from feee_cancel.bootstrap.session import _CONFIG
 from feee_cancel_client.api import ApiClient
+from local.errors import LocalError
 
 _OPTIONS: Any = _CONFIG  # they have no types
 STARVED: float = _OPTIONS.read_timeout * _OPTIONS.retries["total_max_attempts"]
 """Seconds that a function has waited at least if no attempt to reach a table or a secret was answered."""
+_TIMED_OUT = re.compile(rb"\b(?:Read|Connect)TimeoutError\b")
+"""How a function's log names a call of AWS, or of feee.io, that wasn't answered in time."""
+_STDERR = 2
 _TIMES = 5
 
 P = ParamSpec("P")
@@ -42,14 +50,54 @@ def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) ->
     return again
 
 
-def status_of(answer: Any) -> int | None:
-    """The HTTP status in a function's answer; None if it wasn't asked through the API."""
-    return answer.get("statusCode") if isinstance(answer, dict) else None
+def again_if_timed_out(call: Callable[P, T]) -> Callable[P, T]:
+    """The call of SAM CLI, made again, and said so, while its function logs a timeout: whatever came of it.
+
+    It is 503 for a request, a failed item for a batch, an error for a schedule. How long the call took doesn't tell:
+    most of it is the start of a container.
+    """
+
+    @wraps(call)
+    def again(*args: P.args, **named: P.kwargs) -> T:
+        for number in range(1, _TIMES):
+            came: object
+            try:
+                with _stderr() as log:
+                    came = answer = call(*args, **named)
+            except (LocalError, subprocess.CalledProcessError) as error:
+                if not _TIMED_OUT.search(log):
+                    raise
+                came = error
+            else:
+                if not _TIMED_OUT.search(log):
+                    return answer
+            print(f"call {number} met a timeout: {came}")
+        return call(*args, **named)
+
+    return again
+
+
+@contextmanager
+def _stderr() -> Iterator[bytearray]:
+    """What this process, and what it starts, writes to stderr; it is there when the block ends, and shown then."""
+    stderr, log = os.dup(_STDERR), bytearray()
+    with TemporaryFile() as file:
+        os.dup2(file.fileno(), _STDERR)
+        try:
+            yield log
+        finally:
+            os.dup2(stderr, _STDERR)
+            file.seek(0)
+            log += file.read()
+            with os.fdopen(stderr, "wb") as shown:
+                shown.write(log)
 
 
 def status_in(printed: str) -> int | None:
-    """503 if an answer with that status is printed, in words or as JSON."""
-    return 503 if re.search(r'[Ss]tatus(Code)?"?:? ?503\b', printed) else None
+    """The status in the problem details (RFC 9457) that a curl printed."""
+    body = json.loads(printed)
+    status = body.get("status")
+    return status if "type" in body else None
 
 
 @contextmanager

@@ -6,13 +6,11 @@ from operator import attrgetter
 import pytest
 
 from feee_cancel_client.api import ApiClient
-from local.containers import Containers
-from tests.starved import again_if_starved, status_of
+from tests.starved import again_if_starved
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _calls_are_made_again_if_starved() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ApiClient, "call", again_if_starved(ApiClient.call, attrgetter("status")))
-        patched.setattr(Containers, "invoke", again_if_starved(Containers.invoke, status_of))
         yield

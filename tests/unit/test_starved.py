@@ -1,12 +1,16 @@
 """Only a function that waited in vain is called again."""
 
+import os
+import subprocess
+import sys
 import time
 from operator import attrgetter
 
 import pytest
 
 from feee_cancel_client.api import ApiClient
-from tests.starved import STARVED, again_if_starved, each_call_once, status_in, status_of
+from local.errors import LocalError
+from tests.starved import STARVED, again_if_starved, again_if_timed_out, each_call_once, status_in
 
 
 @pytest.fixture
@@ -53,26 +57,65 @@ def test_where_a_fault_is_on_purpose_each_call_is_made_once(monkeypatch: pytest.
     assert ApiClient.call is not call
 
 
-def test_a_sample_event_is_sent_again_if_its_answer_is_that_of_the_api(clock: list[float]) -> None:
-    answers = [{"statusCode": 503}, {"statusCode": 200}, {"batchItemFailures": []}, None]
+TIMED_OUT = b'{"message": "the request couldn\'t be accepted", "exception_name": "ReadTimeoutError"}\n'
+REFUSED = b'{"message": "the request couldn\'t be accepted", "exception_name": "AccessDeniedException"}\n'
+REPORT = b"REPORT RequestId: 1\tDuration: 6000 ms\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "calls"),
+    [
+        ((TIMED_OUT, {"statusCode": 503}), 2),
+        ((TIMED_OUT, {"batchItemFailures": [{"itemIdentifier": "1"}]}), 2),
+        ((TIMED_OUT, LocalError("ScheduleFunction failed")), 2),
+        ((TIMED_OUT, subprocess.CalledProcessError(2, "make")), 2),
+        ((TIMED_OUT.replace(b"Read", b"Connect"), {"statusCode": 503}), 2),
+        ((REFUSED + REPORT, {"statusCode": 503}), 1),
+        ((REPORT, {"statusCode": 200}), 1),
+    ],
+)
+def test_a_sample_event_is_sent_again_only_if_its_function_logs_a_timeout(
+    clock: list[float], capfd: pytest.CaptureFixture[str], first: tuple[bytes, object], calls: int
+) -> None:
+    outcomes = [(b"", {"statusCode": 200}), first]
 
     def invoke() -> object:
-        clock[0] += STARVED
-        return answers.pop(0)
+        clock[0] += 9 * STARVED
+        log, outcome = outcomes.pop()
+        subprocess.run([sys.executable, "-c", "import os, sys; os.write(2, sys.argv[1].encode())", log], check=True)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    again = again_if_starved(invoke, status_of)
-    assert [again(), again(), again()] == [{"statusCode": 200}, {"batchItemFailures": []}, None]
+    answer = again_if_timed_out(invoke)()
+    assert len(outcomes) == 2 - calls
+    assert answer == ({"statusCode": 200} if calls == 2 else first[1])
+    shown = capfd.readouterr()
+    assert shown.err == first[0].decode(), "no log is hidden"
+    assert (str(first[1]) in shown.out) == (calls == 2), "no answer is hidden"
+
+
+@pytest.mark.parametrize(("log", "calls"), [(REFUSED, 1), (TIMED_OUT, 5)])
+def test_a_sample_event_that_fails_remains_failed(log: bytes, calls: int) -> None:
+    made = 0
+
+    def invoke() -> None:
+        nonlocal made
+        made += 1
+        os.write(2, log)
+        raise LocalError(f"attempt {made}")
+
+    with pytest.raises(LocalError, match=f"attempt {calls}"):
+        again_if_timed_out(invoke)()
 
 
 @pytest.mark.parametrize(
     ("printed", "status"),
     [
-        ("ApiFunction answered with HTTP status 503", 503),
-        ('{"statusCode": 503, "body": "{}"}', 503),
-        ('{"title":"Service Unavailable","status":503}', 503),
-        ("ApiFunction answered with HTTP status 200", None),
-        ("5030 TRX came back", None),
+        ('{"type":"urn:feee-cancel:problem:unavailable","title":"Service Unavailable","status":503}', 503),
+        ('{"type":"urn:feee-cancel:problem:not-found","detail":"status: 503","status":404}', 404),
+        ('{"order_no":"503","status":503}', None),
     ],
 )
-def test_what_is_printed_of_a_function_that_waited_in_vain_is_recognised(printed: str, status: int | None) -> None:
+def test_the_status_that_a_curl_prints_is_that_of_problem_details(printed: str, status: int | None) -> None:
     assert status_in(printed) == status
