@@ -21,8 +21,8 @@ from local.errors import LocalError
 _OPTIONS: Any = _CONFIG  # they have no types
 STARVED: float = _OPTIONS.read_timeout * _OPTIONS.retries["total_max_attempts"]
 """Seconds that a function has waited at least if no attempt to reach a table or a secret was answered."""
-_TIMED_OUT = re.compile(rb"\b(?:Read|Connect)TimeoutError\b")
-"""How a function's log names a call of AWS, or of feee.io, that wasn't answered in time."""
+_TIMED_OUT = re.compile(rb"\b(?:Read|Connect)TimeoutError\b|the drain couldn't be woken")
+"""How a function's log says that AWS didn't answer it in time."""
 _STDERR = 2
 _TIMES = 5
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) -> Callable[P, T]:
     """The call, made again, and said so, while it is answered 503 after so long: the service says that it may be.
 
-    A batch isn't: it is answered 202, and the row that couldn't be reached is refused in it.
+    A batch isn't: it is answered 202, and what became of the order that couldn't be written is unknown.
     """
 
     @wraps(call)
@@ -51,27 +51,27 @@ def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) ->
 
 
 def again_if_timed_out(call: Callable[P, T]) -> Callable[P, T]:
-    """The call of SAM CLI, made again, and said so, while its function logs a timeout: whatever came of it.
+    """The call of SAM CLI, made again, and said so, if its function logs a timeout, whatever came of it: four times at most.
 
-    It is 503 for a request, a failed item for a batch, an error for a schedule. How long the call took doesn't tell:
-    most of it is the start of a container.
+    A request is then answered 503, a batch has unknown orders, a schedule ends with an error. How long the call took
+    doesn't tell: most of it is the start of a container.
     """
 
     @wraps(call)
     def again(*args: P.args, **named: P.kwargs) -> T:
         for number in range(1, _TIMES):
-            came: object
+            outcome: object
             try:
                 with _stderr() as log:
-                    came = answer = call(*args, **named)
+                    outcome = answer = call(*args, **named)
             except (LocalError, subprocess.CalledProcessError) as error:
                 if not _TIMED_OUT.search(log):
                     raise
-                came = error
+                outcome = error
             else:
                 if not _TIMED_OUT.search(log):
                     return answer
-            print(f"call {number} met a timeout: {came}")
+            print(f"call {number} met a timeout: {outcome}")
         return call(*args, **named)
 
     return again
@@ -79,7 +79,7 @@ def again_if_timed_out(call: Callable[P, T]) -> Callable[P, T]:
 
 @contextmanager
 def _stderr() -> Iterator[bytearray]:
-    """What this process, and what it starts, writes to stderr; it is there when the block ends, and shown then."""
+    """What this process's children write to their stderr. It is there when the block ends, and shown then."""
     stderr, log = os.dup(_STDERR), bytearray()
     with TemporaryFile() as file:
         os.dup2(file.fileno(), _STDERR)
