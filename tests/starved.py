@@ -51,7 +51,7 @@ def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) ->
 
 
 def again_if_timed_out(call: Callable[P, T]) -> Callable[P, T]:
-    """The call of SAM CLI, made again, and said so, if its function logs a timeout, whatever came of it: four times at most.
+    """The call of SAM CLI, made again, and said so, while its function logs a timeout, but four times at most.
 
     A request is then answered 503, a batch has unknown orders, a schedule ends with an error. How long the call took
     doesn't tell: most of it is the start of a container.
