@@ -14,7 +14,7 @@ from uuid import uuid4
 
 _LOOP = 'set -o pipefail; while IFS= read -r -d "" -u {0} line; do eval "$line" {0}<&-; echo "{1} $?"; done'
 _QUESTION = re.compile(r"(\]:|\[y/N\]|shown\):) ?(\x1b\[[0-9;]*m)*$")
-_PATIENCE_SECONDS = 300
+_PATIENCE_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)

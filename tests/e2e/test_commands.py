@@ -83,8 +83,8 @@ def test_an_order_is_watched_until_it_is_cancelled(
     stack: LocalStack, command: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order_no = order(stack)
-    assert command("cancel", order_no, "--not-before", "+3s").exit is Exit.PENDING
-    watched = command("watch", order_no, "--timeout", "60")
+    assert command("cancel", order_no, "--not-before", "+20s").exit is Exit.PENDING
+    watched = command("watch", order_no, "--timeout", "120")
     assert (watched.exit, watched.document["state"]) == (Exit.DONE, "cancelled")
     told = capsys.readouterr().out
     assert f"{order_no} is waiting: for the time that was asked for." in told
