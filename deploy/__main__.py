@@ -25,6 +25,7 @@ from deploy.state import DeployedStack
 from deploy.wanted import Wanted, wanted
 from local.build import ROOT, build
 from local.errors import LocalError
+from local.task import end_at_signals
 
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5})
 _INTERRUPTED = (
@@ -80,8 +81,9 @@ def shown(console: Console) -> Callable[[Words], None]:
 
 
 def main(do: Callable[[Wanted, Console], None] = deploy) -> int:
-    """The exit status; trouble is words on stderr, never a traceback."""
+    """The exit status; trouble is words on stderr, never a traceback. SIGTERM and SIGHUP are as Ctrl-C."""
     tolerate_any_text()
+    end_at_signals()
     try:
         do(_with_a_region(wanted(os.environ)), Console())
     except (*EXPECTED, LocalError, subprocess.SubprocessError) as error:

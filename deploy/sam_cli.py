@@ -3,7 +3,8 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,19 @@ def deploy(wanted: Wanted, template: Path, region: str, cloudformation: Any, sho
         raise TroubleError(said)
 
 
-def _started(command: list[str], log: Any, folder: str) -> "subprocess.Popen[bytes]":
-    """With a temporary folder of its own: SAM CLI leaves one there for each archive."""
+@contextmanager
+def _started(command: list[str], log: Any, folder: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """With a temporary folder of its own: SAM CLI leaves one there for each archive. Ended if this is broken off."""
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "TMPDIR": folder}
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-    )
+    ) as process:
+        try:
+            yield process
+        except KeyboardInterrupt:
+            process.terminate()  # a SIGTERM to this process alone doesn't reach it
+            process.wait()
+            raise
 
 
 def _rest(process: "subprocess.Popen[bytes]", seconds: float) -> None:

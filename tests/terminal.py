@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -15,6 +15,7 @@ from uuid import uuid4
 _LOOP = 'set -o pipefail; while IFS= read -r -d "" -u {0} line; do eval "$line" {0}<&-; echo "{1} $?"; done'
 _QUESTION = re.compile(r"(\]:|\[y/N\]|shown\):) ?(\x1b\[[0-9;]*m)*$")
 _PATIENCE_SECONDS = 900
+_CLEANING_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Terminal:
 
 @contextmanager
 def terminal(folder: Path, environment: Mapping[str, str]) -> Iterator[Terminal]:
-    """A terminal in this folder; what still runs in it is killed at the end."""
+    """A terminal in this folder. At the end it is closed, and what doesn't end at that is killed."""
     screen, inside = os.openpty()
     read, write = os.pipe()
     done = f"done {uuid4()}"
@@ -67,6 +68,18 @@ def terminal(folder: Path, environment: Mapping[str, str]) -> Iterator[Terminal]
         try:
             yield Terminal(screen, write, done)
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            _close(process)
             os.close(write)
             os.close(screen)
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    """SIGHUP, so that a command can clean up; SIGKILL for what goes on after that."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGHUP)
+        give_up_at = time.monotonic() + _CLEANING_SECONDS
+        while time.monotonic() < give_up_at:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)

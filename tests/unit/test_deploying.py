@@ -4,7 +4,9 @@ import io
 import json
 import os
 import shlex
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ from deploy.wanted import Wanted, known_parameters, wanted
 from local.errors import LocalError
 from tests.cli import FakeApi, client_error
 from tests.template import TEMPLATE
+from tests.unit.conftest import SIGNALS
 
 OUTPUTS = [{"OutputKey": "FeeeKeySecretArn", "OutputValue": "arn:key"}]
 ID = "arn:stack"
@@ -323,6 +326,37 @@ def test_where_sam_fails_the_cause_is_said_and_where_the_rest_is(here: Path, scr
     first, *found, last = said(trouble.value).splitlines()
     assert (first, last) == ("The deployment failed. The cause:", "All that was said: deploy.log")
     assert [line.startswith(words) for line, words in zip(found, cause, strict=True)] == [True] * len(cause)
+
+
+class ClosedTerminal(FakeCloudFormation):
+    """As soon as SAM CLI runs, whoever started the deployment is sent this signal."""
+
+    def __init__(self, number: signal.Signals, runs: Path) -> None:
+        super().__init__(["CREATE_IN_PROGRESS"])
+        self._number, self._runs = number, runs
+
+    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
+        if self._runs.exists():
+            signal.raise_signal(self._number)
+        yield {"StackEvents": []}
+
+
+@pytest.mark.usefixtures("signals_as_before")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_sam_cli_too_and_nothing_of_it_is_left(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """Such as that of a terminal that is closed, or of a CI job that is cancelled."""
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_DFL)
+    temporary, runs = here / "tmp", here / "runs"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    script = f"trap 'rm {runs}; exit' TERM; touch $TMPDIR/archive {runs}; while :; do sleep 0.1; done"
+    status = main(lambda *_: sam_deploys(here, script, ClosedTerminal(number, runs)))
+    assert status is Exit.INTERRUPTED
+    assert "What CloudFormation has begun goes on by itself" in capsys.readouterr().err
+    assert (list(temporary.iterdir()), runs.exists()) == ([], False)
 
 
 def test_what_is_wanted_has_defaults() -> None:

@@ -8,18 +8,15 @@ import pytest
 
 from local.errors import LocalError
 from local.task import task
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from tests.unit.conftest import SIGNALS
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    handlers, environment = {number: signal.getsignal(number) for number in SIGNALS}, dict(os.environ)
+def _as_before(signals_as_before: None) -> Iterator[None]:
+    environment = dict(os.environ)
     yield
     os.environ.clear()
     os.environ.update(environment)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("serves", [False, True])
