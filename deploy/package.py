@@ -16,6 +16,7 @@ from cli.outcome import Exit, TroubleError
 from deploy.notices import bundled, notices
 from local.build import ROOT, build
 from local.errors import LocalError
+from local.task import end_at_signals
 
 _SBOM = ROOT / ".tools/sbom/bin/cyclonedx-py"
 _ARTIFACT = re.compile(r"^( +(?:CodeUri|ContentUri): )(\w+)$", re.MULTILINE)
@@ -88,7 +89,8 @@ def _write_sbom(to: Path) -> None:
 
 
 def main() -> int:
-    """The exit status."""
+    """The exit status. SIGTERM and SIGHUP are as Ctrl-C."""
+    end_at_signals()
     to = ROOT / "dist" / f"feee-cancel-{version()}"
     try:
         package(build().parent, to)

@@ -6,13 +6,14 @@ It is apart from `.aws-sam`, which is for the user's own `sam build`. Nobody eve
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
 from local.errors import LocalError, run
 from local.lock import alone
+from local.task import task
 
 ROOT = Path(__file__).parents[1]
 SAM = ROOT / ".tools/sam/bin/sam"
@@ -43,7 +44,11 @@ def build() -> Path:
 def sam_build(folder: Path) -> None:
     """`sam build` into this folder, which is emptied first. Raises LocalError."""
     environment = {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
-    run([str(SAM), "build", "--build-dir", str(folder)], cwd=ROOT, env=environment)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Ended in the middle, it leaves a copy of the sources there; the next build removes what nobody could (_make).
+    with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent, ignore_cleanup_errors=True) as temporary:
+        command = [str(SAM), "build", "--build-dir", str(folder)]
+        run(command, cwd=ROOT, env=environment | {"TMPDIR": temporary})
 
 
 @cache
@@ -90,7 +95,5 @@ def _files(path: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    try:
+    with task():
         print(f"Built: {build().parent.relative_to(ROOT)}")
-    except (LocalError, subprocess.SubprocessError) as error:
-        sys.exit(str(error))

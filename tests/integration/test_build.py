@@ -49,7 +49,8 @@ def builds(checkout: Path, at_once: int = 1) -> list[str]:
         for _ in range(at_once)
     ]
     said = [b"".join(process.communicate()).decode() for process in processes]
-    return [next(line for line in lines.splitlines() if not line.startswith(("warning", "Waiting"))) for lines in said]
+    beside = ("warning", "Waiting")
+    return [next(line for line in lines.split("\n") if line and not line.startswith(beside)) for lines in said]
 
 
 def calls(checkout: Path) -> int:
@@ -137,6 +138,21 @@ def test_what_a_killed_build_still_writes_is_in_no_other_build(checkout: Path) -
     uses(checkout, fails=f"touch {checkout}/begun; {waits('strayed')}".format(checkout=checkout))
     built = checkout / builds(checkout)[0].removeprefix("Built: ")
     assert {path.name for path in built.iterdir()} == {"template.yaml"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_build_that_a_signal_ends_leaves_nothing_of_its_own_or_of_sam_cli(
+    checkout: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C, a cancelled job, a terminal that is closed. SAM CLI copies the sources to the temporary folder."""
+    (tmp_path / "tmp").mkdir()
+    uses(checkout, fails=f"mktemp -d; echo $$ >{checkout}/sam; kill -{number} $PPID; exec sleep 600")
+    command, environment = [sys.executable, "-m", "local.build"], {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    ended = subprocess.run(command, cwd=checkout, env=environment, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "Interrupted; everything was stopped.")
+    assert [*(tmp_path / "tmp").iterdir(), *(checkout / ".local/builds").iterdir()] == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((checkout / "sam").read_text()), 0)
 
 
 def waits(file: str) -> str:
