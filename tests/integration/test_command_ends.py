@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +19,7 @@ from flask import Flask, Response, request
 from cli.__main__ import main
 from cli.outcome import Exit
 from local.simulator.listener import Listener, listening
+from tests.e2e.waiting import PATIENCE
 from tests.template import ROOT
 
 
@@ -418,12 +418,12 @@ def test_a_stream_may_be_closed_or_its_disk_full(tmp_path: Path) -> None:
 def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
     app = Flask(__name__)
 
-    asked = Event()
+    asked, over = Event(), Event()
 
     @app.post("/")
     def slow() -> str:
         asked.set()
-        time.sleep(3)
+        over.wait()
         return ""
 
     listener = Listener(app)
@@ -439,7 +439,10 @@ def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
             text=True,
             preexec_fn=heeding,  # noqa: PLW1509 - it calls nothing that another thread may hold
         ) as it:
-            assert asked.wait(30)
-            it.send_signal(signal.SIGINT)
-            assert it.stderr is not None
-            assert (it.wait(30), it.stderr.read()) == (130, "Interrupted.\n")
+            try:
+                assert asked.wait(PATIENCE)
+                it.send_signal(signal.SIGINT)
+                assert it.stderr is not None
+                assert (it.wait(PATIENCE), it.stderr.read()) == (130, "Interrupted.\n")
+            finally:
+                over.set()
