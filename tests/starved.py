@@ -21,7 +21,9 @@ from local.errors import LocalError
 _OPTIONS: Any = _CONFIG  # they have no types
 STARVED: float = _OPTIONS.read_timeout * _OPTIONS.retries["total_max_attempts"]
 """Seconds that a function has waited at least if no attempt to reach a table or a secret was answered."""
-_TIMED_OUT = re.compile(rb"\b(?:Read|Connect)TimeoutError\b|the drain couldn't be woken|timed out after \d+ seconds")
+_TIMED_OUT = re.compile(
+    rb"\b(?:Read|Connect)TimeoutError\b|couldn't be woken[^\n]*TableUnavailableError|timed out after \d+ seconds"
+)
 """How a function's log says that AWS didn't answer it in time, or SAM CLI that the function's own time ran out."""
 _STDERR = 2
 _TIMES = 5

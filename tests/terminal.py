@@ -47,6 +47,11 @@ class Terminal:
         return seen[: ended.start()].rstrip("\n")
 
 
+def heeds_hangup() -> None:
+    """SIGHUP ends what is started, as in any terminal, though the tests may have been started with nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def terminal(folder: Path, environment: Mapping[str, str]) -> Iterator[Terminal]:
     """A terminal in this folder. At the end it is closed, and what doesn't end at that is killed."""
@@ -62,6 +67,7 @@ def terminal(folder: Path, environment: Mapping[str, str]) -> Iterator[Terminal]
         stderr=inside,
         pass_fds=[read],
         start_new_session=True,
+        preexec_fn=heeds_hangup,  # noqa: PLW1509 - it calls nothing that another thread may hold
     ) as process:
         os.close(inside)
         os.close(read)

@@ -37,7 +37,7 @@ def test_it_goes_on_where_it_was_interrupted(user: User, tmp_path: Path) -> None
     with ThreadPoolExecutor(1) as another:
         interrupted = another.submit(interrupt, user, process)
         user.types(
-            f"""! bash -c 'echo $$ >"{process}"; exec timeout --foreground -s INT 600 make deploy {parameters}'"""
+            f"""! bash -c 'echo $$ >"{process}"; exec timeout --foreground -s INT 3600 make deploy {parameters}'"""
         )
     interrupted.result()
     seen = user.types(f"make deploy {parameters} </dev/null")
@@ -56,7 +56,7 @@ def interrupt(user: User, process: Path) -> None:
             return str(error)
         return str(stack["StackStatus"])
 
-    wait_for(status, lambda status: "IN_PROGRESS" in status, interval=0.1)
+    wait_for(status, lambda status: "IN_PROGRESS" in status, seconds=900, interval=0.1)  # it builds first
     os.kill(int(process.read_text()), signal.SIGALRM)
 
 

@@ -141,7 +141,7 @@ def test_an_order_that_is_placed_is_cancelled_unless_it_is_filled_by_then(stack:
     shell.types(block)
     client = stack.simulator.client
     rests, filled = client.create_order(age=600).order_no, client.create_order(age=600, steps=[(1, 5)]).order_no
-    at = int(time.time()) + 4
+    at = int(time.time()) + 20
     entries = [
         {
             "Source": "my.shop",

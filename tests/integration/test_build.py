@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.template import ROOT
+from tests.terminal import heeds_hangup
 
 SAM = """#!/bin/sh
 # In the place of SAM CLI: notes that it was called, and takes its time.
@@ -148,7 +149,15 @@ def test_a_build_that_a_signal_ends_leaves_nothing_of_its_own_or_of_sam_cli(
     (tmp_path / "tmp").mkdir()
     uses(checkout, fails=f"mktemp -d; echo $$ >{checkout}/sam; kill -{number} $PPID; exec sleep 600")
     command, environment = [sys.executable, "-m", "local.build"], {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    ended = subprocess.run(command, cwd=checkout, env=environment, check=False, capture_output=True, text=True)
+    ended = subprocess.run(
+        command,
+        cwd=checkout,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        preexec_fn=heeds_hangup,
+    )
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "Interrupted; everything was stopped.")
     assert [*(tmp_path / "tmp").iterdir(), *(checkout / ".local/builds").iterdir()] == []
     with pytest.raises(ProcessLookupError):

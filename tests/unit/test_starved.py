@@ -78,6 +78,7 @@ REPORT = b"REPORT RequestId: 1\tDuration: 6000 ms\n"
         ((TIMED_OUT, {"statusCode": 202}), 2),
         ((b"Function 'WebhookFunction' timed out after 10 seconds\n", LocalError("gave no answer")), 2),
         ((ASLEEP, {"statusCode": 202}), 2),
+        ((ASLEEP.replace(b"TableUnavailableError", b"ClientError"), {"statusCode": 202}), 1),
         ((REFUSED + REPORT, {"statusCode": 503}), 1),
         ((REPORT, {"statusCode": 200}), 1),
     ],
