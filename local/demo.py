@@ -28,12 +28,13 @@ _PATIENCE_SECONDS = 180  # the drain comes every minute, and an emulator on a bu
 class Outcome:
     """The order that a journey was about, the answers to what was asked, and how it stands now.
 
-    `seconds` is how long it took to settle by itself, if it did.
+    `calls` is how often feee.io was called for it until now, `seconds` how long it took to settle by itself, if it did.
     """
 
     order_no: str
     answers: list[ApiAnswer]
     now: ApiAnswer
+    calls: int
     seconds: float | None = None
 
 
@@ -65,15 +66,15 @@ def feee_down(stack: LocalStack) -> Outcome:
 
 
 def unknown_order(stack: LocalStack) -> Outcome:
-    return _answered("2304170329503866885309", [stack.api.cancel("2304170329503866885309")])
+    return _answered(stack, "2304170329503866885309", [stack.api.cancel("2304170329503866885309")])
 
 
 def no_order_number(stack: LocalStack) -> Outcome:
-    return _answered("23041703295x", [stack.api.cancel("23041703295x")])
+    return _answered(stack, "23041703295x", [stack.api.cancel("23041703295x")])
 
 
 def soon_eligible(stack: LocalStack) -> Outcome:
-    return _ask(stack, age=297)
+    return _ask(stack, age=285)
 
 
 def refund_later(stack: LocalStack) -> Outcome:
@@ -90,25 +91,25 @@ def crash(stack: LocalStack) -> Outcome:
         while not (feee.requests(order_no) or asked.done()):
             time.sleep(0.1)
         stack.kill(stack.outputs["ApiFunctionName"])
-        return _answered(order_no, [asked.result()])
+        return _answered(stack, order_no, [asked.result()])
 
 
 def taken_back(stack: LocalStack) -> Outcome:
     order = stack.simulator.client.create_order(age=600)
     asked = stack.api.cancel(order.order_no, not_before=int(time.time()) + 3600)
-    return _answered(order.order_no, [asked, stack.api.withdraw(order.order_no)])
+    return _answered(stack, order.order_no, [asked, stack.api.withdraw(order.order_no)])
 
 
 def by_webhook(stack: LocalStack) -> Outcome:
     """Signed with a secret, without AWS credentials."""
     order = stack.simulator.client.create_order(age=600)
     body = json.dumps({"order_no": order.order_no})
-    return _answered(order.order_no, [stack.api.webhook(body, signed(body))])
+    return _answered(stack, order.order_no, [stack.api.webhook(body, signed(body))])
 
 
 def in_a_batch(stack: LocalStack) -> Outcome:
     order_nos = [stack.simulator.client.create_order(age=600).order_no for _ in range(3)]
-    return _answered(order_nos[-1], [stack.api.batch(order_nos)])
+    return _answered(stack, order_nos[-1], [stack.api.batch(order_nos)])
 
 
 AT_ONCE: dict[str, Journey] = {
@@ -124,7 +125,7 @@ AT_ONCE: dict[str, Journey] = {
 BY_ITSELF: dict[str, Journey] = {
     "by signed webhook": by_webhook,
     "in a batch of three": in_a_batch,
-    "eligible in 8 seconds": soon_eligible,
+    "eligible in 20 s": soon_eligible,
     "refund shows later": refund_later,
     "feee.io answers 503": feee_down,
     "function crashes": crash,
@@ -147,18 +148,22 @@ def _ask(  # noqa: PLR0913 - each with a default that most journeys leave
     order = feee.create_order(age=age, status=status, refund=refund, refund_after=refund_after)
     if misbehaviour:
         feee.misbehave(misbehaviour, order_no=order.order_no, times=calls, acts=acts)
-    return _answered(order.order_no, [stack.api.cancel(order.order_no) for _ in range(times)])
+    return _answered(stack, order.order_no, [stack.api.cancel(order.order_no) for _ in range(times)])
 
 
-def _answered(order_no: str, answers: list[ApiAnswer]) -> Outcome:
-    return Outcome(order_no, answers, answers[-1])
+def _answered(stack: LocalStack, order_no: str, answers: list[ApiAnswer]) -> Outcome:
+    return Outcome(order_no, answers, answers[-1], _calls(stack, order_no))
+
+
+def _calls(stack: LocalStack, order_no: str) -> int:
+    return len(stack.simulator.client.requests(order_no))
 
 
 def play(stack: LocalStack, console: Console) -> None:
     """Play the journeys, tell them as a table, and show the event that one of them ended with."""
     with settled_events(stack) as events:
         outcomes = _played(stack, console)
-        console.print(_table(stack, outcomes))
+        console.print(_table(outcomes))
         order_no = outcomes["by signed webhook"].order_no
         console.print(
             "\nOn EventBridge, for the order that came by webhook, as for each that is final:", highlight=False
@@ -187,7 +192,7 @@ def _played(stack: LocalStack, console: Console) -> dict[str, Outcome]:
     return outcomes
 
 
-def _table(stack: LocalStack, outcomes: dict[str, Outcome]) -> Table:
+def _table(outcomes: dict[str, Outcome]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.caption = "Calls: requests to feee.io. Refund: in TRX."
     for heading in ("Order", "HTTP", "State", "Why, next step in"):
@@ -195,7 +200,7 @@ def _table(stack: LocalStack, outcomes: dict[str, Outcome]) -> Table:
     for heading in ("Calls", "Refund"):
         table.add_column(heading, justify="right")
     for title in AT_ONCE | BY_ITSELF:
-        table.add_row(title, *(Text(visible(cell)) for cell in _cells(stack, outcomes[title])))
+        table.add_row(title, *(Text(visible(cell)) for cell in _cells(outcomes[title])))
     return table
 
 
@@ -205,17 +210,16 @@ def _settled(stack: LocalStack, outcome: Outcome, give_up_at: float) -> Outcome:
         now = stack.api.get(outcome.order_no)
         if now.body.get("state") in _FINAL:
             seconds = now.body["settled_at"] - now.body["requested_at"]
-            return replace(outcome, now=now, seconds=seconds)
+            return replace(outcome, now=now, calls=_calls(stack, outcome.order_no), seconds=seconds)
         time.sleep(0.5)
     raise LocalError(f"order {outcome.order_no} isn't settled after {_PATIENCE_SECONDS} s: {outcome.now.body}")
 
 
-def _cells(stack: LocalStack, outcome: Outcome) -> tuple[str, ...]:
+def _cells(outcome: Outcome) -> tuple[str, ...]:
     cancellation = outcome.now.body.get("cancellation", outcome.now.body)
     statuses = ", ".join(str(answer.status) for answer in outcome.answers)
-    calls = len(stack.simulator.client.requests(outcome.order_no))
     refund = str(cancellation.get("refund_amount") or "-")
-    return statuses, cancellation.get("state", "-"), _why(outcome), str(calls), refund
+    return statuses, cancellation.get("state", "-"), _why(outcome), str(outcome.calls), refund
 
 
 def _why(outcome: Outcome) -> str:

@@ -37,7 +37,7 @@ class SimulatorClient:
     def __init__(self, url: str, secret: str, *, ca_certs: str | None = None) -> None:
         self._control = f"{url.removesuffix('/open')}/control"
         headers = {"Authorization": f"Bearer {secret}"}
-        self._http = urllib3.PoolManager(retries=False, timeout=5.0, maxsize=4, ca_certs=ca_certs, headers=headers)
+        self._http = urllib3.PoolManager(retries=False, timeout=60.0, maxsize=4, ca_certs=ca_certs, headers=headers)
 
     def create_order(
         self,

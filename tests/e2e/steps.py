@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from local.stack import KEY
+from tests.e2e.curls import row_of_the_users
 from tests.e2e.user import ORDER, TOMORROW, User
 from tests.e2e.waiting import wait_for
 from tests.template import TEMPLATE
@@ -47,8 +48,7 @@ def sets_an_output(user: User, command: str) -> None:
 
 
 def cancels(user: User, command: str) -> None:
-    user.has_an_order()
-    answer = json.loads(user.follows(command))
+    answer = row_of_the_users(user, lambda: user.follows(command))
     assert (answer["order_no"], answer["state"], answer["refund_amount"]) == (ORDER, "cancelled", 3.92)
     user.sees_it_cancelled("arn:aws:iam:")
 

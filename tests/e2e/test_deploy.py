@@ -1,6 +1,5 @@
 """`make deploy` and `make undeploy`, typed in a terminal, with the emulator as the AWS account."""
 
-import json
 import os
 import re
 import signal
@@ -12,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.stack import KEY
+from tests.e2e.curls import row_of_the_users
 from tests.e2e.user import ORDER, User, somebody
 from tests.e2e.waiting import wait_for
 
@@ -75,9 +75,8 @@ def test_from_a_clone_to_a_cancellation_and_back(user: User) -> None:
     user.has_deployed({**there, "ApiUrl": url})
     assert user.secret("FeeeKeySecretArn") == {"key": KEY}
 
-    user.has_an_order()
     (curl,) = re.findall(r"^  (curl (?:.*\\\n)*.*)$", seen, re.MULTILINE)
-    answer = json.loads(user.types(curl.replace("2304170329503866885309", ORDER)))
+    answer = row_of_the_users(user, lambda: user.types(curl.replace("2304170329503866885309", ORDER)))
     assert (answer["order_no"], answer["state"]) == (ORDER, "cancelled")
 
     again = user.types("make deploy")

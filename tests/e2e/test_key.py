@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from feee_cancel_client.api import ApiAnswer
 from local.metrics import emitted
 from local.stack import KEY, LocalStack
 from tests.e2e.restored import put_back, renew
@@ -52,9 +53,9 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
     waiting = [] if overlap else ask_with_a_wrong_key(stack)
     orders = [feee.create_order(age=743).order_no for _ in range(REQUESTS)]
 
-    def _ask(place: int) -> int:
+    def _ask(place: int) -> ApiAnswer:
         time.sleep(max(0, started + place * SECONDS / REQUESTS - time.monotonic()))
-        return stack.api.cancel(orders[place]).status
+        return stack.api.cancel(orders[place])
 
     def _replace() -> None:
         if overlap:
@@ -69,12 +70,12 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
     replacing = threading.Timer(SECONDS / 3, _replace)
     replacing.start()
     with ThreadPoolExecutor(4) as pool:
-        statuses = list(pool.map(_ask, range(REQUESTS)))
+        answers = list(pool.map(_ask, range(REQUESTS)))
     replacing.join()
     if overlap:
         feee.set_key(next_key)  # the old one is deleted at feee.io
-    assert set(statuses) <= {200, 202}
-    assert statuses.count(202) == 0 if overlap else statuses.count(202) > 0
+    assert {answer.status for answer in answers} <= {200, 202}
+    assert any(answer.body["state_reason"] == "misconfigured" for answer in answers) == (not overlap)
     wait_for(
         lambda: Counter(feee.order(order_no).accepted_cancels for order_no in orders + waiting),
         lambda cancels: set(cancels) == {1},

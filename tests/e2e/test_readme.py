@@ -151,9 +151,10 @@ def test_make_local_stays_its_curl_works_and_make_docs_shows_the_reference(tmp_p
     build()
     shutil.copytree(BUILDS, folder / BUILDS.relative_to(ROOT))
     with until_ctrl_c(LOCAL, folder) as printed:
-        *_, cancelled = [typed(curl, folder) for curl in printed_curls(printed)]
-        assert json.loads(cancelled)["state"] == "cancelled"
-        assert json.loads(cancelled)["order_no"] in typed("./feee-cancel list --local", folder)
+        make_order, cancel = printed_curls(printed)
+        row = row_cancelled(make_order, cancel, lambda curl: typed(curl, folder))
+        assert row["state"] == "cancelled"
+        assert row["order_no"] in typed("./feee-cancel list --local", folder)
         with until_ctrl_c(DOCS, folder) as shown, urllib3.PoolManager() as pool:
             page = pool.request("GET", re.findall(r"http://\S+", shown)[0])
             assert b"swagger-ui" in page.data

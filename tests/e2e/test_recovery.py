@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from local.stack import LocalStack, local_stack
+from tests.e2e.batches import batch_results
 from tests.e2e.gate import Gate, Point, gate
 from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
@@ -97,11 +98,7 @@ def drained(stack: LocalStack, drain_gate: Gate) -> list[str]:
     ]
     due_at = int(time.time()) + 90
     order_nos = [order.order_no for order in orders]
-    wait_for(  # again for those that a busy machine's table missed
-        lambda: {one["result"] for one in stack.api.batch(order_nos, not_before=due_at).body.get("results", [])},
-        lambda results: results == {"taken"},
-        seconds=60,
-    )
+    assert set(batch_results(stack, order_nos, not_before=due_at)) == {"taken"}
     drain_gate.plan = dict(zip(random.sample(order_nos, len(Point)), Point, strict=True))
     for order_no, point in drain_gate.plan.items():
         if point is Point.WHILE_FEEE_IO_ANSWERS:

@@ -46,9 +46,11 @@ def executed(browser: Page, name: str, tag: str = "cancellations") -> tuple[str,
     browser.click(f"{block} .opblock-summary-control")
     answered = f"!!document.querySelector('{block} .live-responses-table .response-col_status')"
     for _ in range(6):
+        asked = len(browser.requested)
         browser.click(f"{block} .execute")
-        if browser.soon(answered):
+        if browser.soon(answered) or len(browser.requested) > asked:
             break
+    browser.wait(answered)
     assert browser.run(answered), (browser.requested, browser.run(f"document.querySelector('{block}').innerText"))
     status = browser.run(
         f"document.querySelector('{block} .live-responses-table .response .response-col_status').innerText"

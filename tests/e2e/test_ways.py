@@ -15,6 +15,7 @@ from local.metrics import emitted
 from local.signing import signed
 from local.simulator.client import SimulatedOrder
 from local.stack import LocalStack
+from tests.e2e.batches import batch_results
 from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
@@ -97,22 +98,20 @@ def test_a_webhook_that_is_not_signed_as_it_should_be_writes_nothing(stack: Loca
 def test_a_batch_is_taken_whole_but_for_what_is_no_order_number(stack: LocalStack) -> None:
     order_nos = orders(stack, 5)
     assert stack.api.cancel(order_nos[0]).body["state"] == "cancelled"
-    answer = stack.api.batch([*order_nos, "x"], reason="unfilled")
-    assert answer.status == 202
-    assert [result["result"] for result in answer.body["results"]] == ["final", *["taken"] * 4, "refused"]
+    assert batch_results(stack, [*order_nos, "x"], reason="unfilled") == ["final", *["taken"] * 4, "refused"]
     wait_until(stack, order_nos, "cancelled")
     assert [stack.simulator.client.order(order_no).accepted_cancels for order_no in order_nos] == [1] * 5
-    assert [result["result"] for result in stack.api.batch(order_nos).body["results"]] == ["final"] * 5
+    assert batch_results(stack, order_nos) == ["final"] * 5
 
 
 @pytest.mark.long
 def test_work_on_a_batch_of_a_hundred_begins_at_once(stack: LocalStack) -> None:
     warm_up = orders(stack, 1)
-    stack.api.batch(warm_up)
+    batch_results(stack, warm_up)
     wait_until(stack, warm_up, "cancelled")
     order_nos = orders(stack, 100)
     stack.simulator.client.forget_requests()
-    assert stack.api.batch(order_nos).status == 202
+    batch_results(stack, order_nos)
     answered_at = time.time()
     first, *_ = wait_for(stack.simulator.client.requests)
     seconds = float(first.at) - answered_at

@@ -9,7 +9,7 @@ USER_AGENT = "Feee.io Client/1.0.0 (https://feee.io)"
 class Buyer:
     """A client as plain as can be: no retries, no redirects."""
 
-    def __init__(self, url: str, key: str, *, timeout: float = 2.0, ca_certs: str | None = None) -> None:
+    def __init__(self, url: str, key: str, *, timeout: float = 60.0, ca_certs: str | None = None) -> None:
         self._url = url
         reading = urllib3.Timeout(connect=30, read=timeout)  # a busy machine connects late
         self._http = urllib3.PoolManager(retries=False, timeout=reading, ca_certs=ca_certs)

@@ -43,3 +43,19 @@ def test_the_function_is_killed_while_feee_io_answers_it_however_slow_the_machin
     stack: Any = Stack()
     outcome = demo.crash(stack)
     assert (stack.killed, outcome.order_no, outcome.answers[0].status) == ("api", "1001", 502)
+
+
+def test_the_calls_are_those_until_the_answer_that_the_table_shows() -> None:
+    """A machine may be so slow that an order that is still waiting is attempted again before the table is drawn."""
+    stack: Any = Waiting()
+    outcome = demo.unknown_order(stack)
+    stack.called.append("the drain's")
+    assert demo._cells(outcome) == ("202", "waiting", "order_refused, 18 s", "2", "-")
+
+
+class Waiting(Stack):
+    """It calls feee.io twice, is refused, and will try again."""
+
+    def cancel(self, order_no: str) -> ApiAnswer:
+        self.called += [order_no] * 2
+        return ApiAnswer(202, {"Retry-After": "18"}, {"state": "waiting", "state_reason": "order_refused"})
