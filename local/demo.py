@@ -85,7 +85,7 @@ def crash(stack: LocalStack) -> Outcome:
     """Kill the function while feee.io is answering it."""
     feee = stack.simulator.client
     order_no = feee.create_order(age=600).order_no
-    feee.misbehave("delay", order_no=order_no, times=1, acts=True, seconds=5)
+    feee.misbehave("delay", order_no=order_no, times=1, acts=True, seconds=6)
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(stack.api.cancel, order_no)
         while not (feee.requests(order_no) or asked.done()):

@@ -22,7 +22,7 @@ from local.ports import free_port, listens
 _PYTHON = ROOT / ".tools/emulator/bin/python"
 _START = ROOT / "local/emulator_start.py"
 _HEALTH = "/_ministack/health"
-_START_SECONDS = 60
+_START_SECONDS = 180
 _STOP_SECONDS = 10
 _OTHER_PORTS = 5
 _TAKEN = "already in use"
@@ -94,7 +94,7 @@ def kill_function(directory: Path, name: str) -> None:
 def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:
     """Wait until it answers on its port. False if it ended before, or didn't in time."""
     give_up_at = time.monotonic() + _START_SECONDS
-    with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=2) as pool:
+    with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=10) as pool:
         while process.poll() is None and time.monotonic() < give_up_at:
             if listens(process, port) and _is_healthy(pool, port):
                 return True

@@ -26,7 +26,8 @@ _TIMED_OUT = re.compile(
 )
 """How a function's log says that AWS didn't answer it in time, or SAM CLI that the function's own time ran out."""
 _STDERR = 2
-_TIMES = 5
+TIMES = 5
+"""How often a call is made at most."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) ->
 
     @wraps(call)
     def again(*args: P.args, **named: P.kwargs) -> T:
-        for number in range(_TIMES):
+        for number in range(TIMES):
             began = time.monotonic()
             answer = call(*args, **named)
             seconds = time.monotonic() - began
@@ -61,7 +62,7 @@ def again_if_timed_out(call: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(call)
     def again(*args: P.args, **named: P.kwargs) -> T:
-        for number in range(1, _TIMES):
+        for number in range(1, TIMES):
             outcome: object
             try:
                 with _stderr() as log:

@@ -107,6 +107,7 @@ def gate(endpoint: str, kill: Callable[[], None]) -> Iterator[Gate]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 128  # a batch's ten, and the drain's, come at once
 
         def handle_error(self, *_: Any) -> None:
             """A killed process doesn't take its answer."""

@@ -89,8 +89,8 @@ def hold_the_lease(stack: LocalStack, seconds: int) -> None:
 
 @contextmanager
 def no_drain_at_work(stack: LocalStack) -> Iterator[None]:
-    """What is due meanwhile waits, for half a minute at most; a tick reports it."""
-    hold_the_lease(stack, 30)
+    """What is due meanwhile waits, for three minutes at most; a tick reports it."""
+    hold_the_lease(stack, 180)
     time.sleep(4)  # a drain that is at work notices within three seconds that its lease is another's
     try:
         yield

@@ -38,7 +38,7 @@ PROGRAMS = {
 }
 CREDENTIALS = Credentials("AKIDEXAMPLE", "an/example+secret", "a-token")
 MOST_LINES = 39
-SECONDS = 120
+SECONDS = 600
 
 Asked = tuple[Mapping[str, str], bytes]
 

@@ -53,9 +53,14 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
     waiting = [] if overlap else ask_with_a_wrong_key(stack)
     orders = [feee.create_order(age=743).order_no for _ in range(REQUESTS)]
 
-    def _ask(place: int) -> ApiAnswer:
+    answers: list[ApiAnswer] = []
+
+    def _ask(place: int) -> None:
         time.sleep(max(0, started + place * SECONDS / REQUESTS - time.monotonic()))
-        return stack.api.cancel(orders[place])
+        answers.append(stack.api.cancel(orders[place]))
+
+    def misconfigured() -> list[ApiAnswer]:
+        return [answer for answer in answers if answer.body.get("state_reason") == "misconfigured"]
 
     def _replace() -> None:
         if overlap:
@@ -63,22 +68,25 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
             stack.set_key(next_key)
             return
         feee.set_key(next_key)
-        time.sleep(SECONDS / 6)
+        wait_for(misconfigured)
         stack.set_key(next_key)
 
     started = time.monotonic()
     replacing = threading.Timer(SECONDS / 3, _replace)
     replacing.start()
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(_ask, range(REQUESTS)))
+        list(pool.map(_ask, range(REQUESTS)))
     replacing.join()
     if overlap:
         feee.set_key(next_key)  # the old one is deleted at feee.io
     assert {answer.status for answer in answers} <= {200, 202}
-    assert any(answer.body["state_reason"] == "misconfigured" for answer in answers) == (not overlap)
+    assert bool(misconfigured()) == (not overlap)
     wait_for(
         lambda: Counter(feee.order(order_no).accepted_cancels for order_no in orders + waiting),
         lambda cancels: set(cancels) == {1},
         seconds=240,
     )
-    assert {stack.api.get(order_no).body["state"] for order_no in orders[-5:]} == {"cancelled"}
+    wait_for(
+        lambda: {stack.api.get(order_no).body["state"] for order_no in orders[-5:]},
+        lambda states: states == {"cancelled"},
+    )

@@ -98,8 +98,8 @@ def drained(stack: LocalStack, drain_gate: Gate) -> list[str]:
     ]
     due_at = int(time.time()) + 90
     order_nos = [order.order_no for order in orders]
-    assert set(batch_results(stack, order_nos, not_before=due_at)) == {"taken"}
     drain_gate.plan = dict(zip(random.sample(order_nos, len(Point)), Point, strict=True))
+    assert set(batch_results(stack, order_nos, not_before=due_at)) == {"taken"}
     for order_no, point in drain_gate.plan.items():
         if point is Point.WHILE_FEEE_IO_ANSWERS:
             feee.misbehave("delay", order_no=order_no, seconds=5.0)
