@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _LINES = 30
@@ -20,19 +21,28 @@ class LocalError(Exception):
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> str:
-    """Run a command in `surroundings(env)`. Its output, or LocalError with the end of it."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=surroundings(env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise LocalError(f"{' '.join(command)} failed with exit status {done.returncode}:\n{last_lines(done.stdout)}")
-    return done.stdout
+    """Run a command in `surroundings(env)`. Its output, or LocalError with the end of it.
+
+    A signal breaks it off within a second.
+    """
+    with subprocess.Popen(
+        command, cwd=cwd, env=surroundings(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            output = _output(process)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise LocalError(f"{' '.join(command)} failed with exit status {process.returncode}:\n{last_lines(output)}")
+    return output
+
+
+def _output(process: subprocess.Popen[str]) -> str:
+    """All of it. A signal that comes just before a read is heeded after it only, which may be never."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=1)[0]
 
 
 def surroundings(env: Mapping[str, str]) -> dict[str, str]:

@@ -147,7 +147,8 @@ def test_a_build_that_a_signal_ends_leaves_nothing_of_its_own_or_of_sam_cli(
 ) -> None:
     """Ctrl-C, a cancelled job, a terminal that is closed. SAM CLI copies the sources to the temporary folder."""
     (tmp_path / "tmp").mkdir()
-    uses(checkout, fails=f"mktemp -d; echo $$ >{checkout}/sam; kill -{number} $PPID; exec sleep 600")
+    outlives = f"for i in $(seq 600); do sleep 0.1; done; touch {checkout}/outlived"
+    uses(checkout, fails=f"echo $$ >{checkout}/sam; mktemp -d; kill -{number} $PPID; {outlives}")
     command, environment = [sys.executable, "-m", "local.build"], {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
     ended = subprocess.run(
         command,
@@ -162,6 +163,7 @@ def test_a_build_that_a_signal_ends_leaves_nothing_of_its_own_or_of_sam_cli(
     assert [*(tmp_path / "tmp").iterdir(), *(checkout / ".local/builds").iterdir()] == []
     with pytest.raises(ProcessLookupError):
         os.kill(int((checkout / "sam").read_text()), 0)
+    assert not (checkout / "outlived").exists(), "it was broken off, not waited for"
 
 
 def waits(file: str) -> str:
