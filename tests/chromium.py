@@ -58,10 +58,10 @@ class Page:
         """The expression's value as soon as it is true."""
         return _until(lambda: self.run(script), seconds, script)
 
-    def soon(self, script: str) -> bool:
-        """Whether the expression is true within five seconds."""
+    def soon(self, script: str, *, seconds: float = 5) -> bool:
+        """Whether the expression is true within so many seconds."""
         try:
-            return bool(self.wait(script, seconds=5))
+            return bool(self.wait(script, seconds=seconds))
         except AssertionError:
             return False
 

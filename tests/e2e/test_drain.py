@@ -16,7 +16,8 @@ pytestmark = pytest.mark.long
 
 ELIGIBLE_AFTER = 305
 """feee.io's five minutes and the margin."""
-PACE = 9
+PACE = 8
+"""The fastest that the runbook names. At 9, a call that is 0.11 s late makes eleven in one second: 10 / 9 - 1."""
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,6 @@ def test_three_hundred_due_orders_are_drained_at_the_pace(timed: LocalStack) -> 
     requests = feee.requests()
     seconds = requests[-1].at - requests[0].at
     print(f"{(len(requests) - 1) / seconds / PACE:.1%} of the pace over {len(requests)} calls")
-    codes = Counter(request.code for request in requests)
-    assert codes[0] == 300, codes
-    assert codes.total() - 300 == codes[11001] <= 3, "calls that a busy machine held back come together"
+    assert [request.code for request in requests] == [0] * 300, "not one rate exceeded, and no call too many"
     assert (len(requests) - 1) / seconds <= 1.05 * PACE
     assert all(feee.order(order_no).accepted_cancels == 1 for order_no in order_nos)

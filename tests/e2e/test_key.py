@@ -14,6 +14,7 @@ from local.metrics import emitted
 from local.stack import KEY, LocalStack
 from tests.e2e.restored import put_back, renew
 from tests.e2e.waiting import wait_for
+from tests.starved import STARVED
 
 pytestmark = pytest.mark.long
 
@@ -57,7 +58,11 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
 
     def _ask(place: int) -> None:
         time.sleep(max(0, started + place * SECONDS / REQUESTS - time.monotonic()))
-        answers.append(stack.api.cancel(orders[place]))
+        began = time.monotonic()
+        answer = stack.api.cancel(orders[place])
+        if answer.status == 202 and time.monotonic() - began >= STARVED:
+            return  # a starved machine's table hasn't taken the outcome
+        answers.append(answer)
 
     def misconfigured() -> list[ApiAnswer]:
         return [answer for answer in answers if answer.body.get("state_reason") == "misconfigured"]
@@ -79,8 +84,9 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
     replacing.join()
     if overlap:
         feee.set_key(next_key)  # the old one is deleted at feee.io
-    assert {answer.status for answer in answers} <= {200, 202}
-    assert bool(misconfigured()) == (not overlap)
+    late = [answer for answer in answers if answer.status != 200]
+    assert late == misconfigured()
+    assert bool(late) == (not overlap)
     wait_for(
         lambda: Counter(feee.order(order_no).accepted_cancels for order_no in orders + waiting),
         lambda cancels: set(cancels) == {1},

@@ -54,8 +54,8 @@ def executed(browser: Page, name: str, tag: str = "cancellations") -> tuple[str,
         browser.click(f"{block} .execute")
         if browser.soon(answered) or calls(browser) > asked:
             break
-    browser.wait(answered)
-    assert browser.run(answered), (browser.requested, browser.run(f"document.querySelector('{block}').innerText"))
+    there = browser.soon(answered, seconds=60)
+    assert there, (browser.requested, browser.run(f"document.querySelector('{block}').innerText"))
     status = browser.run(
         f"document.querySelector('{block} .live-responses-table .response .response-col_status').innerText"
     )

@@ -1,5 +1,9 @@
 """The environment of what runs on this machine: the user's, but for AWS settings, and past the proxy to loopback."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from local.errors import last_lines, surroundings
@@ -42,3 +46,19 @@ def test_of_a_long_output_the_end_is_shown() -> None:
     assert last_lines("".join(f"{number}\n" for number in range(100)) + "\n\n").split("\n") == [
         *map(str, range(70, 100))
     ]
+
+
+_MISSED = """
+import _thread, sys, threading
+from pathlib import Path
+from local.errors import run
+threading.Timer(0.5, _thread.interrupt_main).start()
+run(["sh", "-c", "for i in $(seq 50); do sleep 0.1; done; touch outlived"], cwd=Path(sys.argv[1]), env={})
+"""
+"""The signal is on record, but it interrupts no read, as one that comes just before."""
+
+
+def test_a_command_is_broken_off_by_a_signal_that_its_read_has_missed(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", _MISSED, tmp_path], capture_output=True, text=True, check=False)
+    assert ended.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert [*tmp_path.iterdir()] == [], "it was killed, not waited for"
