@@ -23,15 +23,22 @@ class LocalError(Exception):
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> str:
     """Run a command in `surroundings(env)`. Its output, or LocalError with the end of it.
 
-    A signal breaks it off within a second.
+    A signal breaks it off within a second; the command is gone then, but not what it has started itself.
     """
     with subprocess.Popen(
-        command, cwd=cwd, env=surroundings(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=cwd,
+        env=surroundings(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
     ) as process:
         try:
             output = _output(process)
         except BaseException:
             process.kill()
+            process.wait()  # the end of the block doesn't, after a KeyboardInterrupt that `communicate` has seen
             raise
     if process.returncode != 0:
         raise LocalError(f"{' '.join(command)} failed with exit status {process.returncode}:\n{last_lines(output)}")

@@ -33,8 +33,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) -> Callable[P, T]:
+def again_if_starved(
+    call: Callable[P, T], status: Callable[[T], int | None], *, before: Callable[[], object] = lambda: None
+) -> Callable[P, T]:
     """The call, made again, and said so, while it is answered 503 after so long: the service says that it may be.
+
+    What is needed `before` each call doesn't count.
 
     A batch isn't: it is answered 202, and what became of the order that couldn't be written is unknown.
     """
@@ -42,6 +46,7 @@ def again_if_starved(call: Callable[P, T], status: Callable[[T], int | None]) ->
     @wraps(call)
     def again(*args: P.args, **named: P.kwargs) -> T:
         for number in range(TIMES):
+            before()
             began = time.monotonic()
             answer = call(*args, **named)
             seconds = time.monotonic() - began

@@ -1,27 +1,31 @@
 """A batch through the API of the deployed stack."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from local.stack import LocalStack
-from tests.e2e.waiting import wait_for
-from tests.starved import STARVED
+from tests.starved import STARVED, TIMES
 
 
-def batch_results(stack: LocalStack, order_nos: list[str], **asked: Any) -> list[str]:
-    """What became of each order. Those that a starved machine's table missed, which are unknown, are asked for again.
+def assert_batch(stack: LocalStack, expected: Mapping[str, str], **asked: Any) -> None:
+    """That each order's result is as expected, in their order.
 
-    One of them may have been taken all the same: it is "final" then if it was due.
+    Those that a starved machine's table missed, which are unknown, are asked for again, and said so. Only they may
+    be "final" instead: the row may have been written all the same, and was due.
     """
-    results = dict.fromkeys(order_nos, "unknown")
-
-    def asked_again() -> list[str]:
-        missed, began = [order_no for order_no, result in results.items() if result == "unknown"], time.monotonic()
+    missed = list(expected)
+    for number in range(TIMES):
+        began = time.monotonic()
         answer = stack.api.batch(missed, **asked)
-        results.update({one["order_no"]: one["result"] for one in answer.body.get("results", [])})
-        seconds, unknown = time.monotonic() - began, list(results.values()).count("unknown")
-        assert answer.status == 202 or seconds >= STARVED, answer
-        assert not unknown or seconds >= STARVED, f"{unknown} unknown after {seconds:.1f} s"
-        return list(results.values())
-
-    return wait_for(asked_again, lambda found: "unknown" not in found)
+        seconds = time.monotonic() - began
+        assert answer.status == 202, answer
+        results = [(one["order_no"], one["result"]) for one in answer.body["results"]]
+        assert [order_no for order_no, _ in results] == missed
+        wrong = [(order_no, result) for order_no, result in results if result not in {expected[order_no], "unknown"}]
+        assert [one for one in wrong if number == 0 or one[1] != "final"] == []
+        if not (missed := [order_no for order_no, result in results if result == "unknown"]):
+            return
+        assert seconds >= STARVED, f"{len(missed)} unknown after {seconds:.1f} s"
+        print(f"batch {number + 1}: {len(missed)} unknown after {seconds:.1f} s")
+    raise AssertionError(f"{missed} remained unknown")

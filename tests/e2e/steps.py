@@ -11,6 +11,7 @@ from local.stack import KEY
 from tests.e2e.curls import row_of_the_users
 from tests.e2e.user import ORDER, TOMORROW, User
 from tests.e2e.waiting import wait_for
+from tests.starved import again_if_starved, status_in
 from tests.template import TEMPLATE
 
 STACK = "feee-cancel"
@@ -59,7 +60,8 @@ def sets_the_webhook_secret(user: User, command: str) -> None:
 
 
 def sends_a_webhook(user: User, command: str) -> None:
-    answer = row_of_the_users(user, lambda: user.follows(command))
+    user.has_an_order()
+    answer = json.loads(again_if_starved(lambda: user.follows(command), status_in)())
     assert answer == {"order_no": ORDER, "state": "waiting", "state_reason": "queued"}
     user.sees_it_cancelled("webhook:shop:" + user.has_in("ID"))
     assert json.loads(user.follows(command))["state"] == "cancelled", "a redelivery changes nothing"

@@ -73,15 +73,17 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
             stack.set_key(next_key)
             return
         feee.set_key(next_key)
-        wait_for(misconfigured)
+        wait_for(misconfigured, lambda found: len(found) >= 5)
         stack.set_key(next_key)
 
     started = time.monotonic()
     replacing = threading.Timer(SECONDS / 3, _replace)
     replacing.start()
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(_ask, range(REQUESTS)))
-    replacing.join()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(_ask, range(REQUESTS)))
+    finally:
+        replacing.join()  # or it would replace the key of the tests after this one
     if overlap:
         feee.set_key(next_key)  # the old one is deleted at feee.io
     late = [answer for answer in answers if answer.status != 200]

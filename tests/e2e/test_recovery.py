@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from local.stack import LocalStack, local_stack
-from tests.e2e.batches import batch_results
+from tests.e2e.batches import assert_batch
 from tests.e2e.gate import Gate, Point, gate
 from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
@@ -99,10 +99,10 @@ def drained(stack: LocalStack, drain_gate: Gate) -> list[str]:
     due_at = int(time.time()) + 90
     order_nos = [order.order_no for order in orders]
     drain_gate.plan = dict(zip(random.sample(order_nos, len(Point)), Point, strict=True))
-    assert set(batch_results(stack, order_nos, not_before=due_at)) == {"taken"}
     for order_no, point in drain_gate.plan.items():
         if point is Point.WHILE_FEEE_IO_ANSWERS:
             feee.misbehave("delay", order_no=order_no, seconds=5.0)
+    assert_batch(stack, dict.fromkeys(order_nos, "taken"), not_before=due_at)
     return order_nos
 
 

@@ -15,7 +15,7 @@ from local.metrics import emitted
 from local.signing import signed
 from local.simulator.client import SimulatedOrder
 from local.stack import LocalStack
-from tests.e2e.batches import batch_results
+from tests.e2e.batches import assert_batch
 from tests.e2e.rows import hand_over
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
@@ -98,25 +98,25 @@ def test_a_webhook_that_is_not_signed_as_it_should_be_writes_nothing(stack: Loca
 def test_a_batch_is_taken_whole_but_for_what_is_no_order_number(stack: LocalStack) -> None:
     order_nos = orders(stack, 5)
     assert stack.api.cancel(order_nos[0]).body["state"] == "cancelled"
-    first, *taken, last = batch_results(stack, [*order_nos, "x"], reason="unfilled")
-    assert (first, set(taken) - {"final"}, last) == ("final", {"taken"}, "refused"), "final, if a table was late"
+    final, *others = order_nos
+    assert_batch(stack, {final: "final", **dict.fromkeys(others, "taken"), "x": "refused"}, reason="unfilled")
     wait_until(stack, order_nos, "cancelled")
     assert [stack.simulator.client.order(order_no).accepted_cancels for order_no in order_nos] == [1] * 5
-    assert batch_results(stack, order_nos) == ["final"] * 5
+    assert_batch(stack, dict.fromkeys(order_nos, "final"))
 
 
 @pytest.mark.long
 def test_work_on_a_batch_of_a_hundred_begins_at_once(stack: LocalStack) -> None:
     warm_up = orders(stack, 1)
-    batch_results(stack, warm_up)
+    assert_batch(stack, dict.fromkeys(warm_up, "taken"))
     wait_until(stack, warm_up, "cancelled")
     order_nos = orders(stack, 100)
     stack.simulator.client.forget_requests()
-    batch_results(stack, order_nos)
-    answered_at = time.time()
+    asked_at = time.time()
+    assert_batch(stack, dict.fromkeys(order_nos, "taken"))
     first, *_ = wait_for(stack.simulator.client.requests)
-    seconds = float(first.at) - answered_at
-    print(f"work began {seconds:.2f} s after the answer")
+    seconds = float(first.at) - asked_at
+    print(f"work began {seconds:.2f} s after it was asked for")
     assert seconds < 20, "no tick was waited for"
     wait_until(stack, order_nos, "cancelled")
 

@@ -53,6 +53,15 @@ def test_a_call_is_made_again_only_if_its_function_waited_in_vain(
     assert said == sum(seconds >= STARVED and status == 503 for seconds, status in answers[:calls]), "none is hidden"
 
 
+def test_what_is_done_before_each_call_takes_the_time_that_it_takes(clock: list[float]) -> None:
+    answers = iter([503, 200])
+
+    def slow() -> None:
+        clock[0] += STARVED
+
+    assert again_if_starved(lambda: next(answers), int, before=slow)() == 503
+
+
 def test_where_a_fault_is_on_purpose_each_call_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     call = ApiClient.call
     monkeypatch.setattr(ApiClient, "call", again_if_starved(call, attrgetter("status")))

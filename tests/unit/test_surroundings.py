@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import last_lines, surroundings
+from local.errors import LocalError, last_lines, run, surroundings
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,30 @@ def test_of_a_long_output_the_end_is_shown() -> None:
 
 
 _MISSED = """
-import _thread, sys, threading
+import _thread, os, sys, threading
 from pathlib import Path
 from local.errors import run
 threading.Timer(0.5, _thread.interrupt_main).start()
-run(["sh", "-c", "for i in $(seq 50); do sleep 0.1; done; touch outlived"], cwd=Path(sys.argv[1]), env={})
+working = "echo $$ >pid; while sleep 0.1; do [ -e go ] && exit; done"
+try:
+    run(["sh", "-c", working], cwd=Path(sys.argv[1]), env={})
+except KeyboardInterrupt:
+    try:
+        os.kill(int(Path(sys.argv[1], "pid").read_text()), 0)
+    except ProcessLookupError:
+        print("gone")
 """
 """The signal is on record, but it interrupts no read, as one that comes just before."""
 
 
-def test_a_command_is_broken_off_by_a_signal_that_its_read_has_missed(tmp_path: Path) -> None:
-    ended = subprocess.run([sys.executable, "-c", _MISSED, tmp_path], capture_output=True, text=True, check=False)
-    assert ended.stderr.splitlines()[-1] == "KeyboardInterrupt"
-    assert [*tmp_path.iterdir()] == [], "it was killed, not waited for"
+def test_a_command_is_broken_off_by_a_signal_that_its_read_has_missed_and_is_gone_then(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", _MISSED, tmp_path], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.communicate(timeout=60)[0] == "gone\n"
+        finally:
+            (tmp_path / "go").touch()
+
+
+def test_output_that_is_no_utf_8_is_shown_with_how_the_command_ended(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="exit status 3:\n\ufffdfailed"):
+        run(["sh", "-c", r"printf '\377failed'; exit 3"], cwd=tmp_path, env={})
