@@ -26,7 +26,7 @@ from local.stack import KEY, STACK, LocalStack, local_stack
 from tests.alarms import alarms, fires
 from tests.e2e.records import GONE, position, span
 from tests.e2e.restored import clear, put_back, renew
-from tests.e2e.rows import hand_over, hold_the_lease, invoke_the_drain, let_an_attempt_crash, no_drain_at_work, put
+from tests.e2e.rows import hand_over, hold_the_lease, let_an_attempt_crash, no_drain_at_work, put, tick
 from tests.e2e.waiting import wait_for
 from tests.runbook import Operator, about_alarms, sections
 from tests.starved import each_call_once
@@ -131,7 +131,7 @@ def test_an_order_that_nobody_tries_any_more(stack: LocalStack, operator: Operat
         no_resource = partial(feee.misbehave, "error_code", code=20009, msg="no resource")
         no_resource(order_no=order_no, endpoint="cancel", times=None, acts=False)
         put(stack, order_no, "waiting", gives_up_at=int(time.time()) - 1)
-    invoke_the_drain(stack, "{}")
+    tick(stack)
     assert sounds(stack, "CancellationFailedAlarm", since=since)
     listed, queried = operator("./feee-cancel list --state failed"), operator("aws dynamodb query")
     for order_no in orders:
@@ -220,9 +220,9 @@ def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, o
         for order_no in stuck:
             feee.misbehave("http_error", order_no=order_no, status=503, times=None)
             put(stack, order_no, "waiting", due_at=int(time.time()) - 400)
-        invoke_the_drain(stack, "{}")
+        tick(stack)
     assert sounds(stack, "DrainLateAlarm", since=since)
-    invoke_the_drain(stack, "{}")
+    tick(stack)
     wait_for(lambda: {datum.name for datum in emitted(stack, since=since)}, lambda names: "FeeeNoUsableAnswer" in names)
     calls = len(feee.requests())
     assert operator("drain <<< '{}'").startswith("null")
@@ -232,7 +232,7 @@ def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, o
     feee.behave()
     assert f"{stuck[0]} is cancelled" in operator("./feee-cancel cancel", order_no=stuck[0])
     hold_the_lease(stack, 0)  # the half minute is over
-    invoke_the_drain(stack, "{}")
+    tick(stack)
     is_finished(stack, stuck[1])
     is_finished(stack, stuck[2])
     kept = variable(stack, "RETENTION_DAYS")
