@@ -80,8 +80,8 @@ def local(container_engine: None) -> Iterator[Containers]:
 @pytest.fixture(autouse=True)
 def _fresh(local: Containers) -> None:
     """No row of another test, and no drain of the emulator's that is still at work on one."""
-    renew(local.stack)
     clear(local.stack)
+    renew(local.stack)
 
 
 def state(local: Containers, order_no: str) -> str | None:

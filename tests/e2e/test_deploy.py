@@ -31,7 +31,7 @@ def outputs(user: User) -> dict[str, str]:
 
 @pytest.mark.long
 def test_it_goes_on_where_it_was_interrupted(user: User, tmp_path: Path) -> None:
-    """Ctrl-C while the stack is created; without a terminal nobody is asked for the key."""
+    """Ctrl-C before the stack's creation began, or during it; without a terminal nobody is asked for the key."""
     parameters = f"STACK=interrupted PARAMETERS=FeeeBaseUrl={user.stack.simulator.url}"
     process = tmp_path / "process"
     with ThreadPoolExecutor(1) as another:
@@ -47,7 +47,7 @@ def test_it_goes_on_where_it_was_interrupted(user: User, tmp_path: Path) -> None
 
 
 def interrupt(user: User, process: Path) -> None:
-    """Let the time of `timeout` be up as soon as the stack is being created."""
+    """Let the time of `timeout` be up as soon as CloudFormation has the stack, which is nearly always under review."""
 
     def status() -> str:
         try:

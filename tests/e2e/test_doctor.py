@@ -17,6 +17,7 @@ from cli.learn import Lesson, learn
 from cli.outcome import Exit
 from cli.target import Stack
 from local.stack import KEY, STACK, LocalStack
+from tests.e2e.restored import clear
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 
@@ -40,6 +41,7 @@ def not_well(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def test_the_local_stack_is_found_well(stack: LocalStack, there: Deployment) -> None:
+    clear(stack)  # what other tests left may be overdue
     stack.client("lambda").invoke(FunctionName=stack.outputs["ScheduleFunctionName"], Payload=b"{}")["Payload"].read()
     (ran,) = wait_for(lambda: [*work.the_drain_ran(there)], lambda found: found[0].verdict is Verdict.OK)
     assert ran.words == "in the last 3 minutes"

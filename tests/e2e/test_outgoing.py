@@ -117,11 +117,14 @@ def test_the_doctor_finds_role_secret_and_function_well(deployed_with_url: Local
 def test_an_event_that_a_broken_receiver_missed_comes_again_under_the_same_id_whatever_is_deployed_meanwhile(
     deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[[], str]
 ) -> None:
-    wallet.answers += [(503, {}), (307, {"Location": f"{wallet.url}/elsewhere"})]
+    broken: tuple[int, dict[str, str]] = (503, {})
+    wallet.answers += [broken, (307, {"Location": f"{wallet.url}/elsewhere"}), *[broken] * 4]
     order_no = cancel()
     wait_for(lambda: wallet.about(order_no))
     deployed_with_url.update(SettledWebhookUrl=wallet.url, RetentionDays="401")
-    wait_for(lambda: wallet.about(order_no), lambda came: len(came) == 3)
+    missed = len(wait_for(lambda: wallet.about(order_no), lambda came: len(came) >= 2))
+    wallet.answers.clear()
+    wait_for(lambda: wallet.about(order_no), lambda came: len(came) > missed, seconds=240)
     assert len({headers["Webhook-Id"] for headers, _ in wallet.about(order_no)}) == 1
 
 

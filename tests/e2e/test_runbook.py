@@ -168,8 +168,8 @@ def test_feee_io_takes_no_call_of_ours(stack: LocalStack, operator: Operator) ->
     for order_no in (replaced, unlisted):
         assert stack.api.cancel(order_no).body["state_reason"] == "misconfigured"
     assert sounds(stack, "MisconfiguredAlarm", since=since)
-    listed = operator("./feee-cancel list --state failed", failed="waiting")
-    assert re.search(f"{replaced} +waiting .+ feee.io rejects the key", listed)
+    listing = partial(operator, "./feee-cancel list --state failed", failed="waiting")  # but for a moment's attempt
+    wait_for(listing, lambda listed: re.search(f"{replaced} +waiting .+ feee.io rejects the key", listed))
     assert "code 10001" in operator("./feee-cancel show", order_no=replaced)
     assert "code 20012" in operator("./feee-cancel show", order_no=unlisted)
     (operator.folder / "key.json").write_text('{"key": "key-that-is-good-now"}')
@@ -221,7 +221,7 @@ def test_what_is_due_isnt_attempted_because_feee_io_is_down(stack: LocalStack, o
             feee.misbehave("http_error", order_no=order_no, status=503, times=None)
             put(stack, order_no, "waiting", due_at=int(time.time()) - 400)
         tick(stack)
-    assert sounds(stack, "DrainLateAlarm", since=since)
+        assert sounds(stack, "DrainLateAlarm", since=since)
     tick(stack)
     wait_for(lambda: {datum.name for datum in emitted(stack, since=since)}, lambda names: "FeeeNoUsableAnswer" in names)
     calls = len(feee.requests())

@@ -1050,6 +1050,15 @@ def test_a_drain_at_work_is_requested_to_stay_and_no_other_is_started(dynamodb: 
     assert other.may_wake(NOW + 25, now=NOW + 10), "its lease has ended"
 
 
+def test_a_lease_whose_item_was_deleted_needs_no_release(dynamodb: tuple[Any, str]) -> None:
+    client, name = dynamodb
+    lease = TableLease(client, name)
+    lease.acquire(now=NOW, lease_until=NOW + 10, until=0)
+    client.delete_item(TableName=name, Key={"order_no": {"S": "drain"}})
+    assert lease.release()
+    assert TableLease(client, name).acquire(now=NOW, lease_until=NOW + 10, until=0) == 0
+
+
 def test_a_released_lease_wakes_a_drain_at_once(dynamodb: tuple[Any, str]) -> None:
     lease, other = TableLease(*dynamodb), TableLease(*dynamodb)
     assert other.may_wake(NOW + 5, now=NOW), "nobody has ever drained"

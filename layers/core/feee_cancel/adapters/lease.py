@@ -54,10 +54,13 @@ class TableLease:
         return requested
 
     def release(self) -> bool:
-        """Release the lease, if it is still ours. False if a later end was requested since it was last extended."""
+        """Release the lease, if it is still ours. False if a later end was requested since it was last extended.
+
+        An item that somebody deleted is nobody's.
+        """
         values = {":me": {"S": self._holder}, ":seen": self._seen, ":zero": number(0)}
         item, released = self._update("SET lease_until = :zero", f"{_MINE} AND requested_end = :seen", values)
-        return released or item["holder"]["S"] != self._holder
+        return released or item.get("holder") != {"S": self._holder}
 
     def may_wake(self, until: int, *, now: float) -> bool:
         """Whether the caller is to start a drain.
