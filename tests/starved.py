@@ -38,9 +38,8 @@ def again_if_starved(
 ) -> Callable[P, T]:
     """The call, made again, and said so, while it is answered 503 after so long: the service says that it may be.
 
-    What is needed `before` each call doesn't count.
-
-    A batch isn't: it is answered 202, and what became of the order that couldn't be written is unknown.
+    A batch isn't: it is answered 202, and what became of the order that couldn't be written is unknown. What is done
+    `before` each call isn't part of its time.
     """
 
     @wraps(call)

@@ -18,6 +18,7 @@ from cli.outcome import Exit
 from cli.target import Stack
 from local.stack import KEY, STACK, LocalStack
 from tests.e2e.restored import clear
+from tests.e2e.rows import tick
 from tests.e2e.waiting import wait_for
 from tests.template import ROOT
 
@@ -42,7 +43,7 @@ def not_well(findings: Iterable[Finding]) -> list[Finding]:
 
 def test_the_local_stack_is_found_well(stack: LocalStack, there: Deployment) -> None:
     clear(stack)  # what other tests left may be overdue
-    stack.client("lambda").invoke(FunctionName=stack.outputs["ScheduleFunctionName"], Payload=b"{}")["Payload"].read()
+    tick(stack)
     (ran,) = wait_for(lambda: [*work.the_drain_ran(there)], lambda found: found[0].verdict is Verdict.OK)
     assert ran.words == "in the last 3 minutes"
     found = [finding for finding in examine(there) if finding.check not in WITHOUT_AN_EQUAL_HERE]

@@ -60,9 +60,11 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
         time.sleep(max(0, started + place * SECONDS / REQUESTS - time.monotonic()))
         began = time.monotonic()
         answer = stack.api.cancel(orders[place])
-        if answer.status == 202 and time.monotonic() - began >= STARVED:
-            return  # a starved machine's table hasn't taken the outcome
-        answers.append(answer)
+        starved = answer.body.get("state") == "cancelling" or "code" not in answer.body.get("last_answer", {})
+        if answer.status == 202 and starved and (seconds := time.monotonic() - began) >= STARVED:
+            print(f"the table or the secret was starved: 202 after {seconds:.1f} s")
+        else:
+            answers.append(answer)
 
     def misconfigured() -> list[ApiAnswer]:
         return [answer for answer in answers if answer.body.get("state_reason") == "misconfigured"]
@@ -86,6 +88,7 @@ def test_a_key_that_is_wrong_or_replaced_under_load_loses_no_request(
         replacing.join()  # or it would replace the key of the tests after this one
     if overlap:
         feee.set_key(next_key)  # the old one is deleted at feee.io
+    assert len(answers) > REQUESTS / 2
     late = [answer for answer in answers if answer.status != 200]
     assert late == misconfigured()
     assert bool(late) == (not overlap)

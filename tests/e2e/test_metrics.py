@@ -78,7 +78,7 @@ def late(stack: LocalStack) -> None:
         put(stack, order.order_no, "waiting", due_at=int(time.time()) - 400)
         tick(stack)
         look = partial(emitted, stack, since=since)
-        wait_for(look, lambda data: ("OldestOverdue", True) in {(datum.name, datum.value >= 400) for datum in data})
+        wait_for(look, lambda data: fires(ALARMS["DrainLateAlarm"], data, now=time.time()))
     stack.api.cancel(order.order_no)
 
 
@@ -123,7 +123,10 @@ def test_every_alarm_on_our_metrics_has_its_fault() -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh(stack: LocalStack) -> None:
-    """No drain is at work on another test's rows: it would tell its metrics at its end. An event comes again."""
+    """No drain is at work on another test's rows: it would tell its metrics at its end.
+
+    The rows go first: an event whose process is replaced comes again, and must find nothing.
+    """
     clear(stack)
     renew(stack)
 

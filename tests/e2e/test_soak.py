@@ -46,7 +46,7 @@ SETTLED_WITHIN = 240
 SKEWS = (-8.0, -4.0, 0.0, 0.0, 4.0, 8.0)
 """Seconds by which the actors' clocks are off: leases hold while clocks agree to 10 s."""
 DEATHS = 50
-"""There are more: a busy machine goes on until there are, but for four minutes at most."""
+"""There have to be more than this many. A busy machine goes on for them, but for four minutes at most."""
 DIES, FAILS = 0.02, 0.03
 """Of each call: that the process dies before or after it, and that it fails or its answer is lost."""
 

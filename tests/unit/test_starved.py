@@ -53,13 +53,20 @@ def test_a_call_is_made_again_only_if_its_function_waited_in_vain(
     assert said == sum(seconds >= STARVED and status == 503 for seconds, status in answers[:calls]), "none is hidden"
 
 
-def test_what_is_done_before_each_call_takes_the_time_that_it_takes(clock: list[float]) -> None:
-    answers = iter([503, 200])
+def test_what_is_done_before_each_call_is_no_part_of_its_time(clock: list[float]) -> None:
+    done = list[str]()
 
     def slow() -> None:
+        done.append("before")
         clock[0] += STARVED
 
-    assert again_if_starved(lambda: next(answers), int, before=slow)() == 503
+    def starved_once() -> int:
+        clock[0] += STARVED if done == ["before"] else 0
+        done.append("called")
+        return 503
+
+    assert again_if_starved(starved_once, int, before=slow)() == 503
+    assert done == ["before", "called"] * 2
 
 
 def test_where_a_fault_is_on_purpose_each_call_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,16 +49,24 @@ def test_of_a_long_output_the_end_is_shown() -> None:
 
 
 _MISSED = """
-import _thread, os, sys, threading
+import _thread, os, sys, threading, time
 from pathlib import Path
 from local.errors import run
-threading.Timer(0.5, _thread.interrupt_main).start()
+pid = Path(sys.argv[1], "pid")
+
+def signal():
+    while not (pid.exists() and pid.read_text().endswith("\\n")):
+        time.sleep(0.1)
+    time.sleep(0.5)  # by then it is reading
+    _thread.interrupt_main()
+
+threading.Thread(target=signal, daemon=True).start()
 working = "echo $$ >pid; while sleep 0.1; do [ -e go ] && exit; done"
 try:
     run(["sh", "-c", working], cwd=Path(sys.argv[1]), env={})
 except KeyboardInterrupt:
     try:
-        os.kill(int(Path(sys.argv[1], "pid").read_text()), 0)
+        os.kill(int(pid.read_text()), 0)
     except ProcessLookupError:
         print("gone")
 """
