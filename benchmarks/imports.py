@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.runtime import ENVIRONMENT, LAYERS
 from local.build import ROOT, build
+from local.task import task
 
 LIST = ROOT / "tests/unit/imports.txt"
 EVERY_FUNCTION = tuple(sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")))
@@ -58,5 +59,6 @@ def listed() -> str:
 
 
 if __name__ == "__main__":
-    LIST.write_text(listed())
-    print(f"{LIST.relative_to(ROOT)}: {len(LIST.read_text().splitlines())} modules")
+    with task():
+        LIST.write_text(listed())
+        print(f"{LIST.relative_to(ROOT)}: {len(LIST.read_text().splitlines())} modules")

@@ -6,18 +6,20 @@ The same sources, with the same Python for the bytecode, give the same bytes.
 import hashlib
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cli.outcome import Exit, TroubleError
 from deploy.notices import bundled, notices
 from local.build import ROOT, build
-from local.errors import LocalError
+from local.errors import LocalError, run
+from local.lock import alone
 from local.task import end_at_signals
 
+_ONE_AT_A_TIME = ROOT / ".local/package.lock"
 _SBOM = ROOT / ".tools/sbom/bin/cyclonedx-py"
 _ARTIFACT = re.compile(r"^( +(?:CodeUri|ContentUri): )(\w+)$", re.MULTILINE)
 _BESIDE = re.compile(r"^( +(?:LicenseUrl|ReadmeUrl): ).*/([^/\n]+)$", re.MULTILINE)
@@ -47,9 +49,21 @@ To publish it in the Serverless Application Repository, with a bucket that it ma
 
 
 def package(built: Path, to: Path) -> None:
-    """Write the release of this build into a folder, which is emptied first. Raises TroubleError."""
-    shutil.rmtree(to, ignore_errors=True)
-    to.mkdir(parents=True)
+    """Write the release of this build into a folder, in the place of the one before. Raises TroubleError, LocalError.
+
+    It is written beside that, and moved when it is whole: if it can't be written, the one before stays.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=to.parent) as beside:
+        release = Path(beside, to.name)
+        release.mkdir()
+        _write(built, release)
+        if to.exists():
+            to.rename(Path(beside, "before"))
+        release.rename(to)
+
+
+def _write(built: Path, to: Path) -> None:
     template = (built / "template.yaml").read_text()
     for artifact in {found[2] for found in _ARTIFACT.finditer(template)}:
         _zip(built / artifact, to / f"{artifact}.zip")
@@ -83,9 +97,7 @@ def _write_sbom(to: Path) -> None:
     lock = ROOT / "layers/dependencies/requirements.txt"
     options = ["--pyproject", str(ROOT / "pyproject.toml"), "--short-PURLs", "--output-reproducible"]
     command = [str(_SBOM), "requirements", *options, "--output-file", str(to), str(lock)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise TroubleError(["The SBOM can't be written:", *done.stderr.splitlines()])
+    run(command, cwd=ROOT, env={})
 
 
 def main() -> int:
@@ -93,10 +105,14 @@ def main() -> int:
     end_at_signals()
     to = ROOT / "dist" / f"feee-cancel-{version()}"
     try:
-        package(build().parent, to)
+        with alone(_ONE_AT_A_TIME):
+            package(build().parent, to)
     except (TroubleError, LocalError) as error:
         print(error, file=sys.stderr)
         return Exit.TROUBLE
+    except KeyboardInterrupt:
+        print("\nInterrupted; no release was written.", file=sys.stderr)
+        return Exit.INTERRUPTED
     print(f"Written: {to.relative_to(ROOT)}; its INSTALL.md says how to install and publish it.")
     return Exit.DONE
 

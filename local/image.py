@@ -8,7 +8,6 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -104,5 +103,8 @@ def _mirror() -> list[str]:
 if __name__ == "__main__":
     try:
         print(f"Functions run in {image()}")
-    except (LocalError, subprocess.SubprocessError) as error:
+    except LocalError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        sys.exit(130)

@@ -66,7 +66,19 @@ def passes_on(python: str, version: str) -> bool:
 
 
 def main() -> int:
-    """The exit status."""
+    """The exit status: 130 after Ctrl-C."""
+    try:
+        failed = _failed()
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    if failed:
+        print(f"Tests failed on Python {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+def _failed() -> list[str]:
+    """The versions that a test failed on; says which are tried, and which can't be."""
     failed = []
     for version in VERSIONS:
         if version == "{}.{}".format(*sys.version_info[:2]):
@@ -77,9 +89,7 @@ def main() -> int:
         print(f"Python {version}: {found}", flush=True)
         if not passes_on(found, version):
             failed.append(version)
-    if failed:
-        print(f"Tests failed on Python {', '.join(failed)}", file=sys.stderr)
-    return bool(failed)
+    return failed
 
 
 if __name__ == "__main__":

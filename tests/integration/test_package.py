@@ -3,16 +3,19 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from cli.outcome import TroubleError
+from cli.outcome import Exit, TroubleError
+from deploy import package as packaging
 from deploy.notices import bundled, notices
 from deploy.package import package, version
 from local.build import SAM, build
+from local.errors import LocalError
 from tests.template import ROOT, TEMPLATE
 
 
@@ -58,6 +61,43 @@ def test_the_artifacts_hold_what_was_built_and_lambda_may_read_it(release: Path)
 def test_the_same_build_gives_the_same_bytes(release: Path, tmp_path: Path) -> None:
     package(build().parent, tmp_path / "again")
     assert (tmp_path / "again/SHA256SUMS").read_text() == (release / "SHA256SUMS").read_text()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "words"),
+    [
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "\nInterrupted; no release was written.\n"),
+        (LocalError("cyclonedx-py failed"), Exit.TROUBLE, "cyclonedx-py failed\n"),
+    ],
+    ids=["Ctrl-C", "a tool that fails"],
+)
+def test_a_release_that_is_broken_off_leaves_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    trouble: BaseException,
+    status: Exit,
+    words: str,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise trouble
+
+    for name in ("pyproject.toml", "LICENSE", "README.md", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    before = tmp_path / f"dist/feee-cancel-{version()}/SHA256SUMS"
+    before.parent.mkdir(parents=True)
+    before.write_text("of before\n")
+    built = build()
+    monkeypatch.setattr(packaging, "build", lambda: built)
+    monkeypatch.setattr(packaging, "ROOT", tmp_path)
+    monkeypatch.setattr(packaging, "_ONE_AT_A_TIME", tmp_path / "lock")
+    monkeypatch.setattr(packaging, "end_at_signals", lambda: None)
+    monkeypatch.setattr(packaging, "run", fails)
+    assert (packaging.main(), capsys.readouterr().err) == (status, words)
+    assert [str(path.relative_to(tmp_path)) for path in (tmp_path / "dist").rglob("*") if path.is_file()] == [
+        str(before.relative_to(tmp_path))
+    ]
+    assert before.read_text() == "of before\n"
 
 
 def test_every_bundled_package_has_its_licence_and_is_in_the_sbom(release: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.template import ROOT
@@ -50,6 +51,23 @@ def test_a_command_holds_the_lock_though_what_started_it_is_killed(tmp_path: Pat
     assert first.returncode == -signal.SIGKILL
     subprocess.run([*locked, "echo second >>ended"], cwd=tmp_path, check=True)
     assert (tmp_path / "ended").read_text() == "first\nsecond\n"
+
+
+def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    """Neither while it installs nor while it waits for another that does."""
+    (tmp_path / "local").mkdir()
+    shutil.copy(ROOT / "local/lock.py", tmp_path / "local")
+    command = [sys.executable, "-I", "local/lock.py", "target", "--", "sh", "-c", "echo begun; exec sleep 60"]
+    start = partial(subprocess.Popen, command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with start() as first:
+        assert first.stdout
+        assert first.stdout.readline() == "begun\n"
+        with start() as second:
+            assert second.stderr
+            assert second.stderr.readline().startswith("Waiting for another process")
+            for process in (second, first):
+                process.send_signal(signal.SIGINT)
+                assert (process.communicate()[1], process.returncode) == ("\nInterrupted.\n", 130)
 
 
 def test_what_was_compiled_stays_though_the_users_environment_would_have_it_made_again(tmp_path: Path) -> None:

@@ -47,3 +47,15 @@ def test_a_failure_on_one_python_is_the_commands_failure(
     said = capsys.readouterr()
     assert said.out == "Python 3.98: /python3.98\nPython 3.99: not on this machine, so nothing was tried on it\n"
     assert said.err == ("" if passes else "Tests failed on Python 3.98\n")
+
+
+def test_ctrl_c_ends_it_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def passes_on(*_: str) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pythons, "VERSIONS", ("3.98",))
+    monkeypatch.setattr(pythons, "python", {"3.98": "/python3.98"}.get)
+    monkeypatch.setattr(pythons, "passes_on", passes_on)
+    assert (pythons.main(), capsys.readouterr().err) == (130, "\nInterrupted.\n")
