@@ -13,7 +13,7 @@ from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
 from local.stack import LocalStack, local_stack
 from local.task import end_at_signals
-from tests import leaks, leftovers, skips
+from tests import leaks, leftovers, loggers, skips
 from tests.chromium import chromium
 from tests.dead_proxies import forget_dead_proxies
 from tests.e2e.restored import empty_the_queues
@@ -56,6 +56,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def pytest_configure(config: pytest.Config) -> None:
     """In the workers, too, so that what the tests started is stopped if a signal ends them."""
     end_at_signals()
+    loggers.keep_still()
     config.pluginmanager.register(leaks)
     config.pluginmanager.register(leftovers)
     config.pluginmanager.register(skips)
