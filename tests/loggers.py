@@ -5,14 +5,16 @@ handshake that failed. Pytest's "dictionary changed size during iteration" would
 """
 
 import logging
-from collections.abc import ValuesView
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _collections_abc import dict_values
 
 
 class _Loggers(dict[str, Any]):
     """As the manager's own, but its values are those of the moment that they are asked for."""
 
-    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+    def values(self) -> "dict_values[str, Any]":
         return self.copy().values()
 
 

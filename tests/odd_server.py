@@ -27,8 +27,8 @@ class End(Enum):
     """Say nothing more until the client has gone."""
 
 
-Step = bytes | float | End
-"""Bytes to send, seconds to wait, or the end of the connection."""
+Step = bytes | float | threading.Event | End
+"""Bytes to send, seconds to wait, an event that tells the test how far it is, or the end of the connection."""
 
 
 def order_body(order_no: str, **fields: Any) -> bytes:
@@ -113,6 +113,8 @@ class OddServer:
                 connection.sendall(step)
             case float():
                 self._ended.wait(step)
+            case threading.Event():
+                step.set()
             case End.HOLD:
                 while connection.recv(65_536):
                     pass

@@ -55,6 +55,7 @@ class Api:
 @contextmanager
 def scripted() -> Iterator[Api]:
     app = Flask(__name__)
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # or a connection that breaks is answered 500
 
     @app.post("/<path:path>")
     def answer(path: str) -> Response:

@@ -22,15 +22,16 @@ from tests.template import ROOT
 
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/settled-event.schema.json").read_text()))
 Came = tuple[Mapping[str, str], bytes]
+Answer = tuple[int, Mapping[str, str]]
 
 
 @dataclass
 class Wallet:
-    """The user's own server. `answers` are given one after the other, then 204."""
+    """The user's own server. An order's `answers` are given one after the other, then 204."""
 
     url: str
     secret: str = ""
-    answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
     came: list[Came] = field(default_factory=list)
 
     def about(self, order_no: str) -> list[Came]:
@@ -43,8 +44,9 @@ def wallet() -> Iterator[Wallet]:
 
     @app.post("/<path:_>")
     def receive(_: str) -> Response:
-        there.came.append((dict(request.headers.items()), request.get_data()))
-        status, headers = there.answers.pop(0) if there.answers else (204, {})
+        there.came.append((dict(request.headers.items()), body := request.get_data()))
+        answers = there.answers.get(json.loads(body)["order_no"])
+        status, headers = answers.pop(0) if answers else (204, {})
         return Response(status=status, headers=headers)
 
     listener = Listener(app)
@@ -63,14 +65,14 @@ def deployed_with_url(wallet: Wallet) -> Iterator[LocalStack]:
 
 
 @pytest.fixture
-def cancel(deployed_with_url: LocalStack, wallet: Wallet) -> Callable[[], str]:
-    """Cancels an order, at once."""
+def cancel(deployed_with_url: LocalStack, wallet: Wallet) -> Callable[..., str]:
+    """Cancels an order, at once; the wallet gives the event about it these answers."""
     stack = deployed_with_url
     stack.simulator.client.set_access(rate_limit=10_000)
-    wallet.answers.clear()
 
-    def cancelled() -> str:
+    def cancelled(*answers: Answer) -> str:
         order_no = stack.simulator.client.create_order(age=600).order_no
+        wallet.answers[order_no] = list(answers)
         assert stack.api.cancel(order_no).status == 200
         return order_no
 
@@ -89,7 +91,7 @@ def undelivered(stack: LocalStack) -> list[dict[str, Any]]:
 
 
 def test_a_settled_event_comes_signed_and_as_the_schema_says(
-    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[[], str]
+    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[..., str]
 ) -> None:
     with settled_events(deployed_with_url) as events:
         order_no = cancel()
@@ -115,25 +117,23 @@ def test_the_doctor_finds_role_secret_and_function_well(deployed_with_url: Local
 
 
 def test_an_event_that_a_broken_receiver_missed_comes_again_under_the_same_id_whatever_is_deployed_meanwhile(
-    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[[], str]
+    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[..., str]
 ) -> None:
-    broken: tuple[int, dict[str, str]] = (503, {})
-    wallet.answers += [broken, (307, {"Location": f"{wallet.url}/elsewhere"}), *[broken] * 4]
-    order_no = cancel()
+    broken: Answer = (503, {})
+    order_no = cancel(broken, (307, {"Location": f"{wallet.url}/elsewhere"}), *[broken] * 4)
     wait_for(lambda: wallet.about(order_no))
     deployed_with_url.update(SettledWebhookUrl=wallet.url, RetentionDays="401")
     missed = len(wait_for(lambda: wallet.about(order_no), lambda came: len(came) >= 2))
-    wallet.answers.clear()
+    wallet.answers[order_no].clear()
     wait_for(lambda: wallet.about(order_no), lambda came: len(came) > missed, seconds=240)
     assert len({headers["Webhook-Id"] for headers, _ in wallet.about(order_no)}) == 1
 
 
 def test_a_receiver_that_is_gone_gets_no_more_and_the_event_is_kept(
-    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[[], str]
+    deployed_with_url: LocalStack, wallet: Wallet, cancel: Callable[..., str]
 ) -> None:
     undelivered(deployed_with_url)
-    wallet.answers += [(410, {})]
-    order_no = cancel()
+    order_no = cancel((410, {}))
     kept = wait_for(lambda: undelivered(deployed_with_url))
     assert json.loads(kept[0]["Body"])["order_no"] == order_no
     assert kept[0]["MessageAttributes"]["why"]["StringValue"] == "the receiver answered 410 Gone"

@@ -89,7 +89,7 @@ def test_each_chat_gets_its_own_words_and_nothing_of_who_asked(stack: LocalStack
 
     def of_this_order() -> dict[str, Any]:
         """What each chat got about it: other tests' orders are settled meanwhile, too."""
-        heard = [(chat, words) for chat, all_words in told.items() for words in all_words]
+        heard = [(chat, words) for chat, all_words in list(told.items()) for words in all_words]
         return {chat: words for chat, words in heard if order_no in json.dumps(words)}
 
     listener = Listener(app)

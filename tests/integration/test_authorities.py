@@ -34,6 +34,7 @@ def port(authority: trustme.CA) -> Iterator[int]:
                 return  # the client didn't trust it
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)  # or a test that fails before it connects would never end
         thread = threading.Thread(target=_greet)
         thread.start()
         yield listening.getsockname()[1]

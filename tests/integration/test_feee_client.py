@@ -92,6 +92,7 @@ def test_a_request_is_sent_in_one_piece() -> None:
     """In two, the peer is woken for a head that it can do nothing with, and over TLS there are two records."""
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as calling:
         call = calling.submit(client(f"http://127.0.0.1:{listening.getsockname()[1]}").cancel, "1", deadline=soon())
+        listening.settimeout(60)
         connection, _ = listening.accept()
         with connection:
             received = connection.recv(65_536)
