@@ -11,6 +11,7 @@ from rich.console import Console
 
 from local.engine import engine
 from local.errors import LocalError, leave_the_users_settings
+from local.simulator import listener
 from local.stack import LocalStack, local_stack
 from local.task import end_at_signals
 from tests import leaks, leftovers, loggers, skips
@@ -21,6 +22,7 @@ from tests.template import default_environment
 
 leave_the_users_settings()
 forget_dead_proxies()
+listener.PATIENCE = 30.0  # what a server's thread still logs after its test would be another test's
 SCREEN = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERM", "COLUMNS", "LINES")
 for name in (*SCREEN, "STACK", "REGION", "PROFILE", "PARAMETERS"):
     os.environ.pop(name, None)  # each test says what screen it has, and what is deployed
