@@ -57,10 +57,16 @@ def package(built: Path, to: Path) -> None:
     with TemporaryDirectory(prefix=".", dir=to.parent) as beside:
         release = Path(beside, to.name)
         release.mkdir()
+        before = Path(beside, "before")
         _write(built, release)
-        if to.exists():
-            to.rename(Path(beside, "before"))
-        release.rename(to)
+        try:
+            if to.exists():
+                to.rename(before)
+            release.rename(to)
+        except BaseException:
+            if before.exists() and not to.exists():
+                before.rename(to)
+            raise
 
 
 def _write(built: Path, to: Path) -> None:
@@ -111,7 +117,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return Exit.TROUBLE
     except KeyboardInterrupt:
-        print("\nInterrupted; no release was written.", file=sys.stderr)
+        print("\nInterrupted.", file=sys.stderr)
         return Exit.INTERRUPTED
     print(f"Written: {to.relative_to(ROOT)}; its INSTALL.md says how to install and publish it.")
     return Exit.DONE

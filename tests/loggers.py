@@ -1,4 +1,4 @@
-"""The loggers that pytest walks through before and after each step of a test, without logging's lock.
+"""The loggers that pytest walks through before each step of a test, without logging's lock.
 
 A thread of a test's server may make one meanwhile: werkzeug makes its own when it has something to log, such as a TLS
 handshake that failed. Pytest's "dictionary changed size during iteration" would then be the error of any test.

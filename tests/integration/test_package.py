@@ -1,5 +1,6 @@
 """`make package`: a release that SAM reads, whose checksums hold, and that has every bundled package's licence."""
 
+import fcntl
 import hashlib
 import json
 import re
@@ -66,7 +67,7 @@ def test_the_same_build_gives_the_same_bytes(release: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("trouble", "status", "words"),
     [
-        (KeyboardInterrupt(), Exit.INTERRUPTED, "\nInterrupted; no release was written.\n"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "\nInterrupted.\n"),
         (LocalError("cyclonedx-py failed"), Exit.TROUBLE, "cyclonedx-py failed\n"),
     ],
     ids=["Ctrl-C", "a tool that fails"],
@@ -96,6 +97,43 @@ def test_a_release_that_is_broken_off_leaves_the_one_before(
     assert (packaging.main(), capsys.readouterr().err) == (status, words)
     assert [*(tmp_path / "dist").rglob("*")] == [before.parent, before]
     assert before.read_text() == "of before\n"
+
+
+def test_a_release_takes_the_place_of_the_one_before_or_leaves_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    to, rename = tmp_path / "dist/release", Path.rename
+
+    def broken_off(path: Path, target: Path) -> Path:
+        if (path.name, target) == (to.name, to):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    for name in ("first", "second"):
+        monkeypatch.setattr(packaging, "_write", lambda _, release, name=name: (release / name).touch())
+        package(tmp_path, to)
+        assert [*to.parent.rglob("*")] == [to, to / name]
+    monkeypatch.setattr(packaging, "_write", lambda *_: None)
+    monkeypatch.setattr(Path, "rename", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        package(tmp_path, to)
+    assert [*to.parent.rglob("*")] == [to, to / "second"]
+
+
+def test_one_is_made_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+
+    def made(*_: Path) -> None:
+        with lock.open() as another, pytest.raises(BlockingIOError):
+            fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    monkeypatch.setattr(packaging, "ROOT", tmp_path)
+    monkeypatch.setattr(packaging, "_ONE_AT_A_TIME", lock)
+    monkeypatch.setattr(packaging, "version", lambda: "1")
+    monkeypatch.setattr(packaging, "end_at_signals", lambda: None)
+    monkeypatch.setattr(packaging, "build", lambda: tmp_path / "template.yaml")
+    monkeypatch.setattr(packaging, "package", made)
+    assert packaging.main() is Exit.DONE
 
 
 def test_every_bundled_package_has_its_licence_and_is_in_the_sbom(release: Path) -> None:

@@ -67,7 +67,7 @@ def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
             assert second.stderr.readline().startswith("Waiting for another process")
             for process in (second, first):
                 process.send_signal(signal.SIGINT)
-                assert (process.communicate()[1], process.returncode) == ("\nInterrupted.\n", 130)
+                assert (process.communicate(timeout=30)[1], process.returncode) == ("\nInterrupted.\n", 130)
 
 
 def test_what_was_compiled_stays_though_the_users_environment_would_have_it_made_again(tmp_path: Path) -> None:

@@ -237,8 +237,9 @@ def test_nothing_is_posted_without_a_secret(authority: trustme.CA) -> None:
 
 
 @contextmanager
-def raw(handle: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that does as it likes with one connection."""
+def raw(handle: Callable[[socket.socket], None]) -> Iterator[tuple[str, threading.Event]]:
+    """A server that does as it likes with one connection: its URL, and whether somebody came."""
+    came = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -246,13 +247,14 @@ def raw(handle: Callable[[socket.socket], None]) -> Iterator[str]:
                 connection, _ = server.accept()
             except OSError:
                 return  # nobody came
+            came.set()
             with connection:
                 handle(connection)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/", came
         finally:
             server.shutdown(socket.SHUT_RDWR)  # or who waits in vain is not woken
             thread.join()
@@ -283,11 +285,15 @@ def test_a_receiver_that_never_answers_rightly_is_left_in_time(
     server: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CALL_SECONDS", 0.5)
-    with raw(server) as url:
+    with raw(server) as (url, came):
         posting = Subscriber(url, senders=lambda: [Sender(None, Webhook(SECRET))])
-        with Stopwatch() as watch:
-            assert posting.post(EVENT, BODY) is PostResult.TRY_AGAIN
-    assert watch.seconds < 1.5
+        for _ in range(5):  # again if the machine stood still before it had connected
+            with Stopwatch() as watch:
+                assert posting.post(EVENT, BODY) is PostResult.TRY_AGAIN
+            assert watch.seconds < 1.5
+            if came.wait(1):
+                break
+        assert came.is_set()
 
 
 @pytest.mark.parametrize("url", ["http://wallet.example/x", "ftp://wallet.example", "https://", "wallet.example"])
