@@ -113,7 +113,7 @@ def main() -> int:
     try:
         with alone(_ONE_AT_A_TIME):
             package(build().parent, to)
-    except (TroubleError, LocalError) as error:
+    except (TroubleError, LocalError, OSError) as error:
         print(error, file=sys.stderr)
         return Exit.TROUBLE
     except KeyboardInterrupt:

@@ -18,7 +18,10 @@ from local.identity import CREDENTIALS, REGION
 from local.stack import LocalStack
 from tests.e2e.waiting import wait_for
 
-_STARVED = re.compile(r"TimeoutError|timed out|^Worker |^No JSON")
+_STARVED = re.compile(
+    r"\b(?:Read|Connect)TimeoutError\b|\b(?:ConnectionClosed|EndpointConnection)Error\b|Broken pipe"
+    r"|^Worker (?:returned no response|process died)|^No JSON"
+)
 """The drain's error if AWS didn't answer it in time, or the emulator's if a process didn't."""
 
 

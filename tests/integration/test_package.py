@@ -69,8 +69,9 @@ def test_the_same_build_gives_the_same_bytes(release: Path, tmp_path: Path) -> N
     [
         (KeyboardInterrupt(), Exit.INTERRUPTED, "\nInterrupted.\n"),
         (LocalError("cyclonedx-py failed"), Exit.TROUBLE, "cyclonedx-py failed\n"),
+        (OSError(28, "No space left on device"), Exit.TROUBLE, "[Errno 28] No space left on device\n"),
     ],
-    ids=["Ctrl-C", "a tool that fails"],
+    ids=["Ctrl-C", "a tool that fails", "a full disk"],
 )
 def test_a_release_that_is_broken_off_leaves_the_one_before(
     monkeypatch: pytest.MonkeyPatch,
@@ -120,20 +121,26 @@ def test_a_release_takes_the_place_of_the_one_before_or_leaves_it(
     assert [*to.parent.rglob("*")] == [to, to / "second"]
 
 
-def test_one_is_made_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    lock = tmp_path / "lock"
+def test_one_is_made_at_a_time_and_a_signal_ends_it_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lock, done = tmp_path / "lock", list[str]()
 
-    def made(*_: Path) -> None:
+    def alone(what: str) -> None:
         with lock.open() as another, pytest.raises(BlockingIOError):
             fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        done.append(what)
+
+    def built() -> Path:
+        alone("built")
+        return tmp_path / "template.yaml"
 
     monkeypatch.setattr(packaging, "ROOT", tmp_path)
     monkeypatch.setattr(packaging, "_ONE_AT_A_TIME", lock)
     monkeypatch.setattr(packaging, "version", lambda: "1")
-    monkeypatch.setattr(packaging, "end_at_signals", lambda: None)
-    monkeypatch.setattr(packaging, "build", lambda: tmp_path / "template.yaml")
-    monkeypatch.setattr(packaging, "package", made)
+    monkeypatch.setattr(packaging, "end_at_signals", lambda: done.append("signals end it"))
+    monkeypatch.setattr(packaging, "build", built)
+    monkeypatch.setattr(packaging, "package", lambda *_: alone("packaged"))
     assert packaging.main() is Exit.DONE
+    assert done == ["signals end it", "built", "packaged"]
 
 
 def test_every_bundled_package_has_its_licence_and_is_in_the_sbom(release: Path) -> None:

@@ -1029,6 +1029,15 @@ def test_a_lease_of_a_clock_that_was_an_hour_ahead_keeps_nobody_waiting(leases: 
     assert other.acquire(now=NOW, lease_until=NOW + 10, until=0) == 0
 
 
+@pytest.mark.parametrize(("seconds", "heeded"), [(120, True), (121, False)])
+def test_an_end_that_no_drain_writes_is_not_heeded(
+    leases: tuple[DrainLease, DrainLease], seconds: int, *, heeded: bool
+) -> None:
+    one, other = leases
+    one.acquire(now=NOW, lease_until=NOW + seconds, until=0)
+    assert (other.acquire(now=NOW, lease_until=NOW + 10, until=0) is None) is heeded
+
+
 def test_a_requested_end_keeps_the_holder_from_releasing(
     leases: tuple[DrainLease, DrainLease],
 ) -> None:
