@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from local.container_port import answers
 from local.errors import LocalError
 from local.ports import free_port
 
+BROKEN_OFF = 3
 WAITING = """
 from samcli.local.docker.container import Container
 from local.sam_start import let_containers_start_slowly
@@ -42,7 +44,7 @@ class Engine:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
-            with connection:
+            with connection, suppress(OSError):  # a machine that stands still for a second is called again
                 self.calls += 1
                 if self.calls > self._broken_off and connection.recv(1000):
                     connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -51,7 +53,7 @@ class Engine:
 @pytest.fixture
 def engine() -> Iterator[Engine]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        engine = Engine(listening, broken_off=3)
+        engine = Engine(listening, BROKEN_OFF)
         thread = threading.Thread(target=engine.run)
         thread.start()
         yield engine
@@ -62,7 +64,7 @@ def engine() -> Iterator[Engine]:
 def test_sam_cli_waits_until_the_container_itself_answers(engine: Engine) -> None:
     command = [str(SAM.with_name("python")), "-c", WAITING.format(port=engine.port)]
     subprocess.run(command, cwd=ROOT, check=True)
-    assert engine.calls == 4
+    assert engine.calls > BROKEN_OFF
 
 
 def test_nobody_answers_where_nobody_listens() -> None:
