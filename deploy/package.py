@@ -49,7 +49,7 @@ To publish it in the Serverless Application Repository, with a bucket that it ma
 
 
 def package(built: Path, to: Path) -> None:
-    """Write the release of this build into a folder, in the place of the one before. Raises TroubleError, LocalError.
+    """Write a build's release into a folder, in the place of the one before. Raises TroubleError, LocalError, OSError.
 
     It is written beside that, and moved when it is whole: if it can't be written, the one before stays.
     """

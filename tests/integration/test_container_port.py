@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +17,12 @@ from local.container_port import answers
 from local.errors import LocalError
 from local.ports import free_port
 
-BROKEN_OFF = 3
 WAITING = """
 from samcli.local.docker.container import Container
+from local import container_port
 from local.sam_start import let_containers_start_slowly
 
+container_port.SECONDS = 60  # or a machine that stands still for a second makes it call again
 let_containers_start_slowly()
 one = object.__new__(Container)
 one._container_host, one.rapid_port_host = "127.0.0.1", {port}
@@ -44,7 +44,7 @@ class Engine:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
-            with connection, suppress(OSError):  # a machine that stands still for a second is called again
+            with connection:
                 self.calls += 1
                 if self.calls > self._broken_off and connection.recv(1000):
                     connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -53,7 +53,7 @@ class Engine:
 @pytest.fixture
 def engine() -> Iterator[Engine]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        engine = Engine(listening, BROKEN_OFF)
+        engine = Engine(listening, broken_off=3)
         thread = threading.Thread(target=engine.run)
         thread.start()
         yield engine
@@ -64,7 +64,7 @@ def engine() -> Iterator[Engine]:
 def test_sam_cli_waits_until_the_container_itself_answers(engine: Engine) -> None:
     command = [str(SAM.with_name("python")), "-c", WAITING.format(port=engine.port)]
     subprocess.run(command, cwd=ROOT, check=True)
-    assert engine.calls > BROKEN_OFF
+    assert engine.calls == 4
 
 
 def test_nobody_answers_where_nobody_listens() -> None:
