@@ -10,7 +10,6 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cli.outcome import Exit, TroubleError
 from deploy.notices import bundled, notices
@@ -39,7 +38,8 @@ At the end put feee.io's key, as {"key": "..."} in a file, into the secret that 
 
     aws secretsmanager put-secret-value --secret-id <FeeeKeySecretArn> --secret-string file://key.json
 
-README.md has the rest. What it links to is in the repository.
+README.md has the rest. What it links to is in the repository. Keep files of your own elsewhere: `make package` of the
+same version replaces this folder.
 
 To publish it in the Serverless Application Repository, with a bucket that it may read:
 
@@ -51,22 +51,27 @@ To publish it in the Serverless Application Repository, with a bucket that it ma
 def package(built: Path, to: Path) -> None:
     """Write a build's release into a folder, in the place of the one before. Raises TroubleError, LocalError, OSError.
 
-    It is written beside that, and moved when it is whole: if it can't be written, the one before stays.
+    It is written beside that, and moved when it is whole: if it can't be written, the one before stays. What one that
+    was killed left is put back or removed by the next. One at a time.
     """
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".", dir=to.parent) as beside:
-        release = Path(beside, to.name)
-        release.mkdir()
-        before = Path(beside, "before")
-        _write(built, release)
-        try:
-            if to.exists():
-                to.rename(before)
-            release.rename(to)
-        except BaseException:
-            if before.exists() and not to.exists():
-                before.rename(to)
-            raise
+    before, new = (to.with_name(f".{to.name}.{which}") for which in ("before", "new"))
+    _tidy(to, before, new)
+    try:
+        new.mkdir(parents=True)
+        _write(built, new)
+        if to.exists():
+            to.rename(before)
+        new.rename(to)
+    finally:
+        _tidy(to, before, new)
+
+
+def _tidy(to: Path, before: Path, new: Path) -> None:
+    """Put the release before back if none took its place, and remove what is left, as far as that can be done."""
+    if before.exists() and not to.exists():
+        before.rename(to)
+    for left in (before, new):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _write(built: Path, to: Path) -> None:

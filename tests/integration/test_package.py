@@ -3,10 +3,12 @@
 import fcntl
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -100,28 +102,89 @@ def test_a_release_that_is_broken_off_leaves_the_one_before(
     assert before.read_text() == "of before\n"
 
 
-def test_a_release_takes_the_place_of_the_one_before_or_leaves_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    to, rename = tmp_path / "dist/release", Path.rename
+@pytest.fixture
+def releases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], list[str]]:
+    """Makes a release of one file, and says what is in its folder's folder then."""
 
-    def broken_off(path: Path, target: Path) -> Path:
-        if (path.name, target) == (to.name, to):
-            raise KeyboardInterrupt
-        return rename(path, target)
+    def write(name: str) -> list[str]:
+        monkeypatch.setattr(packaging, "_write", lambda _, release: (release / name).touch())
+        try:
+            package(tmp_path, tmp_path / "dist/release")
+        except (KeyboardInterrupt, OSError) as trouble:
+            print(f"broken off: {trouble!r}")
+        return sorted(str(file.relative_to(tmp_path)) for file in (tmp_path / "dist").rglob("*") if file.is_file())
 
+    return write
+
+
+def test_a_release_takes_the_place_of_the_one_before(releases: Callable[[str], list[str]], tmp_path: Path) -> None:
     for name in ("first", "second"):
-        monkeypatch.setattr(packaging, "_write", lambda _, release, name=name: (release / name).touch())
-        package(tmp_path, to)
-        assert [*to.parent.rglob("*")] == [to, to / name]
-    monkeypatch.setattr(packaging, "_write", lambda *_: None)
+        assert releases(name) == [f"dist/release/{name}"]
+    assert [*(tmp_path / "dist").iterdir()] == [tmp_path / "dist/release"]
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=repr)
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("before", [["dist/release/first"], []])
+def test_a_release_that_cannot_take_its_place_leaves_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+    releases: Callable[[str], list[str]],
+    capsys: pytest.CaptureFixture[str],
+    trouble: BaseException,
+    before: list[str],
+    *,
+    moved: bool,
+) -> None:
+    rename = Path.rename
+
+    def broken_off(path: Path, target: Path) -> None:
+        assert path.parent == target.parent, "no other file system"
+        is_new = path.name.endswith(".new")
+        if moved or not is_new:
+            rename(path, target)
+        if is_new:
+            raise trouble
+
+    if before:
+        releases("first")
     monkeypatch.setattr(Path, "rename", broken_off)
-    with pytest.raises(KeyboardInterrupt):
-        package(tmp_path, to)
-    assert [*to.parent.rglob("*")] == [to, to / "second"]
+    assert releases("second") == (["dist/release/second"] if moved else before)
+    assert capsys.readouterr().out == f"broken off: {trouble!r}\n"
 
 
-def test_one_is_made_at_a_time_and_a_signal_ends_it_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("third", "there"), [("third", "third"), ("no/such/folder", "first")])
+def test_what_a_killed_one_left_is_put_back_or_removed_by_the_next(
+    monkeypatch: pytest.MonkeyPatch, releases: Callable[[str], list[str]], tmp_path: Path, third: str, there: str
+) -> None:
+    dist, rename = tmp_path / "dist", Path.rename
+
+    def killed(path: Path, target: Path) -> None:
+        if target.name == "release":
+            raise KeyboardInterrupt  # and again while the one before is put back
+        rename(path, target)
+
+    releases("first")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        assert "dist/release/first" not in releases("second")
+    (dist / ".release.new").mkdir(exist_ok=True)
+    (dist / ".release.new/half").touch()
+    assert releases(third) == [f"dist/release/{there}"]
+
+
+def test_a_release_before_that_cannot_be_removed_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, releases: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    releases("first")
+    monkeypatch.setattr(os, "unlink", denied)
+    assert "dist/release/second" in releases("second")
+    assert not capsys.readouterr().out
+
+
+def test_one_is_made_at_a_time_once_signals_are_heeded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lock, done = tmp_path / "lock", list[str]()
 
     def alone(what: str) -> None:
